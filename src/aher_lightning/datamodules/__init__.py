@@ -1,0 +1,1 @@
+"""Lightning data modules that mix untrimmed, foreground and moment batches."""

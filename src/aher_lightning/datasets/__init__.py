@@ -1,0 +1,1 @@
+"""Annotations, feature stores and the samples that training and evaluation consume."""

@@ -1,0 +1,35 @@
+"""Errors caused by what a user supplied; each message is one line naming the thing and the remedy."""
+
+from __future__ import annotations
+
+
+class AherError(Exception):
+    """Base of all errors that a user can mend; the command line prints the message and exits with 1."""
+
+
+class AnnotationError(AherError):
+    """An annotation file, or one of its entries, cannot be used."""
+
+
+class CheckpointError(AherError):
+    """A checkpoint is missing, unreadable, or belongs to another model."""
+
+
+class ConfigError(AherError):
+    """Options that do not fit together, or name something that does not exist."""
+
+
+class ContractError(AherError):
+    """Features, videos and model disagree about how frames become features."""
+
+
+class DataError(AherError):
+    """A data folder, feature store or sample is missing or damaged."""
+
+
+class PredictionError(AherError):
+    """A prediction file cannot be used."""
+
+
+class VideoError(AherError):
+    """A video is missing, empty, damaged, or no video at all."""

@@ -1,0 +1,1 @@
+"""From a checkpoint and a video file to detections."""

@@ -1,0 +1,1 @@
+"""Temporal mAP and AR@AN as torchmetrics classes over pure functions."""

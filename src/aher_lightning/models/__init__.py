@@ -1,0 +1,1 @@
+"""Networks in plain torch, pluggable through the bases in models.base."""

@@ -1,0 +1,1 @@
+"""LightningModules: optimization, logging and evaluation of the networks."""

@@ -1,0 +1,1 @@
+"""The rendered benchmark: real video files whose actions are motions."""

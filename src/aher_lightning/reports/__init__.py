@@ -1,0 +1,1 @@
+"""What users look at: prediction files, figures and tables."""

@@ -1,0 +1,157 @@
+"""Typed records that travel between the layers; the units of every field are defined here once.
+
+Seconds at the boundary of the package (annotations, detections, metrics); positions normalized to
+``[0, 1]`` of the video inside the model. Letters: B videos, N snippets, C channels, T time steps,
+G ground-truth instances, A anchors, L pyramid levels, K categories.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from torch import Tensor
+
+CategorySet = Literal["untrimmed", "moment"]
+"""Which categories a classifier speaks of: boundary-annotated ones, or those known from moments only."""
+
+
+class SnippetSequence(NamedTuple):
+    """The snippets of one video or of one span of it, with their places on its time axis.
+
+    Attributes:
+        values: Pixel clips ``(N, 3, F, H, W)`` uint8, or features ``(N, C)`` float.
+        first_centre: Centre of the first snippet, normalized to the span.
+        step: Distance of neighbouring snippet centres, normalized to the span.
+    """
+
+    values: Tensor
+    first_centre: float
+    step: float
+
+
+class SnippetSequences(NamedTuple):
+    """The snippet sequences of a batch, packed one after another along the first dimension.
+
+    Attributes:
+        values: Pixel clips ``(sum N, 3, F, H, W)`` uint8, or features ``(sum N, C)`` float.
+        lengths: Snippets per sequence, int64 ``(B,)``; they sum to the first dimension of ``values``.
+        first_centres: Centre of each sequence's first snippet, normalized, ``(B,)``.
+        steps: Distance of neighbouring snippet centres, normalized, ``(B,)``.
+    """
+
+    values: Tensor
+    lengths: Tensor
+    first_centres: Tensor
+    steps: Tensor
+
+
+class UntrimmedSample(NamedTuple):
+    """A long video with its annotated instances.
+
+    Attributes:
+        video_id: Name of the video in the annotation file.
+        snippets: Snippets of the whole video.
+        duration_sec: Duration in seconds.
+        segments: Ground truth ``(start, end)``, normalized, ``(G, 2)``; may be empty.
+        labels: Category index of each segment, int64 ``(G,)``.
+    """
+
+    video_id: str
+    snippets: SnippetSequence
+    duration_sec: float
+    segments: Tensor
+    labels: Tensor
+
+
+class MomentSample(NamedTuple):
+    """A trimmed clip of one action: a moment, or the foreground segment of an untrimmed video.
+
+    Attributes:
+        video_id: Name of the moment, or of the video that the segment was cut from.
+        snippets: Snippets of the trimmed span.
+        label: Category index.
+    """
+
+    video_id: str
+    snippets: SnippetSequence
+    label: int
+
+
+class UntrimmedBatch(NamedTuple):
+    """Several :class:`UntrimmedSample`, ground truth padded to the largest count.
+
+    Attributes:
+        iteration: Training iteration that this batch belongs to; -1 in evaluation.
+        video_ids: Names, B of them.
+        snippets: Packed snippets.
+        durations_sec: Durations in seconds, ``(B,)``.
+        segments: Ground truth ``(start, end)``, normalized, ``(B, G, 2)``; padding is 0.
+        labels: Category indices, int64 ``(B, G)``; -1 marks padding.
+    """
+
+    iteration: int
+    video_ids: list[str]
+    snippets: SnippetSequences
+    durations_sec: Tensor
+    segments: Tensor
+    labels: Tensor
+
+
+class MomentBatch(NamedTuple):
+    """Several :class:`MomentSample`.
+
+    Attributes:
+        iteration: Training iteration that this batch belongs to; -1 in evaluation.
+        video_ids: Names, B of them.
+        snippets: Packed snippets.
+        labels: Category indices, int64 ``(B,)``.
+    """
+
+    iteration: int
+    video_ids: list[str]
+    snippets: SnippetSequences
+    labels: Tensor
+
+
+class LevelOutputs(NamedTuple):
+    """What the localization heads say, all pyramid levels concatenated in order.
+
+    Cells ``N = sum_j n_j``; anchors ``A = N * R`` with the R scale ratios of a cell next to each other.
+
+    Attributes:
+        class_logits: Anchor-level classification, one vector per cell, ``(B, K, N)``.
+        offsets: Encoded offsets of centre and width, ``(B, A, 2)``.
+        overlaps: Predicted tIoU with the closest instance, in ``[0, 1]``, ``(B, A)``.
+        actionness: Logits of background and action, ``(B, A, 2)``; ``None`` without that head.
+    """
+
+    class_logits: Tensor
+    offsets: Tensor
+    overlaps: Tensor
+    actionness: Tensor | None
+
+
+class SyntheticMoments(NamedTuple):
+    """Moments with generated start and end context around them.
+
+    Attributes:
+        features: Spliced feature sequences, ``(B, C, T)``.
+        segments: Where each moment sits, ``(start, end)`` normalized, ``(B, 1, 2)``.
+    """
+
+    features: Tensor
+    segments: Tensor
+
+
+class Detections(NamedTuple):
+    """Classified, scored segments of one video, best first.
+
+    Attributes:
+        segments: ``(start, end)`` in seconds, ``(N, 2)``.
+        scores: Confidence, ``(N,)``.
+        labels: Category index, int64 ``(N,)``.
+    """
+
+    segments: Tensor
+    scores: Tensor
+    labels: Tensor

@@ -1,0 +1,1 @@
+"""Reading real video files: frames by time stamp, snippets, the temporal contract."""
