@@ -50,16 +50,18 @@ class UntrimmedSample(NamedTuple):
 
     Attributes:
         video_id: Name of the video in the annotation file.
+        index: Position in the data set, the same on every process.
         snippets: Snippets of the whole video.
         duration_sec: Duration in seconds.
-        segments: Ground truth ``(start, end)``, normalized, ``(G, 2)``; may be empty.
+        segments_sec: Ground truth ``(start, end)`` in seconds, float64 ``(G, 2)``; may be empty.
         labels: Category index of each segment, int64 ``(G,)``.
     """
 
     video_id: str
+    index: int
     snippets: SnippetSequence
     duration_sec: float
-    segments: Tensor
+    segments_sec: Tensor
     labels: Tensor
 
 
@@ -83,17 +85,19 @@ class UntrimmedBatch(NamedTuple):
     Attributes:
         iteration: Training iteration that this batch belongs to; -1 in evaluation.
         video_ids: Names, B of them.
+        indices: Positions in the data set, int64 ``(B,)``; they decide the order of equal scores.
         snippets: Packed snippets.
-        durations_sec: Durations in seconds, ``(B,)``.
-        segments: Ground truth ``(start, end)``, normalized, ``(B, G, 2)``; padding is 0.
+        durations_sec: Durations in seconds, float64 ``(B,)``.
+        segments_sec: Ground truth ``(start, end)`` in seconds, float64 ``(B, G, 2)``; padding is 0.
         labels: Category indices, int64 ``(B, G)``; -1 marks padding.
     """
 
     iteration: int
     video_ids: list[str]
+    indices: Tensor
     snippets: SnippetSequences
     durations_sec: Tensor
-    segments: Tensor
+    segments_sec: Tensor
     labels: Tensor
 
 

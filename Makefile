@@ -1,0 +1,43 @@
+# make demo: the whole way on rendered videos.  make test: linters, types, tests, doctests.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+# torch and loaders each start threads; more of them than cores only wait for one another.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help install demo test check format clean
+
+help:
+	@echo "make demo | test | check | format | install | clean"
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) torch
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) --editable ".[dev]"
+	@touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/aher demo --output runs/demo
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: check
+	$(BIN)/python -m pytest --numprocesses 2 --cov --cov-report term:skip-covered
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .coverage*

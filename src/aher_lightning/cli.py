@@ -1,0 +1,218 @@
+"""The ``aher`` command: LightningCLI for training and evaluation, plain functions for everything else."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import torch  # first of all: decord must be loaded after it
+import yaml
+from jsonargparse import ArgumentParser
+from pytorch_lightning import LightningDataModule, LightningModule
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from rich.markup import escape
+
+from aher_lightning import __version__
+from aher_lightning.callbacks import IterationCheckpoint, MetricsWriter, PhaseProgress, PredictionWriter, TrainingCurves
+from aher_lightning.console import error_console, output_console
+from aher_lightning.errors import AherError, ConfigError
+from aher_lightning.modules.base import BaseModule
+from aher_lightning.modules.checkpoint import read_checkpoint
+from aher_lightning.shipped_configs import find_config
+
+
+class Verb(NamedTuple):
+    """A verb that is a plain function.
+
+    Attributes:
+        target: ``module:function``; imported when the verb is used.
+        summary: What it does, one line.
+        positional: Name of the parameter that takes the words without a flag, if any.
+    """
+
+    target: str
+    summary: str
+    positional: str | None = None
+
+
+TRAINER_VERBS = {
+    "fit": "train a module on a data module",
+    "validate": "compute the metrics of a checkpoint",
+    "test": "compute the metrics of a checkpoint and write its detections",
+    "predict": "write the detections of a checkpoint",
+}
+
+VERBS = {
+    "demo": Verb("aher_lightning.demo:demo", "the whole way on rendered videos, in a few minutes"),
+    "render": Verb("aher_lightning.commands.render:render", "write the rendered benchmark: videos and annotations"),
+    "extract": Verb("aher_lightning.commands.extract:extract", "clip features of every video of a data set"),
+    "evaluate": Verb("aher_lightning.commands.evaluate:evaluate", "mAP, AR@AN and AUC of a prediction file"),
+    "localize": Verb("aher_lightning.commands.localize:localize", "find the actions in your own videos", "videos"),
+}
+
+
+class AherCLI(LightningCLI):
+    """LightningCLI with our links between data and module; schedules count iterations."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the options that are ours, and link what data and module share."""
+        parser.add_argument(
+            "--iterations", type=int | None, default=None, help="Training iterations; the unit of every schedule."
+        )
+        parser.link_arguments("iterations", "trainer.limit_train_batches")
+        parser.add_lightning_class_args(IterationCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(TrainingCurves, "curves")
+        parser.add_lightning_class_args(PredictionWriter, "predictions")
+        parser.add_lightning_class_args(MetricsWriter, "metrics")
+        parser.add_lightning_class_args(PhaseProgress, "progress")
+        for name in ("untrimmed_categories", "moment_categories", "evaluated"):
+            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+        parser.link_arguments("seed_everything", "data.init_args.seed")
+        parser.link_arguments("seed_everything", "model.init_args.seed")
+
+    def instantiate_classes(self) -> None:
+        """Make data, module and trainer; the module keeps its configuration for its checkpoints."""
+        super().instantiate_classes()
+        if isinstance(self.model, BaseModule):
+            text = self.parser.dump(self.config, skip_link_targets=False, skip_none=False, format="yaml")
+            configuration = yaml.safe_load(text)
+            self.model.configuration = configuration.get(str(self.subcommand), configuration)["model"]
+
+    def before_fit(self) -> None:
+        """Refuse to train without end."""
+        if self._get(self.config, "iterations") is None:
+            raise ConfigError("training needs a number of iterations: add 'iterations: 1000' to the configuration")
+
+    def _parse_ckpt_path(self) -> None:
+        """Check the checkpoint before anything is built; what the configuration says stays in force."""
+        if self.config.get("subcommand"):
+            path = self.config[self.config.subcommand].get("ckpt_path")
+            if path and path not in {"last", "hpc", "registry"}:
+                read_checkpoint(Path(path))
+
+
+def run_trainer(arguments: Sequence[str]) -> None:
+    """Run one of Lightning's verbs.
+
+    Args:
+        arguments: Words of the command line, the verb first.
+    """
+    # The words are the command line's own; Lightning warns because it cannot know.
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    AherCLI(
+        LightningModule,
+        LightningDataModule,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        seed_everything_default=0,
+        auto_configure_optimizers=False,
+        save_config_kwargs={"overwrite": True},
+        trainer_defaults={
+            "max_epochs": 1,
+            "use_distributed_sampler": False,
+            "enable_checkpointing": True,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "num_sanity_val_steps": 0,
+        },
+        args=list(arguments),
+    )
+
+
+def run_verb(name: str, arguments: Sequence[str]) -> object:
+    """Run a verb that is a plain function.
+
+    Args:
+        name: The verb.
+        arguments: The words after it.
+
+    Returns:
+        What the function returns.
+    """
+    verb = VERBS[name]
+    module, function_name = verb.target.split(":")
+    function: Callable[..., object] = getattr(import_module(module), function_name)
+    parser = ArgumentParser(prog=f"aher {name}", description=verb.summary)
+    parser.add_argument("--config", action="config", help="YAML file with any of the options below.")
+    skip = set()
+    if verb.positional is not None:
+        parser.add_argument(verb.positional, nargs="+", type=Path, help="Files to work on.")
+        skip.add(verb.positional)
+    parser.add_function_arguments(function, as_group=False, as_positional=False, skip=skip)
+    options = parser.instantiate_classes(parser.parse_args(list(arguments))).as_dict()
+    options.pop("config", None)
+    return function(**options)
+
+
+def usage() -> str:
+    """Return the overview that ``aher --help`` shows."""
+    lines = ["usage: aher VERB [options]     (aher VERB --help lists the options)", ""]
+    summaries = {**{name: verb.summary for name, verb in VERBS.items()}, **TRAINER_VERBS}
+    lines += [f"  {name:<10} {summary}" for name, summary in summaries.items()]
+    return "\n".join([*lines, "", "A --config that is no local file is looked up among the shipped ones."])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: Words of the command line; those of the process if not given.
+
+    Returns:
+        Exit code: 0 success, 1 the work failed, 2 wrong usage.
+    """
+    words = find_configs(sys.argv[1:] if arguments is None else arguments)
+    verb = words[0] if words else ""
+    if verb in {"--version", "-V"}:
+        output_console().print(f"aher_lightning {__version__}, torch {torch.__version__}")
+        return 0
+    if verb in {"--help", "-h"}:
+        output_console().print(usage(), markup=False)
+        return 0
+    try:
+        if verb in TRAINER_VERBS:
+            run_trainer(words)
+        elif verb in VERBS:
+            run_verb(verb, words[1:])
+        else:
+            error_console().print(usage(), markup=False)
+            return 2
+    except AherError as error:
+        error_console().print(f"[bold red]aher {verb}:[/] {escape(str(error))}")
+        return 1
+    except SystemExit as stop:  # jsonargparse has said what is wrong with the usage
+        return stop.code if isinstance(stop.code, int) else 2
+    except KeyboardInterrupt:
+        error_console().print(f"aher {verb}: interrupted")
+        return 130
+    return 0
+
+
+def find_configs(arguments: Sequence[str]) -> list[str]:
+    """Return the words with every ``--config`` that is no local file replaced by the shipped one of that name.
+
+    Args:
+        arguments: Words of the command line.
+
+    Returns:
+        The words.
+    """
+    words = list(arguments)
+    for position, word in enumerate(words):
+        if word.startswith("--config="):
+            words[position] = f"--config={find_config(word.removeprefix('--config='))}"
+        elif position and words[position - 1] in {"--config", "-c"}:
+            words[position] = find_config(word)
+    return words
+
+
+def console_main() -> None:
+    """Entry point of the ``aher`` console script."""
+    sys.exit(main())

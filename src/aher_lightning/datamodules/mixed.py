@@ -1,0 +1,212 @@
+"""The data module behind all settings: untrimmed, foreground and moment batches mixed, evaluation beside them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities import CombinedLoader
+from torch.utils.data import DataLoader
+
+from aher_lightning.datasets.annotations import AnnotatedVideo, restrict
+from aher_lightning.datasets.collate import collate_moments, collate_untrimmed
+from aher_lightning.datasets.feature_store import FeatureStore
+from aher_lightning.datasets.foreground import foreground_clips
+from aher_lightning.datasets.moments import MomentDataset, TrimmedClip
+from aher_lightning.datasets.sampling import EvaluationSampler, IterationBatchSampler
+from aher_lightning.datasets.snippet_source import SnippetSource
+from aher_lightning.datasets.untrimmed import UntrimmedDataset
+from aher_lightning.datasets.video_folder import VideoFolder
+from aher_lightning.errors import ConfigError
+from aher_lightning.structures import CategorySet, MomentBatch, UntrimmedBatch
+from aher_lightning.video.contract import TemporalContract
+from aher_lightning.video.reader import VideoReader
+
+Part = Literal["untrimmed", "foreground", "moments"]
+"""A part of a training batch."""
+
+
+class MixedDataModule(pl.LightningDataModule, ABC):
+    """Mix the three parts of a training batch; a subclass says which videos there are.
+
+    Training loaders never end: which samples make up iteration ``i`` is a pure function of (seed, i,
+    rank, world size), so a run resumes at the iteration that the module counts. Tell the trainer how
+    many iterations to run by ``limit_train_batches`` (``--iterations`` on the command line).
+
+    Args:
+        contract: How frames become snippets.
+        features: Cached features to read instead of videos; must satisfy the contract.
+        reader: Decodes videos; ``None`` chooses one by itself.
+        cache_frames: Whether to keep decoded frames in memory; for small data sets read many times.
+        evaluated: Category set of the evaluation videos.
+        parts: Parts of a training batch; recognition from pixels does without "untrimmed".
+        batch_size: Samples of each part per iteration and process.
+        eval_batch_size: Videos per evaluation batch.
+        max_snippets: If given, training moments and foregrounds are random runs of so many snippets.
+        num_workers: Loader processes per part.
+        seed: Seed of the order of samples.
+
+    Attributes:
+        contract: The contract in force: that of the feature store if there is one.
+    """
+
+    def __init__(
+        self,
+        *,
+        contract: TemporalContract,
+        features: FeatureStore | None = None,
+        reader: VideoReader | None = None,
+        cache_frames: bool = False,
+        evaluated: CategorySet = "moment",
+        parts: Sequence[Part] = ("untrimmed", "foreground", "moments"),
+        batch_size: int = 16,
+        eval_batch_size: int = 8,
+        max_snippets: int | None = None,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if features is not None:
+            contract.check_compatible(
+                features.contract, ignore=("backbone", "weights_sha256", "reader", "reader_version")
+            )
+        self.contract = contract if features is None else features.contract
+        self.features = features
+        self.reader = reader
+        self.cache_frames = cache_frames
+        self.evaluated: CategorySet = evaluated
+        self.parts = tuple(parts)
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.max_snippets = max_snippets
+        self.num_workers = num_workers
+        self.seed = seed
+        self._source: SnippetSource | None = None
+
+    # What a data set has to say
+
+    @property
+    @abstractmethod
+    def untrimmed_categories(self) -> list[str]:
+        """Categories with temporal annotations, in the order of their indices."""
+
+    @property
+    @abstractmethod
+    def moment_categories(self) -> list[str]:
+        """Categories known from moments only, in the order of their indices."""
+
+    @property
+    @abstractmethod
+    def videos(self) -> dict[str, AnnotatedVideo]:
+        """All annotated videos by id, of the subsets "training" and "validation"."""
+
+    @abstractmethod
+    def moment_clips(self) -> list[TrimmedClip]:
+        """Return the trimmed clips of the moment categories."""
+
+    @abstractmethod
+    def video_paths(self) -> dict[str, Path]:
+        """Return the file of every video and moment by its id."""
+
+    # What follows from it
+
+    @property
+    def evaluated_categories(self) -> list[str]:
+        """Categories of the evaluation videos, in the order of their indices."""
+        return self.untrimmed_categories if self.evaluated == "untrimmed" else self.moment_categories
+
+    def untrimmed_videos(self) -> list[AnnotatedVideo]:
+        """Return the training videos with instances of the untrimmed categories."""
+        return list(restrict(self.videos, subset="training", categories=self.untrimmed_categories).values())
+
+    def evaluation_videos(self) -> list[AnnotatedVideo]:
+        """Return the validation videos with instances of the evaluated category set."""
+        return list(restrict(self.videos, subset="validation", categories=self.evaluated_categories).values())
+
+    @property
+    def source(self) -> SnippetSource:
+        """Where snippets are read from."""
+        if self._source is None:
+            self._source = self.features or self.video_folder()
+        return self._source
+
+    def video_folder(self) -> VideoFolder:
+        """Return the source that decodes video files, even if features are cached."""
+        return VideoFolder(self.video_paths(), self.contract, reader=self.reader, cache_frames=self.cache_frames)
+
+    def train_dataloader(self) -> CombinedLoader:
+        """Return one endless loader per part, combined."""
+        make: dict[Part, Callable[[], DataLoader[object]]] = {
+            "untrimmed": lambda: self._loader("untrimmed", self._untrimmed_dataset(), collate_untrimmed),
+            "foreground": lambda: self._loader("foreground", self._foreground_dataset(), collate_moments),
+            "moments": lambda: self._loader("moments", self._moment_dataset(), collate_moments),
+        }
+        return CombinedLoader({part: make[part]() for part in self.parts}, mode="min_size")
+
+    def val_dataloader(self) -> DataLoader[object]:
+        """Return the evaluation loader; every video once over all processes."""
+        return self._evaluation_loader()
+
+    def test_dataloader(self) -> DataLoader[object]:
+        """Return the evaluation loader; every video once over all processes."""
+        return self._evaluation_loader()
+
+    def predict_dataloader(self) -> DataLoader[object]:
+        """Return the evaluation loader; every video once over all processes."""
+        return self._evaluation_loader()
+
+    def _untrimmed_dataset(self) -> UntrimmedDataset:
+        videos = [video.clipped() for video in self.untrimmed_videos()]
+        return UntrimmedDataset(videos, self.source, self.untrimmed_categories)
+
+    def _foreground_dataset(self) -> MomentDataset:
+        clips = foreground_clips(video.clipped() for video in self.untrimmed_videos())
+        return MomentDataset(clips, self.source, self.untrimmed_categories, max_snippets=self.max_snippets)
+
+    def _moment_dataset(self) -> MomentDataset:
+        return MomentDataset(self.moment_clips(), self.source, self.moment_categories, max_snippets=self.max_snippets)
+
+    def _loader(
+        self,
+        part: Part,
+        dataset: UntrimmedDataset | MomentDataset,
+        collate: Callable[..., UntrimmedBatch | MomentBatch],
+    ) -> DataLoader[object]:
+        rank, world_size = self._place()
+        sampler = IterationBatchSampler(
+            len(dataset),
+            self.batch_size,
+            seed=self.seed,
+            stream=part,
+            rank=rank,
+            world_size=world_size,
+            first_iteration=self._finished_iterations,
+        )
+        return DataLoader(dataset, batch_sampler=sampler, collate_fn=collate, num_workers=self.num_workers)
+
+    def _evaluation_loader(self) -> DataLoader[object]:
+        dataset = UntrimmedDataset(self.evaluation_videos(), self.source, self.evaluated_categories)
+        rank, world_size = self._place()
+        return DataLoader(
+            dataset,
+            batch_size=self.eval_batch_size,
+            sampler=EvaluationSampler(len(dataset), rank=rank, world_size=world_size),
+            collate_fn=collate_untrimmed,
+            num_workers=self.num_workers,
+        )
+
+    def _place(self) -> tuple[int, int]:
+        """Rank of this process and number of processes."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
+
+    def _finished_iterations(self) -> int:
+        """Where training stands, as the module counts it."""
+        if self.trainer is None:
+            return 0
+        iteration = getattr(self.trainer.lightning_module, "iteration", None)
+        if not isinstance(iteration, int):
+            raise ConfigError("the module counts no iterations; train one of this package's modules with this data")
+        return iteration

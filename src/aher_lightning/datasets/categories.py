@@ -1,0 +1,59 @@
+"""Lists of category names: which ones a data set has, and how they are split into groups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aher_lightning.errors import AnnotationError
+from aher_lightning.json_files import read_json, read_json_object
+
+
+def read_taxonomy_leaves(path: Path) -> list[str]:
+    """Return the category names in the optional ``"taxonomy"`` of an annotation file: its nodes without children.
+
+    Args:
+        path: Annotation file in ActivityNet layout.
+
+    Returns:
+        Names in file order; empty if the file has no taxonomy.
+
+    Raises:
+        AnnotationError: If the file cannot be read, or its taxonomy is not a list of named nodes.
+    """
+    nodes = read_json_object(path, AnnotationError).get("taxonomy") or []
+    if not isinstance(nodes, list) or not all(
+        isinstance(node, dict) and isinstance(node.get("nodeName"), str) for node in nodes
+    ):
+        raise AnnotationError(f'{path}: "taxonomy" is not a list of nodes with a "nodeName"; mend it or leave it out')
+    parents = {node.get("parentName") for node in nodes}
+    return [node["nodeName"] for node in nodes if node["nodeName"] not in parents]
+
+
+def read_categories(path: Path, group: str | None = None) -> list[str]:
+    """Return category names from a JSON list, or from one group of a JSON object of lists.
+
+    Args:
+        path: File with ``["name", ...]``, or with ``{"group": ["name", ...], ...}``.
+        group: Which group; needed for an object, refused for a list.
+
+    Returns:
+        Names in file order.
+
+    Raises:
+        AnnotationError: If the file cannot be read, the group does not exist, or the names are not a list of
+            different non-empty strings.
+    """
+    names = read_json(path, AnnotationError)
+    if isinstance(names, dict):
+        groups = ", ".join(map(repr, names)) or "none"
+        if group not in names:
+            asked = "needs a group" if group is None else f"has no group {group!r}"
+            raise AnnotationError(f"{path}: {asked}; groups that exist: {groups}")
+        names = names[group]
+    elif group is not None:
+        raise AnnotationError(f"{path}: has no groups; leave out the group {group!r}")
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
+        raise AnnotationError(f"{path}: categories must be a list of names, one or more")
+    if len(set(names)) != len(names):
+        raise AnnotationError(f"{path}: a category is named twice; name each once")
+    return names

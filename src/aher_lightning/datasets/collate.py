@@ -1,0 +1,78 @@
+"""Samples to batches: snippets are packed one after another, ground truth is padded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from aher_lightning.structures import (
+    MomentBatch,
+    MomentSample,
+    SnippetSequence,
+    SnippetSequences,
+    UntrimmedBatch,
+    UntrimmedSample,
+)
+
+
+def pack_snippets(sequences: Sequence[SnippetSequence]) -> SnippetSequences:
+    """Pack snippet sequences of different lengths one after another.
+
+    Args:
+        sequences: At least one sequence; values of shape ``(N_i, ...)`` with equal trailing shape.
+
+    Returns:
+        The packed sequences, values of shape ``(sum N_i, ...)``.
+    """
+    return SnippetSequences(
+        values=torch.cat([sequence.values for sequence in sequences]),
+        lengths=torch.tensor([len(sequence.values) for sequence in sequences]),
+        first_centres=torch.tensor([sequence.first_centre for sequence in sequences]),
+        steps=torch.tensor([sequence.step for sequence in sequences]),
+    )
+
+
+def collate_untrimmed(samples: Sequence[tuple[int, UntrimmedSample]]) -> UntrimmedBatch:
+    """Make a batch of untrimmed videos.
+
+    Args:
+        samples: Pairs of iteration (the same for all; -1 in evaluation) and sample.
+
+    Returns:
+        The batch; segments in seconds ``(B, G, 2)`` padded with 0, labels ``(B, G)`` padded with -1.
+    """
+    videos = [sample for _, sample in samples]
+    most = max(len(video.labels) for video in videos)
+    segments_sec = torch.zeros(len(videos), most, 2, dtype=torch.float64)
+    labels = torch.full((len(videos), most), -1)
+    for row, video in enumerate(videos):
+        segments_sec[row, : len(video.labels)] = video.segments_sec
+        labels[row, : len(video.labels)] = video.labels
+    return UntrimmedBatch(
+        iteration=samples[0][0],
+        video_ids=[video.video_id for video in videos],
+        indices=torch.tensor([video.index for video in videos]),
+        snippets=pack_snippets([video.snippets for video in videos]),
+        durations_sec=torch.tensor([video.duration_sec for video in videos], dtype=torch.float64),
+        segments_sec=segments_sec,
+        labels=labels,
+    )
+
+
+def collate_moments(samples: Sequence[tuple[int, MomentSample]]) -> MomentBatch:
+    """Make a batch of moments or foreground segments.
+
+    Args:
+        samples: Pairs of iteration (the same for all; -1 in evaluation) and sample.
+
+    Returns:
+        The batch.
+    """
+    moments = [sample for _, sample in samples]
+    return MomentBatch(
+        iteration=samples[0][0],
+        video_ids=[moment.video_id for moment in moments],
+        snippets=pack_snippets([moment.snippets for moment in moments]),
+        labels=torch.tensor([moment.label for moment in moments]),
+    )

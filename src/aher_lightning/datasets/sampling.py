@@ -1,0 +1,122 @@
+"""Which samples make up an iteration: a pure function of (seed, iteration, rank, world size)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch.utils.data import Sampler
+
+from aher_lightning.ops.randomness import random_generator
+
+
+class SampleKey(NamedTuple):
+    """What a dataset is asked for.
+
+    Attributes:
+        index: Position in the dataset.
+        iteration: Training iteration; -1 in evaluation.
+        seed_key: Everything that random choices about this sample may depend on.
+    """
+
+    index: int
+    iteration: int = -1
+    seed_key: str = "evaluation"
+
+
+class IterationBatchSampler(Sampler[list[SampleKey]]):
+    """Yield the batches of iteration ``first_iteration()``, the next one, and so on without end.
+
+    Samples run through one shuffled order after another; iteration ``i`` of all ranks together takes
+    positions ``[i * B * W, (i + 1) * B * W)`` of that endless sequence and rank ``r`` the ``r``-th
+    part of it. Resuming therefore needs no state but the iteration number, ranks never overlap within
+    an iteration, and W ranks with batch B see what one process with batch B * W sees.
+
+    Args:
+        size: Number of samples in the dataset.
+        batch_size: Samples per batch and rank.
+        seed: Seed of the run.
+        stream: Name of the loader, so that loaders of equal size are shuffled differently.
+        rank: Rank of this process.
+        world_size: Number of processes.
+        first_iteration: Called when iteration starts; tells where to begin.
+
+    Raises:
+        ValueError: If the dataset is empty or the batch size is not positive.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        batch_size: int,
+        *,
+        seed: int,
+        stream: str,
+        rank: int = 0,
+        world_size: int = 1,
+        first_iteration: Callable[[], int] = lambda: 0,
+    ) -> None:
+        if size < 1 or batch_size < 1:
+            raise ValueError(f"{stream}: needs at least one sample and one per batch, got {size} and {batch_size}")
+        self.size = size
+        self.batch_size = batch_size
+        self.seed = seed
+        self.stream = stream
+        self.rank = rank
+        self.world_size = world_size
+        self.first_iteration = first_iteration
+        self._round = -1
+        self._order: list[int] = []
+
+    def batch(self, iteration: int) -> list[SampleKey]:
+        """Return the samples of one iteration.
+
+        Args:
+            iteration: Number of iterations before it.
+
+        Returns:
+            One key per sample of this rank's batch.
+        """
+        first = (iteration * self.world_size + self.rank) * self.batch_size
+        positions = range(first, first + self.batch_size)
+        return [self._key(position, iteration) for position in positions]
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        iteration = self.first_iteration()
+        while True:
+            yield self.batch(iteration)
+            iteration += 1
+
+    def _key(self, position: int, iteration: int) -> SampleKey:
+        index = self._shuffled(position // self.size)[position % self.size]
+        return SampleKey(index, iteration, f"{self.seed}/{self.stream}/{position}")
+
+    def _shuffled(self, round_: int) -> list[int]:
+        """The order of one pass through the data; the last one is kept because batches ask for it in turn."""
+        if round_ != self._round:
+            generator = random_generator(self.seed, self.stream, "order", round_)
+            self._order = torch.randperm(self.size, generator=generator).tolist()
+            self._round = round_
+        return self._order
+
+
+class EvaluationSampler(Sampler[SampleKey]):
+    """Yield every sample exactly once over all ranks, never repeating any to even out their number.
+
+    Args:
+        size: Number of samples in the dataset.
+        rank: Rank of this process.
+        world_size: Number of processes.
+    """
+
+    def __init__(self, size: int, *, rank: int = 0, world_size: int = 1) -> None:
+        self.size = size
+        self.rank = rank
+        self.world_size = world_size
+
+    def __iter__(self) -> Iterator[SampleKey]:
+        return (SampleKey(index) for index in range(self.rank, self.size, self.world_size))
+
+    def __len__(self) -> int:
+        return len(range(self.rank, self.size, self.world_size))

@@ -1,0 +1,27 @@
+"""Where snippets come from: a feature store or video files, behind one interface."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from aher_lightning.structures import SnippetSequence
+
+
+@runtime_checkable
+class SnippetSource(Protocol):
+    """Anything that reads the snippets of a video, or of a span of it."""
+
+    def read(self, video_id: str, span_sec: tuple[float, float] | None = None) -> SnippetSequence:
+        """Return the snippets whose centres lie in the span, at least one.
+
+        Args:
+            video_id: Name of the video.
+            span_sec: Start and end in seconds; ``None`` for the whole video.
+
+        Returns:
+            The snippets, their places normalized to the span.
+
+        Raises:
+            AherError: If the video is missing or damaged.
+        """
+        ...

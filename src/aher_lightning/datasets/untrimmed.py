@@ -1,0 +1,51 @@
+"""Untrimmed videos with their annotated instances."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch.utils.data import Dataset
+
+from aher_lightning.datasets.annotations import AnnotatedVideo
+from aher_lightning.datasets.sampling import SampleKey
+from aher_lightning.datasets.snippet_source import SnippetSource
+from aher_lightning.errors import DataError
+from aher_lightning.structures import UntrimmedSample
+
+
+class UntrimmedDataset(Dataset[tuple[int, UntrimmedSample]]):
+    """Long videos, their snippets and their ground truth in seconds.
+
+    Args:
+        videos: Annotated videos; every label must be one of ``categories``.
+        source: Reads the snippets.
+        categories: Category names in the order of their indices.
+
+    Raises:
+        DataError: If there is no video.
+    """
+
+    def __init__(self, videos: Sequence[AnnotatedVideo], source: SnippetSource, categories: Sequence[str]) -> None:
+        if not videos:
+            raise DataError("no untrimmed video is left to read: check the subset and the category split")
+        self.videos = list(videos)
+        self.source = source
+        self.category_index = {category: index for index, category in enumerate(categories)}
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, key: SampleKey) -> tuple[int, UntrimmedSample]:
+        video = self.videos[key.index]
+        boundaries = [(instance.start_sec, instance.end_sec) for instance in video.instances]
+        segments_sec = torch.tensor(boundaries, dtype=torch.float64).reshape(-1, 2)
+        labels = [self.category_index[instance.label] for instance in video.instances]
+        return key.iteration, UntrimmedSample(
+            video_id=video.video_id,
+            index=key.index,
+            snippets=self.source.read(video.video_id),
+            duration_sec=video.duration_sec,
+            segments_sec=segments_sec,
+            labels=torch.tensor(labels, dtype=torch.int64),
+        )

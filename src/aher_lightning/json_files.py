@@ -1,0 +1,164 @@
+"""JSON files that users hand in, or that must never be seen half-written."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import secrets
+from pathlib import Path
+
+from aher_lightning.errors import AherError
+
+
+class MalformedError(ValueError):
+    """What is wrong with one entry of a file; whoever reads the file catches it and adds where."""
+
+
+def read_json(path: Path, error: type[AherError]) -> object:
+    """Return the content of a JSON file, refusing what a lenient parser would silently mend.
+
+    A key that occurs twice in one object is refused: the standard parser would keep the last value
+    and lose the others. ``NaN`` and ``Infinity`` pass; who wants numbers checks that they are finite.
+
+    Args:
+        path: File to read; UTF-8, with or without byte order mark.
+        error: What to raise.
+
+    Returns:
+        Parsed value.
+
+    Raises:
+        AherError: As ``error``, if the file is missing, unreadable, empty or no valid JSON.
+
+    Example:
+        >>> from aher_lightning.errors import DataError
+        >>> read_json(Path("missing.json"), DataError)
+        Traceback (most recent call last):
+        aher_lightning.errors.DataError: missing.json: no such file; check the path
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise error(f"{path}: no such file; check the path") from None
+    except OSError as failure:
+        raise error(f"{path}: cannot be read ({failure.strerror}); give a readable JSON file") from None
+    except UnicodeDecodeError:
+        raise error(f"{path}: is not UTF-8 text; give a JSON file") from None
+    if not text.strip():
+        raise error(f"{path}: is empty; give a JSON file with content")
+    try:
+        value: object = json.loads(text, object_pairs_hook=_unique_keys)
+    except json.JSONDecodeError as failure:
+        place = f"line {failure.lineno}, column {failure.colno}"
+        raise error(f"{path}: is not valid JSON ({place}: {failure.msg}); mend or write the file again") from None
+    except (ValueError, RecursionError) as failure:
+        raise error(f"{path}: is not usable JSON ({failure}); mend or write the file again") from None
+    return value
+
+
+def read_json_object(path: Path, error: type[AherError]) -> dict[str, object]:
+    """Return the content of a JSON file whose top level is an object; else as :func:`read_json`.
+
+    Args:
+        path: File to read.
+        error: What to raise.
+
+    Returns:
+        The object as a dictionary.
+
+    Raises:
+        AherError: As ``error``, if the file cannot be read or holds something else than an object.
+    """
+    value = read_json(path, error)
+    if not isinstance(value, dict):
+        raise error(f"{path}: holds a JSON {json_type(value)} where an object {{...}} is expected; check the layout")
+    return value
+
+
+def write_json(path: Path, value: object, error: type[AherError], *, indent: int | None = None) -> None:
+    """Write a JSON file so that a reader sees the old content or the new, never a part.
+
+    Missing parent folders are created. Floats keep full precision: reading returns the same bits.
+
+    Args:
+        path: File to write or to replace.
+        value: What the standard :mod:`json` module can write; numbers must be finite.
+        error: What to raise.
+        indent: Spaces per nesting level; ``None`` writes one line.
+
+    Raises:
+        AherError: As ``error``, if the file cannot be written.
+        ValueError: If a number is not finite.
+    """
+    # A sibling, so that the final rename stays on one file system; the random part keeps writers apart.
+    partial = path.with_name(f".{secrets.token_hex(6)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("w", encoding="utf-8") as file:
+                file.write(json.dumps(value, indent=indent, allow_nan=False) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as failure:
+        raise error(f"{path}: cannot be written ({failure.strerror}); choose another place") from None
+
+
+def json_type(value: object) -> str:
+    """Return what JSON calls the type of a parsed value, for error messages.
+
+    Args:
+        value: Result of parsing.
+
+    Returns:
+        Name of the type.
+
+    Example:
+        >>> json_type([1, 2]), json_type(None), json_type(True)
+        ('array', 'null', 'boolean')
+    """
+    if value is None:
+        return "null"
+    names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
+    return names.get(type(value), type(value).__name__)
+
+
+def finite_number(value: object, name: str) -> float:
+    """Return a parsed JSON number as float; ``true``, ``"1.5"`` and ``NaN`` are none.
+
+    Args:
+        value: Result of parsing.
+        name: What it is, for the message.
+
+    Returns:
+        The number.
+
+    Raises:
+        MalformedError: If the value is no number, or not finite as float.
+
+    Example:
+        >>> finite_number(3, "duration")
+        3.0
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise MalformedError(f"{name} must be a number, but is a JSON {json_type(value)}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise MalformedError(f"{name} must be finite")
+    return number
+
+
+def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Build the dictionary of an object; fail where it names a key twice."""
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        keys = [key for key, _ in pairs]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {repeated!r:.80} occurs twice")
+    return result

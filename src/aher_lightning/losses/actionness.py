@@ -1,0 +1,64 @@
+"""Telling action from background, learnt from foreground anchors and hard negatives."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+from aher_lightning.losses.reduction import gather_over_processes, masked_mean, sum_over_processes
+from aher_lightning.ops.matching import BACKGROUND, FOREGROUND
+from aher_lightning.ops.sampling import mine_hard_negatives
+
+
+def actionness_loss(logits: Tensor, states: Tensor, *, ratio: float = 1.0, strict: bool = False) -> Tensor:
+    """Return the softmax cross entropy of action against background, mean over the anchors that take part.
+
+    All foreground anchors take part, and of the background ones those that look most like action: as many
+    as :func:`~aher_lightning.ops.sampling.mine_hard_negatives` says.
+
+    The authors' code of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
+    https://arxiv.org/abs/2008.13705, has this loss (times 2, ``strict``); the paper does not.
+
+    Args:
+        logits: Background and action, shape ``(B, A, 2)``.
+        states: 1 foreground, 0 background, -1 neither, int64 ``(B, A)``.
+        ratio: Hard negatives per foreground anchor.
+        strict: Leave out the least hard of the hard negatives, as the authors' code does.
+
+    Returns:
+        Scalar; 0 if no anchor takes part.
+
+    Example:
+        >>> import torch
+        >>> actionness_loss(torch.zeros(1, 3, 2), torch.tensor([[1, 0, -1]]))  # log 2
+        tensor(0.6931)
+    """
+    is_used = select_anchors(logits, states, ratio=ratio, strict=strict)
+    losses = functional.cross_entropy(logits.movedim(-1, 1), (states == FOREGROUND).long(), reduction="none")
+    return masked_mean(losses, is_used)
+
+
+def select_anchors(logits: Tensor, states: Tensor, *, ratio: float = 1.0, strict: bool = False) -> Tensor:
+    """Return the foreground anchors and the hard negatives of the whole batch.
+
+    Args:
+        logits: Background and action, shape ``(B, A, 2)``.
+        states: 1 foreground, 0 background, -1 neither, int64 ``(B, A)``.
+        ratio: Hard negatives per foreground anchor.
+        strict: Leave out the least hard of the hard negatives.
+
+    Returns:
+        Which anchors take part, bool ``(B, A)``.
+
+    Example:
+        >>> import torch
+        >>> select_anchors(torch.zeros(1, 3, 2), torch.tensor([[1, 0, -1]]))
+        tensor([[ True,  True, False]])
+    """
+    is_action = states == FOREGROUND
+    background = logits.detach().softmax(dim=-1)[..., 0]
+    # What is no candidate gets a probability of 2, so that one exchange between processes tells both.
+    shared, own_rows = gather_over_processes(background.where(states == BACKGROUND, 2.0))
+    num_positives = sum_over_processes(is_action.sum())
+    is_mined = mine_hard_negatives(shared, shared <= 1, num_positives, ratio=ratio, strict=strict)
+    return is_action | is_mined[own_rows]

@@ -1,0 +1,58 @@
+"""Classification of segments (pooled feature maps) and of cells (Eq. 4)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+from aher_lightning.losses.reduction import masked_mean
+
+
+def segment_classification_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the cross entropy of segment-level classification: summed over levels, mean over the batch.
+
+    Implements L_reg, Eq. 4 of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
+    https://arxiv.org/abs/2008.13705. The authors' code has the mean over the levels, times ``2 / B``.
+
+    Args:
+        logits: One classifier per pyramid level, shape ``(L, B, K)``.
+        labels: Category indices, int64 ``(B,)``.
+
+    Returns:
+        Scalar; 0 for an empty batch.
+
+    Example:
+        >>> import torch
+        >>> segment_classification_loss(torch.zeros(3, 1, 2), torch.tensor([0]))  # 3 log 2
+        tensor(2.0794)
+    """
+    total = functional.cross_entropy(logits.flatten(0, 1), labels.repeat(len(logits)), reduction="sum")
+    return total / max(len(labels), 1)
+
+
+def cell_classification_loss(logits: Tensor, labels: Tensor, cell_mask: Tensor | None = None) -> Tensor:
+    """Return the cross entropy of anchor-level classification, mean over the cells that count.
+
+    Implements L_cls, which has the form of Eq. 4 in "Learning to Localize Actions from Moments" (Long et
+    al., ECCV 2020), https://arxiv.org/abs/2008.13705. The authors' code gives all cells the label of their
+    video and sums over cells: twice the number of cells of a video, times this value.
+
+    Args:
+        logits: One vector per cell, shape ``(B, K, N)``.
+        labels: Category of each video, int64 ``(B,)``, or of each cell ``(B, N)``; -1 leaves cells out.
+        cell_mask: Which cells count, bool ``(B, N)``; ``None`` for all.
+
+    Returns:
+        Scalar; 0 if no cell counts.
+
+    Example:
+        >>> import torch
+        >>> cell_classification_loss(torch.zeros(2, 4, 5), torch.tensor([1, -1]))  # log 4
+        tensor(1.3863)
+    """
+    targets = labels if labels.dim() == 2 else labels.unsqueeze(1).expand(-1, logits.shape[-1])
+    is_counted = targets >= 0
+    if cell_mask is not None:
+        is_counted = is_counted & cell_mask
+    losses = functional.cross_entropy(logits, targets.clamp(min=0), reduction="none")
+    return masked_mean(losses, is_counted)

@@ -1,0 +1,161 @@
+"""State shared by the metrics that compare detections with instances over all videos of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities.data import dim_zero_cat
+
+from aher_lightning.metrics.functional.segment_table import (
+    IntArray,
+    SegmentTable,
+    concatenated_ranges,
+    table_from_detections,
+)
+from aher_lightning.structures import Detections
+
+
+class VideoTables(NamedTuple):
+    """Everything that was collected, by ascending video index.
+
+    Attributes:
+        predictions: Detections; those of one video in the order given.
+        ground_truth: Instances.
+        num_videos: Different videos seen.
+    """
+
+    predictions: SegmentTable
+    ground_truth: SegmentTable
+    num_videos: int
+
+
+_EMPTY_STATES: dict[str, Tensor] = {
+    "videos": torch.empty(0, dtype=torch.int64),
+    "prediction_counts": torch.empty(0, dtype=torch.int64),
+    "prediction_segments": torch.empty((0, 2), dtype=torch.float64),
+    "prediction_scores": torch.empty(0, dtype=torch.float64),
+    "prediction_labels": torch.empty(0, dtype=torch.int64),
+    "instance_counts": torch.empty(0, dtype=torch.int64),
+    "instance_segments": torch.empty((0, 2), dtype=torch.float64),
+    "instance_labels": torch.empty(0, dtype=torch.int64),
+}
+
+
+class PerVideoMetric(Metric):
+    """Collects detections and instances by video; a subclass computes something from all of them.
+
+    The result depends on the set of videos only. Samplers repeat videos to give every process as many: of a
+    video that comes several times, whether on one process or on two, one occurrence counts. Neither the order of
+    the updates nor the share of each process matters. Numbers are kept in float64, so that the result equals
+    that of a prediction file with the same content to the last bit.
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+
+    videos: list[Tensor]
+    prediction_counts: list[Tensor]
+    prediction_segments: list[Tensor]
+    prediction_scores: list[Tensor]
+    prediction_labels: list[Tensor]
+    instance_counts: list[Tensor]
+    instance_segments: list[Tensor]
+    instance_labels: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in _EMPTY_STATES:
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def update(
+        self, predictions: Sequence[Detections], targets: Sequence[Detections], video_indices: Sequence[int]
+    ) -> None:
+        """Add videos.
+
+        Args:
+            predictions: Detections of each video, in seconds; equal scores rank in the order given.
+            targets: Instances of each video, in seconds; scores are not looked at.
+            video_indices: A number per video that is the same on every process and whenever the video comes
+                again; between videos, equal scores rank by it.
+
+        Raises:
+            ValueError: If the three differ in length, or a record has fields of different length.
+        """
+        if not len(predictions) == len(targets) == len(video_indices):
+            lengths = f"{len(predictions)}, {len(targets)} and {len(video_indices)}"
+            raise ValueError(f"predictions, targets and video_indices must be equally many, but are {lengths}")
+        for one in (*predictions, *targets):
+            _check_shapes(one)
+        found = table_from_detections(predictions, video_indices)
+        truth = table_from_detections(targets, video_indices)
+        columns = {
+            "videos": torch.tensor(list(video_indices), dtype=torch.int64),
+            "prediction_counts": torch.tensor([len(one.scores) for one in predictions], dtype=torch.int64),
+            "prediction_segments": torch.from_numpy(found.segments),
+            "prediction_scores": torch.from_numpy(found.scores),
+            "prediction_labels": torch.from_numpy(found.labels),
+            "instance_counts": torch.tensor([len(one.scores) for one in targets], dtype=torch.int64),
+            "instance_segments": torch.from_numpy(truth.segments),
+            "instance_labels": torch.from_numpy(truth.labels),
+        }
+        for name, column in columns.items():
+            getattr(self, name).append(column.to(self.device))
+
+    def sync(
+        self,
+        dist_sync_fn: Callable[..., list[Tensor]] | None = None,
+        process_group: object | None = None,
+        should_sync: bool = True,
+        distributed_available: Callable[..., bool] | None = None,
+    ) -> None:
+        """Gather the states of all processes, as torchmetrics does, also from a process without any video.
+
+        Args:
+            dist_sync_fn: See :meth:`torchmetrics.Metric.sync`.
+            process_group: Likewise.
+            should_sync: Likewise.
+            distributed_available: Likewise.
+        """
+        for name, empty in _EMPTY_STATES.items():
+            # torchmetrics would send float32 of one dimension, which the other processes do not expect.
+            if isinstance(getattr(self, name), list) and not getattr(self, name):
+                setattr(self, name, [empty.to(self.device)])
+        super().sync(dist_sync_fn, process_group, should_sync, distributed_available)
+
+    def tables(self) -> VideoTables:
+        """Return what was collected, each video once."""
+        columns = {name: self._column(name) for name in _EMPTY_STATES}
+        videos, chosen = np.unique(columns["videos"].numpy(), return_index=True)
+        tables = []
+        for kind in ("prediction", "instance"):
+            counts = columns[f"{kind}_counts"].numpy()
+            rows = _rows_of(counts, chosen)
+            segments, labels = columns[f"{kind}_segments"].numpy()[rows], columns[f"{kind}_labels"].numpy()[rows]
+            scores = columns["prediction_scores"].numpy()[rows] if kind == "prediction" else np.ones(len(rows))
+            tables.append(SegmentTable(np.repeat(videos, counts[chosen]), segments, scores, labels))
+        return VideoTables(tables[0], tables[1], len(videos))
+
+    def _column(self, name: str) -> Tensor:
+        """Return a state as one tensor on the CPU, whether it was gathered already or not."""
+        state: Tensor | list[Tensor] = getattr(self, name)
+        joined = dim_zero_cat(state) if isinstance(state, Tensor) or state else _EMPTY_STATES[name]
+        return joined.cpu()
+
+
+def _rows_of(counts: IntArray, chosen: IntArray) -> IntArray:
+    """Return the rows that belong to the chosen ones of consecutive groups of rows."""
+    first = np.cumsum(counts) - counts
+    return concatenated_ranges(first[chosen], counts[chosen])
+
+
+def _check_shapes(one: Detections) -> None:
+    """Refuse a record whose fields do not belong together."""
+    if one.scores.ndim != 1 or one.segments.shape != (len(one.scores), 2) or one.labels.shape != one.scores.shape:
+        shapes = f"{tuple(one.segments.shape)}, {tuple(one.scores.shape)} and {tuple(one.labels.shape)}"
+        raise ValueError(f"segments, scores and labels must have shapes (N, 2), (N,) and (N,), but have {shapes}")

@@ -1,0 +1,59 @@
+"""AR@AN and AUC of proposals as a metric that collects over batches and processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from aher_lightning.metrics.functional.proposal_recall import proposal_recalls
+from aher_lightning.metrics.functional.thresholds import check_thresholds
+from aher_lightning.metrics.per_video import PerVideoMetric
+
+_LARGEST_NUMBER = 100
+
+
+class ProposalRecall(PerVideoMetric):
+    """Average recall at some average numbers of proposals per video, and the area under the whole curve.
+
+    See :func:`aher_lightning.metrics.functional.proposal_recall.proposal_recalls` for the rules.
+
+    Args:
+        thresholds: tIoU thresholds in ``(0, 1]``; ``None`` stands for 0.5:0.05:0.95.
+        average_numbers: AN to report, each in 1 to 100.
+
+    Raises:
+        ValueError: If the thresholds or numbers cannot be used.
+
+    Example:
+        >>> from aher_lightning.structures import Detections
+        >>> wave = Detections(torch.tensor([[1.0, 4.0]]), torch.tensor([0.9]), torch.tensor([0]))
+        >>> metric = ProposalRecall(average_numbers=(1,))
+        >>> metric.update([wave], [wave], [0])
+        >>> metric.compute()["AR@1"]
+        tensor(1., dtype=torch.float64)
+    """
+
+    def __init__(
+        self, thresholds: Sequence[float] | None = None, *, average_numbers: Sequence[int] = (1, 10, 100)
+    ) -> None:
+        super().__init__()
+        self.thresholds = check_thresholds(thresholds)
+        self.average_numbers = tuple(average_numbers)
+        if not all(1 <= number <= _LARGEST_NUMBER for number in self.average_numbers):
+            raise ValueError(f"average numbers of proposals must lie in 1 to 100, got {list(self.average_numbers)}")
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return ``AR@1`` and so on, and ``AUC``.
+
+        Returns:
+            Scalars in ``[0, 1]``, float64; nan without ground truth.
+        """
+        tables = self.tables()
+        result = proposal_recalls(
+            tables.predictions, tables.ground_truth, self.thresholds, max_average_number=_LARGEST_NUMBER
+        )
+        values = {f"AR@{number}": float(result.average_recalls[number - 1]) for number in self.average_numbers}
+        values["AUC"] = result.area_under_curve
+        return {key: torch.tensor(value, dtype=torch.float64, device=self.device) for key, value in values.items()}

@@ -1,0 +1,244 @@
+"""AherNet: pyramid, heads, classifiers, transfer, context generators and discriminators in one network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from aher_lightning.models.anchors import generate_anchors
+from aher_lightning.models.base import ContextGenerator, Discriminator, WeightTransfer
+from aher_lightning.models.context import ConvContextGenerator, SpliceMode, draw_splice_layouts, splice
+from aher_lightning.models.discriminator import ConvDiscriminator
+from aher_lightning.models.heads import LocalizationHead, SegmentClassifier
+from aher_lightning.models.pyramid import TemporalPyramid
+from aher_lightning.models.transfer import MLPTransfer
+from aher_lightning.structures import CategorySet, LevelOutputs, SyntheticMoments
+
+PARAMETER_GROUPS = (
+    "pyramid",
+    "heads",
+    "untrimmed_classifier",
+    "moment_classifier",
+    "transfer",
+    "generators",
+    "discriminators",
+)
+"""Names of the parameter groups; together they hold every parameter of the network once."""
+
+
+class LevelClassifier(NamedTuple):
+    """Anchor-level classifier of one pyramid level.
+
+    Attributes:
+        weight: One row per category, ``(K, d_j)``.
+        bias: One per category, ``(K,)``.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+
+class AherNet(nn.Module):
+    """Localize actions of categories whose boundaries were never annotated.
+
+    Category set "untrimmed" has temporal annotations, set "moment" is known from trimmed clips only. Both
+    share everything but their segment-level classifiers.
+
+    Implements "Learning to Localize Actions from Moments" (Long et al., ECCV 2020), arXiv:2008.13705; the
+    default sizes are those of the authors' code.
+
+    Args:
+        feature_channels: Channels C of the feature sequences.
+        num_untrimmed_classes: Categories with temporal annotations.
+        num_moment_classes: Categories known from moments only.
+        length: Time steps T of untrimmed videos and synthetic moments; moments have half as many.
+        stem_channels: Output channels of the stem's convolutions.
+        level_channels: Channels ``d_j`` of each pyramid level.
+        scale_ratios: Anchor widths in units of a cell.
+        transfer: Makes the weight transfer of a level from its channels.
+        generator: Makes a context generator from C.
+        discriminator: Makes the discriminator of a level from its channels and the anchors per cell.
+        splice_mode: Order of moment and contexts, see :func:`~aher_lightning.models.context.splice_layout`.
+        use_actionness: Whether heads tell action from background explicitly.
+
+    Attributes:
+        anchors: Default segments ``(centre, width)``, normalized, ``(A, 2)``.
+        cells_per_level: Cells ``n_j`` of each level.
+        moment_length: Time steps of a moment, ``length // 2``.
+    """
+
+    anchors: Tensor
+
+    def __init__(
+        self,
+        feature_channels: int,
+        num_untrimmed_classes: int,
+        num_moment_classes: int,
+        *,
+        length: int = 512,
+        stem_channels: Sequence[int] = (2048, 1024),
+        level_channels: Sequence[int] = (256, 256, 512, 512, 1024, 1024, 2048, 2048),
+        scale_ratios: Sequence[float] = (1.0, 2 ** (1 / 3), 2 ** (2 / 3)),
+        transfer: Callable[[int], WeightTransfer] = MLPTransfer,
+        generator: Callable[[int], ContextGenerator] = ConvContextGenerator,
+        discriminator: Callable[[int, int], Discriminator] = ConvDiscriminator,
+        splice_mode: SpliceMode = "plain",
+        use_actionness: bool = True,
+    ) -> None:
+        super().__init__()
+        self.length = length
+        self.moment_length = length // 2
+        self.splice_mode: SpliceMode = splice_mode
+        ratios = len(scale_ratios)
+        self.pyramid = TemporalPyramid(feature_channels, stem_channels=stem_channels, level_channels=level_channels)
+        self.heads = nn.ModuleList(
+            LocalizationHead(width, ratios, use_actionness=use_actionness) for width in level_channels
+        )
+        self.untrimmed_classifier = SegmentClassifier(level_channels, num_untrimmed_classes)
+        self.moment_classifier = SegmentClassifier(level_channels, num_moment_classes)
+        self.transfers = nn.ModuleList(transfer(width) for width in level_channels)
+        self.start_generator = generator(feature_channels)
+        self.end_generator = generator(feature_channels)
+        self.discriminators = nn.ModuleList(discriminator(width, ratios) for width in level_channels)
+        self.cells_per_level = self.pyramid.level_lengths(length)
+        self.register_buffer("anchors", generate_anchors(self.cells_per_level, scale_ratios), persistent=False)
+
+    def levels(self, features: Tensor) -> list[Tensor]:
+        """Return the feature map of every pyramid level.
+
+        Args:
+            features: Feature sequences, shape ``(B, C, T)``.
+
+        Returns:
+            Feature maps, shapes ``(B, d_j, n_j)``.
+        """
+        levels: list[Tensor] = self.pyramid(features)
+        return levels
+
+    def classify_segments(self, levels: Sequence[Tensor], category_set: CategorySet) -> Tensor:
+        """Classify whole trimmed segments, once per level.
+
+        Args:
+            levels: Feature maps, shapes ``(B, d_j, n_j)``.
+            category_set: Whose categories.
+
+        Returns:
+            Logits, shape ``(L, B, K)``.
+        """
+        logits: Tensor = self._segment_classifier(category_set)(levels)
+        return logits
+
+    def anchor_classifiers(self, category_set: CategorySet, categories: Tensor | None = None) -> list[LevelClassifier]:
+        """Transfer the segment-level classifiers to anchor-level ones.
+
+        At inference they can be computed once for many videos. In training with very many categories,
+        a subset saves the time that the others would cost.
+
+        Args:
+            category_set: Whose categories.
+            categories: Indices of the wanted ones, ``(K',)``; all if not given.
+
+        Returns:
+            One classifier per level.
+        """
+        classifier = self._segment_classifier(category_set)
+        transferred = []
+        for level, transfer in enumerate(self.transfers):
+            weight, bias = classifier.weights(level), classifier.biases(level)
+            if categories is not None:
+                weight, bias = weight[categories], bias[categories]
+            transferred.append(LevelClassifier(*transfer(weight, bias)))
+        return transferred
+
+    def localize(
+        self,
+        levels: Sequence[Tensor],
+        category_set: CategorySet,
+        classifiers: Sequence[LevelClassifier] | None = None,
+    ) -> LevelOutputs:
+        """Return what the network says about every cell and anchor.
+
+        Args:
+            levels: Feature maps, shapes ``(B, d_j, n_j)``.
+            category_set: Whose categories.
+            classifiers: Result of :meth:`anchor_classifiers`; computed here if not given.
+
+        Returns:
+            Class logits ``(B, K, N)``, offsets ``(B, A, 2)``, overlaps ``(B, A)``, actionness ``(B, A, 2)``.
+        """
+        classifiers = self.anchor_classifiers(category_set) if classifiers is None else classifiers
+        logits = [
+            torch.matmul(weight, features) + bias.unsqueeze(-1)
+            for (weight, bias), features in zip(classifiers, levels, strict=True)
+        ]
+        offsets, overlaps, actionness = zip(
+            *(head(features) for head, features in zip(self.heads, levels, strict=True)), strict=True
+        )
+        return LevelOutputs(
+            class_logits=torch.cat(logits, dim=-1),
+            offsets=torch.cat(offsets, dim=1),
+            overlaps=torch.cat(overlaps, dim=1),
+            actionness=None if actionness[0] is None else torch.cat(actionness, dim=1),
+        )
+
+    def synthesize(self, moments: Tensor, generator: torch.Generator) -> SyntheticMoments:
+        """Put generated contexts around moments (Eq. 2).
+
+        Args:
+            moments: Feature sequences, shape ``(B, C, T_m)``.
+            generator: Source of the random layouts, on the CPU.
+
+        Returns:
+            Features ``(B, C, T)`` and segments ``(B, 1, 2)``.
+        """
+        layouts = draw_splice_layouts(len(moments), self.length, generator, mode=self.splice_mode)
+        return splice(moments, self.start_generator(moments), self.end_generator(moments), layouts)
+
+    def discriminate(self, levels: Sequence[Tensor]) -> Tensor:
+        """Return the discriminators' logits of "this is real background".
+
+        Args:
+            levels: Feature maps, shapes ``(B, d_j, n_j)``.
+
+        Returns:
+            Logits of all anchors, shape ``(B, A)``.
+        """
+        pairs = zip(self.discriminators, levels, strict=True)
+        return torch.cat([discriminator(features).flatten(1) for discriminator, features in pairs], dim=1)
+
+    def forward(self, features: Tensor, category_set: CategorySet) -> LevelOutputs:
+        """Localize actions of one category set.
+
+        Args:
+            features: Feature sequences, shape ``(B, C, T)``.
+            category_set: Whose categories.
+
+        Returns:
+            See :meth:`localize`.
+        """
+        return self.localize(self.levels(features), category_set)
+
+    def parameter_group(self, name: str) -> list[nn.Parameter]:
+        """Return the parameters of one group.
+
+        Args:
+            name: One of ``PARAMETER_GROUPS``.
+
+        Returns:
+            The parameters; no other group has any of them.
+
+        Raises:
+            ValueError: If there is no such group.
+        """
+        if name not in PARAMETER_GROUPS:
+            raise ValueError(f"no parameter group '{name}'; there are {', '.join(PARAMETER_GROUPS)}")
+        if name == "generators":
+            return [*self.start_generator.parameters(), *self.end_generator.parameters()]
+        return list(self.get_submodule("transfers" if name == "transfer" else name).parameters())
+
+    def _segment_classifier(self, category_set: CategorySet) -> SegmentClassifier:
+        """Return the segment-level classifier of a category set."""
+        return self.untrimmed_classifier if category_set == "untrimmed" else self.moment_classifier

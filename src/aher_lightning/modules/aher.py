@@ -1,0 +1,89 @@
+"""AherNet: localization learnt from moments, by the alternating optimization of Algorithm 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from aher_lightning.losses.localization import LocalizationLoss
+from aher_lightning.models.aher_net import AherNet
+from aher_lightning.models.base import Backbone
+from aher_lightning.models.postprocess import DetectionDecoder
+from aher_lightning.modules.phased import PhasedModule, TrainingBatch
+from aher_lightning.modules.phases import DetectorPhase, GeneratorPhase, RecognitionPhase, TransferPhase
+from aher_lightning.structures import CategorySet
+
+
+class AherModule(PhasedModule):
+    """Learn to localize categories known from moments only.
+
+    Implements Algorithm 1 of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
+    arXiv:2008.13705. Its input, a localization model pre-trained on untrimmed videos, comes through
+    ``initial_weights`` from a :class:`~aher_lightning.modules.localizer.LocalizerModule`.
+
+    Args:
+        untrimmed_categories: Categories with temporal annotations.
+        moment_categories: Categories known from moments only.
+        backbone: Turns pixels into features.
+        network: Makes the network from feature channels and the sizes of the two category sets.
+        loss: Localization loss.
+        decoder: Makes detections of the network's outputs.
+        recognition: Line 3.
+        transfer: Line 4.
+        generator: Line 6, first half.
+        detector: Line 6, second half.
+        evaluated: Category set of the videos that validation and test score.
+        initial_weights: Checkpoints to start from, usually the one of stage 0.
+        seed: Seed of all random choices during training.
+    """
+
+    def __init__(
+        self,
+        untrimmed_categories: Sequence[str],
+        moment_categories: Sequence[str],
+        *,
+        backbone: Backbone,
+        network: Callable[[int, int, int], AherNet] = AherNet,
+        loss: LocalizationLoss | None = None,
+        decoder: DetectionDecoder | None = None,
+        recognition: RecognitionPhase | None = None,
+        transfer: TransferPhase | None = None,
+        generator: GeneratorPhase | None = None,
+        detector: DetectorPhase | None = None,
+        evaluated: CategorySet = "moment",
+        initial_weights: Sequence[Path] = (),
+        seed: int = 0,
+    ) -> None:
+        recognition = recognition or RecognitionPhase()
+        transfer = transfer or TransferPhase()
+        generator = generator or GeneratorPhase()
+        detector = detector or DetectorPhase()
+        super().__init__(
+            untrimmed_categories,
+            moment_categories,
+            backbone=backbone,
+            network=network(backbone.out_channels, len(untrimmed_categories), len(moment_categories)),
+            loss=loss,
+            decoder=decoder,
+            phases=(recognition, transfer, generator, detector),
+            evaluated=evaluated,
+            initial_weights=initial_weights,
+            seed=seed,
+        )
+        self.recognition = recognition
+        self.transfer = transfer
+        self.generator = generator
+        self.detector = detector
+
+    def training_step(self, batch: TrainingBatch, batch_idx: int) -> None:
+        """Run one iteration of Algorithm 1."""
+        data = self.iteration_data(batch)
+        # Line 3: foregrounds and moments teach the segment-level classifiers.
+        self.run_phase(self.recognition, data)
+        # Line 4: untrimmed videos teach the transfer function and the detector.
+        self.run_phase(self.transfer, data)
+        # Lines 5 and 6: transferred classifiers judge synthetic moments; first the generators learn ...
+        self.run_phase(self.generator, data)
+        # ... then, with the generators fixed, the detector and the discriminator.
+        self.run_phase(self.detector, data)
+        self.finish_iteration()

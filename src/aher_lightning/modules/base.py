@@ -1,0 +1,279 @@
+"""What all modules share: categories, the way from snippets to features, evaluation, and checkpoint contents."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, cast
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from aher_lightning.errors import CheckpointError, ConfigError, ContractError
+from aher_lightning.models.base import Backbone
+from aher_lightning.models.fingerprint import fingerprint
+from aher_lightning.modules.checkpoint import STATE_KEY, load_submodule, read_checkpoint
+from aher_lightning.modules.evaluation import DetectionMetrics
+from aher_lightning.ops.randomness import key_seed
+from aher_lightning.ops.resample import resample_sequences
+from aher_lightning.structures import CategorySet, Detections, SnippetSequences, UntrimmedBatch
+from aher_lightning.video.clips import normalize_clips
+from aher_lightning.video.contract import TemporalContract
+
+
+class HasContract(Protocol):
+    """The part of a data module that a module asks for."""
+
+    contract: TemporalContract
+
+
+class EvaluationOutput(NamedTuple):
+    """What ``test_step`` and ``predict_step`` return.
+
+    Attributes:
+        video_ids: Names of the videos.
+        indices: Their positions in the data set.
+        detections: Their detections, in seconds.
+    """
+
+    video_ids: list[str]
+    indices: list[int]
+    detections: list[Detections]
+
+
+class BaseModule(pl.LightningModule, ABC):
+    """A module that knows its categories, its temporal contract and how to evaluate what it detects.
+
+    Args:
+        untrimmed_categories: Categories with temporal annotations.
+        moment_categories: Categories known from moments only.
+        backbone: Turns pixels into features; unused on cached features but part of every checkpoint, so
+            that the checkpoint alone can localize actions in a video file.
+        evaluated: Category set of the videos that validation and test score.
+        initial_weights: Checkpoints whose backbone, and whose network if they have one, to start from.
+        seed: Seed of all random choices during training.
+
+    Attributes:
+        contract: How frames become snippets; known once data or a checkpoint was attached.
+        iteration: Finished training iterations.
+        configuration: Class path and arguments of this module, so that a checkpoint can rebuild it.
+    """
+
+    def __init__(
+        self,
+        untrimmed_categories: Sequence[str],
+        moment_categories: Sequence[str],
+        *,
+        backbone: Backbone,
+        evaluated: CategorySet = "moment",
+        initial_weights: Sequence[Path] = (),
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        shared = sorted(set(untrimmed_categories) & set(moment_categories))
+        if shared:
+            raise ConfigError(f"category '{shared[0]}' is in both category sets; a category belongs to one of them")
+        self.untrimmed_categories = list(untrimmed_categories)
+        self.moment_categories = list(moment_categories)
+        self.backbone = backbone
+        self.evaluated: CategorySet = evaluated
+        self.initial_weights = [Path(path) for path in initial_weights]
+        self.seed = seed
+        self.contract: TemporalContract | None = None
+        self.iteration = 0
+        self.configuration: dict[str, Any] = {}
+        self.validation_metrics = DetectionMetrics("val")
+        self.test_metrics = DetectionMetrics("test")
+
+    @property
+    def categories(self) -> list[str]:
+        """The categories that detections' labels index."""
+        return self.untrimmed_categories if self.evaluated == "untrimmed" else self.moment_categories
+
+    @abstractmethod
+    def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
+        """Localize actions.
+
+        Args:
+            snippets: Snippets of B whole videos.
+            durations_sec: Durations in seconds, ``(B,)``.
+
+        Returns:
+            One entry per video, in seconds, labels indexing ``categories``.
+        """
+
+    def snippet_features(self, values: Tensor) -> Tensor:
+        """Return features of snippets, whether they come as pixels or as cached features.
+
+        Args:
+            values: Pixel clips ``(N, 3, F, H, W)`` uint8 or features ``(N, C)``.
+
+        Returns:
+            Features, ``(N, C)``.
+
+        Raises:
+            ContractError: If cached features are of another size than the backbone's.
+        """
+        if values.ndim > 2:
+            contract = self.require_contract()
+            return cast("Tensor", self.backbone(normalize_clips(values, contract.mean, contract.std)))
+        if values.shape[1] != self.backbone.out_channels:
+            raise ContractError(
+                f"features have {values.shape[1]} channels and the backbone {self.backbone.out_channels}; "
+                "extract them with this backbone or configure the one they were extracted with"
+            )
+        return values.float()
+
+    def encode(self, snippets: SnippetSequences, length: int) -> Tensor:
+        """Return feature sequences of a fixed length.
+
+        Args:
+            snippets: Snippets of B videos or moments.
+            length: Number of time steps T.
+
+        Returns:
+            Features, ``(B, C, T)``.
+        """
+        features = self.snippet_features(snippets.values)
+        return resample_sequences(features, snippets.lengths, snippets.first_centres, snippets.steps, length)
+
+    def require_contract(self) -> TemporalContract:
+        """Return the temporal contract.
+
+        Raises:
+            ContractError: If neither data nor a checkpoint has given one.
+        """
+        if self.contract is None:
+            raise ContractError("no temporal contract yet: attach a data module or load a checkpoint")
+        return self.contract
+
+    def load_initial_weights(self, submodules: Sequence[str] = ("backbone",)) -> None:
+        """Copy weights of the checkpoints in ``initial_weights``, later ones over earlier ones.
+
+        Args:
+            submodules: Names of the sub-modules to fill.
+
+        Raises:
+            CheckpointError: If a checkpoint has none of them, or another architecture.
+        """
+        for path in self.initial_weights:
+            weights = read_checkpoint(path)["state_dict"]
+            found = [load_submodule(self.get_submodule(name), weights, name, path) for name in submodules]
+            if not any(found):
+                raise CheckpointError(f"{path}: has no weights for {' or '.join(submodules)}; remove it from the list")
+
+    def check_iteration(self, iteration: int) -> None:
+        """Refuse data that is at another iteration than the module.
+
+        Args:
+            iteration: The iteration that a batch says it belongs to.
+
+        Raises:
+            ConfigError: If it is another than the one to run.
+        """
+        if iteration != self.iteration:
+            raise ConfigError(
+                f"the data is at iteration {iteration} and the module at {self.iteration}; "
+                "use the data module of this package, or restart without 'ckpt_path'"
+            )
+
+    def finish_iteration(self) -> None:
+        """Count an iteration; called last in ``training_step``, before any callback may save a checkpoint."""
+        self.iteration += 1
+
+    # Lightning's hooks
+
+    def setup(self, stage: str) -> None:
+        """Take over the contract of the data."""
+        data = cast("HasContract | None", getattr(self.trainer, "datamodule", None))
+        if data is not None:
+            self.contract = data.contract
+
+    def on_fit_start(self) -> None:
+        """Refuse features that another backbone extracted."""
+        self._check_backbone()
+
+    def on_validation_start(self) -> None:
+        """Refuse features that another backbone extracted."""
+        self._check_backbone()
+
+    def on_test_start(self) -> None:
+        """Refuse features that another backbone extracted."""
+        self._check_backbone()
+
+    def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
+        """Make every random draw of the iteration a function of (seed, iteration, rank)."""
+        torch.manual_seed(key_seed(self.seed, "global", self.iteration, self.global_rank))
+
+    def validation_step(self, batch: UntrimmedBatch, batch_idx: int) -> None:
+        """Update the validation metrics."""
+        self._evaluate(batch, self.validation_metrics)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation metrics."""
+        self._log_metrics(self.validation_metrics)
+
+    def test_step(self, batch: UntrimmedBatch, batch_idx: int) -> EvaluationOutput:
+        """Update the test metrics and return the detections."""
+        return self._evaluate(batch, self.test_metrics)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test metrics."""
+        self._log_metrics(self.test_metrics)
+
+    def predict_step(self, batch: UntrimmedBatch, batch_idx: int) -> EvaluationOutput:
+        """Return the detections."""
+        return EvaluationOutput(
+            batch.video_ids, batch.indices.tolist(), self.detect(batch.snippets, batch.durations_sec)
+        )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what is needed to rebuild the module and to resume exactly."""
+        contract = self.contract
+        if contract is not None:
+            name = type(self.backbone).__name__
+            contract = replace(contract, backbone=name, weights_sha256=fingerprint(self.backbone))
+        checkpoint[STATE_KEY] = {
+            "configuration": self.configuration,
+            "untrimmed_categories": self.untrimmed_categories,
+            "moment_categories": self.moment_categories,
+            "contract": contract.to_dict() if contract is not None else None,
+            "iteration": self.iteration,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore the iteration; refuse a checkpoint of other categories or another contract."""
+        if STATE_KEY not in checkpoint:
+            raise CheckpointError("the checkpoint was not written by this package; give one made by 'aher fit'")
+        state = checkpoint[STATE_KEY]
+        for name in ("untrimmed_categories", "moment_categories"):
+            if state[name] != getattr(self, name):
+                raise CheckpointError(
+                    f"the checkpoint was trained for other {name.replace('_', ' ')} than the data has"
+                )
+        self.iteration = state["iteration"]
+        if state["contract"] is not None:
+            stored = TemporalContract.from_dict(state["contract"])
+            if self.contract is None:
+                self.contract = stored
+            self.contract.check_compatible(stored, ignore=("backbone", "weights_sha256", "reader", "reader_version"))
+
+    def _check_backbone(self) -> None:
+        expected = self.contract.weights_sha256 if self.contract is not None else None
+        if expected and expected != fingerprint(self.backbone):
+            raise ContractError(
+                "weights_sha256: the features were extracted by other backbone weights than this module carries; "
+                "extract them again, or put the checkpoint they came from into 'initial_weights'"
+            )
+
+    def _evaluate(self, batch: UntrimmedBatch, metrics: DetectionMetrics) -> EvaluationOutput:
+        detections = self.detect(batch.snippets, batch.durations_sec)
+        metrics.update(detections, batch)
+        return EvaluationOutput(batch.video_ids, batch.indices.tolist(), detections)
+
+    def _log_metrics(self, metrics: DetectionMetrics) -> None:
+        self.log_dict({key: value.float() for key, value in metrics.compute().items()}, sync_dist=False)
+        metrics.reset()

@@ -1,0 +1,73 @@
+"""Reading checkpoints safely: tensors and plain values only, one clear line for anything else."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from aher_lightning.errors import CheckpointError
+
+STATE_KEY = "aher_lightning"
+"""Where our modules keep what they need besides weights: categories, contract, iteration, configuration."""
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Load a checkpoint without executing any code it may carry.
+
+    Args:
+        path: File written by ``aher fit``.
+
+    Returns:
+        The checkpoint, on the CPU.
+
+    Raises:
+        CheckpointError: If the file is missing, damaged, or holds anything but tensors and plain values.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint; train one with 'aher fit' or correct the path")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path}: not a readable checkpoint ({reason})") from error
+    if not isinstance(checkpoint, dict) or not {"state_dict", STATE_KEY} <= checkpoint.keys():
+        raise CheckpointError(f"{path}: not a checkpoint of this package; give a file written by 'aher fit'")
+    return cast("dict[str, Any]", checkpoint)
+
+
+def load_submodule(module: nn.Module, weights: Mapping[str, Tensor], prefix: str, origin: Path) -> bool:
+    """Copy the weights under a prefix into a module, if there are any.
+
+    Args:
+        module: Receives the weights; all of its own must be there.
+        weights: State dict of a whole checkpoint.
+        prefix: Name of the sub-module in the checkpoint, without the dot.
+        origin: The checkpoint's path, for messages.
+
+    Returns:
+        Whether the checkpoint had weights under the prefix.
+
+    Raises:
+        CheckpointError: If names or shapes differ.
+    """
+    part = {key[len(prefix) + 1 :]: value for key, value in weights.items() if key.startswith(f"{prefix}.")}
+    if not part:
+        return False
+    own = module.state_dict()
+    differing = sorted(
+        key
+        for key in own.keys() | part.keys()
+        if key not in own or key not in part or own[key].shape != part[key].shape
+    )
+    if differing:
+        raise CheckpointError(
+            f"{origin}: '{prefix}' has another architecture than the configuration asks for "
+            f"({len(differing)} of {len(own)} tensors differ, first '{differing[0]}')"
+        )
+    module.load_state_dict(part)
+    return True

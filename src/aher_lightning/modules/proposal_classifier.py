@@ -1,0 +1,114 @@
+"""Proposals labelled by a classifier of moments: AherNet- of the paper, and its yardstick of random proposals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from aher_lightning.models.aher_net import AherNet
+from aher_lightning.models.base import Backbone
+from aher_lightning.models.postprocess import DetectionDecoder
+from aher_lightning.errors import ConfigError
+from aher_lightning.modules.base import BaseModule
+from aher_lightning.ops.pooling import mean_over_segments
+from aher_lightning.ops.randomness import random_generator
+from aher_lightning.structures import CategorySet, Detections, SnippetSequences
+
+ProposalSource = Literal["network", "random"]
+"""Where proposals come from: the localization network, or chance."""
+
+
+class ProposalClassifierModule(BaseModule):
+    """Localize without transfer: class-agnostic proposals, each labelled by the snippet classifier.
+
+    The proposals of the localization network know the boundaries of the untrimmed categories only; the
+    classifier was trained on moments. The score of a proposal is the classifier's mean probability over
+    it times the predicted overlap. Nothing is trained here: ``initial_weights`` must name the checkpoint
+    of a :class:`~aher_lightning.modules.snippet_classifier.SnippetClassifierModule` and, for proposals of
+    the network, that of a :class:`~aher_lightning.modules.localizer.LocalizerModule`.
+
+    Implements AherNet- of section 4.3 of "Learning to Localize Actions from Moments" (Long et al., ECCV
+    2020), arXiv:2008.13705.
+
+    Args:
+        untrimmed_categories: Categories with temporal annotations.
+        moment_categories: Categories known from moments only.
+        backbone: Turns pixels into features.
+        network: Makes the network from feature channels and the sizes of the two category sets.
+        decoder: Makes detections of proposals and probabilities.
+        proposals: Where proposals come from.
+        num_random: How many random proposals to draw per video.
+        evaluated: Category set of the videos that validation and test score.
+        initial_weights: Checkpoints of the classifier and of the localizer.
+        seed: Seed of random proposals.
+    """
+
+    def __init__(
+        self,
+        untrimmed_categories: Sequence[str],
+        moment_categories: Sequence[str],
+        *,
+        backbone: Backbone,
+        network: Callable[[int, int, int], AherNet] = AherNet,
+        decoder: DetectionDecoder | None = None,
+        proposals: ProposalSource = "network",
+        num_random: int = 100,
+        evaluated: CategorySet = "moment",
+        initial_weights: Sequence[Path] = (),
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            untrimmed_categories,
+            moment_categories,
+            backbone=backbone,
+            evaluated=evaluated,
+            initial_weights=initial_weights,
+            seed=seed,
+        )
+        channels = backbone.out_channels
+        self.network = network(channels, len(untrimmed_categories), len(moment_categories))
+        self.decoder = decoder or DetectionDecoder()
+        self.proposals: ProposalSource = proposals
+        self.num_random = num_random
+        self.untrimmed_classifier = nn.Linear(channels, len(untrimmed_categories))
+        self.moment_classifier = nn.Linear(channels, len(moment_categories))
+        self.load_initial_weights(("backbone", "network", "untrimmed_classifier", "moment_classifier"))
+        self._videos_drawn = 0
+
+    def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
+        """Localize actions; see :meth:`BaseModule.detect`."""
+        features = self.encode(snippets, self.network.length)
+        if self.proposals == "random":
+            segments, overlaps = self._random_proposals(len(features))
+            segments, overlaps = segments.to(features), overlaps.to(features)
+        else:
+            outputs = self.network(features, self.evaluated)
+            segments, overlaps = self.decoder.decode_segments(outputs, self.network.anchors), outputs.overlaps
+        classifier = self.untrimmed_classifier if self.evaluated == "untrimmed" else self.moment_classifier
+        probabilities = classifier(features.transpose(1, 2)).softmax(dim=-1).transpose(1, 2)  # (B, K, T)
+        return self.decoder.select(segments, mean_over_segments(probabilities, segments), overlaps, durations_sec)
+
+    def configure_optimizers(self) -> None:
+        """There is nothing to train."""
+
+    def on_fit_start(self) -> None:
+        """Say that there is nothing to train."""
+        raise ConfigError("ProposalClassifierModule trains nothing: use it with 'aher test', 'validate' or 'predict'")
+
+    def on_test_start(self) -> None:
+        """Draw the same random proposals in every run."""
+        super().on_test_start()
+        self._videos_drawn = 0
+
+    def _random_proposals(self, num_videos: int) -> tuple[Tensor, Tensor]:
+        """Segments with uniformly drawn ends ``(B, A, 2)``, all of overlap 1."""
+        drawn = []
+        for _ in range(num_videos):
+            generator = random_generator(self.seed, "proposals", self.global_rank, self._videos_drawn)
+            drawn.append(torch.rand(self.num_random, 2, generator=generator).sort(dim=-1).values)
+            self._videos_drawn += 1
+        return torch.stack(drawn), torch.ones(num_videos, self.num_random)

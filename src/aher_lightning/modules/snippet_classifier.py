@@ -1,0 +1,153 @@
+"""Recognition from pixels: a backbone and a classifier per category set, learnt from trimmed clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+from torch.nn import functional
+
+from aher_lightning.models.base import Backbone
+from aher_lightning.modules.base import BaseModule
+from aher_lightning.modules.evaluation import ground_truth
+from aher_lightning.modules.phased import TrainingBatch
+from aher_lightning.ops.grouping import group_snippets
+from aher_lightning.structures import CategorySet, Detections, MomentBatch, SnippetSequences, UntrimmedBatch
+
+
+class SnippetClassifierModule(BaseModule):
+    """Train a backbone to recognize the actions of moments and foreground segments, snippet by snippet.
+
+    It plays the part that pre-training on Kinetics plays in the paper: what it learns is the backbone
+    that features are extracted with. Validation reports the accuracy on cropped instances.
+
+    Args:
+        untrimmed_categories: Categories with temporal annotations.
+        moment_categories: Categories known from moments only.
+        backbone: Turns pixels into features; trained here.
+        optimizer: Makes the optimizer.
+        scheduler: Makes the learning-rate schedule, stepped once per iteration.
+        dropout: Probability of dropping a feature before the classifiers.
+        thresholds: Scores above which neighbouring snippets are grouped to a detection.
+        max_detections: Detections kept per video.
+        evaluated: Category set of the videos that validation and test score.
+        initial_weights: Checkpoints whose backbone to start from.
+        seed: Seed of all random choices during training.
+    """
+
+    def __init__(
+        self,
+        untrimmed_categories: Sequence[str],
+        moment_categories: Sequence[str],
+        *,
+        backbone: Backbone,
+        optimizer: OptimizerCallable = torch.optim.Adam,
+        scheduler: LRSchedulerCallable | None = None,
+        dropout: float = 0.5,
+        thresholds: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+        max_detections: int = 100,
+        evaluated: CategorySet = "moment",
+        initial_weights: Sequence[Path] = (),
+        seed: int = 0,
+    ) -> None:
+        super().__init__(
+            untrimmed_categories,
+            moment_categories,
+            backbone=backbone,
+            evaluated=evaluated,
+            initial_weights=initial_weights,
+            seed=seed,
+        )
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.dropout = nn.Dropout(dropout)
+        self.untrimmed_classifier = nn.Linear(backbone.out_channels, len(untrimmed_categories))
+        self.moment_classifier = nn.Linear(backbone.out_channels, len(moment_categories))
+        self.load_initial_weights()
+        self.thresholds = tuple(thresholds)
+        self.max_detections = max_detections
+        self._recognized: list[Tensor] = []
+
+    def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
+        """Return the mean of the two classification losses."""
+        foreground, moments = batch["foreground"], batch["moments"]
+        self.check_iteration(moments.iteration)
+        values = torch.cat([foreground.snippets.values, moments.snippets.values])
+        features = self.dropout(self.snippet_features(values))
+        of_foreground, of_moments = features.split([len(foreground.snippets.values), len(moments.snippets.values)])
+        foreground_loss = _snippet_loss(self.untrimmed_classifier(of_foreground), foreground)
+        moment_loss = _snippet_loss(self.moment_classifier(of_moments), moments)
+        self.log_dict({"train/foreground_cls": foreground_loss.detach(), "train/moment_cls": moment_loss.detach()})
+        loss = (foreground_loss + moment_loss) / 2
+        self.log("train/recognition", loss.detach(), prog_bar=True)
+        self.finish_iteration()
+        return loss
+
+    def class_probabilities(self, features: Tensor) -> Tensor:
+        """Return the probabilities of the evaluated categories.
+
+        Args:
+            features: Snippet features, ``(N, C)``.
+
+        Returns:
+            Probabilities, ``(N, K)``.
+        """
+        classifier = self.untrimmed_classifier if self.evaluated == "untrimmed" else self.moment_classifier
+        return cast("Tensor", classifier(features)).softmax(dim=-1)
+
+    def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
+        """Localize actions by grouping neighbouring snippets (AherNet0 of the paper, section 4.3)."""
+        probabilities = self.class_probabilities(self.snippet_features(snippets.values))
+        videos = probabilities.split(snippets.lengths.tolist())
+        detections = []
+        for row, video in enumerate(videos):
+            groups = group_snippets(video, self.thresholds, self.max_detections)
+            first, step = snippets.first_centres[row], snippets.steps[row]
+            segments = (first + (groups.segments - 0.5) * step).clamp(0.0, 1.0) * durations_sec[row]
+            detections.append(groups._replace(segments=segments))
+        return detections
+
+    # Lightning's hooks
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's type of this hook is a large union
+        """Make the optimizer and its schedule."""
+        optimizer = self.optimizer(self.parameters())
+        if self.scheduler is None:
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self.scheduler(optimizer), "interval": "step"}}
+
+    def validation_step(self, batch: UntrimmedBatch, batch_idx: int) -> None:
+        """Recognize the cropped instances, besides detecting."""
+        super().validation_step(batch, batch_idx)
+        self._recognized.append(self._instance_hits(batch))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the accuracy on cropped instances, besides the detection metrics."""
+        super().on_validation_epoch_end()
+        hits = torch.cat(self._recognized)
+        self._recognized.clear()
+        self.log("val/instance_accuracy", hits.mean(), batch_size=len(hits), sync_dist=True, prog_bar=True)
+
+    def _instance_hits(self, batch: UntrimmedBatch) -> Tensor:
+        """Whether the mean prediction over an instance's snippets is its category, one float per instance."""
+        probabilities = self.class_probabilities(self.snippet_features(batch.snippets.values))
+        hits = []
+        for row, video in enumerate(probabilities.split(batch.snippets.lengths.tolist())):
+            places = batch.snippets.first_centres[row] + batch.snippets.steps[row] * torch.arange(len(video))
+            centres_sec = places.to(video.device) * batch.durations_sec[row]
+            instances = ground_truth(batch.segments_sec[row], batch.labels[row])
+            for segment, label in zip(instances.segments, instances.labels, strict=True):
+                nearest = (centres_sec - segment.mean()).abs().argmin()
+                inside = (centres_sec >= segment[0]) & (centres_sec <= segment[1])
+                inside[nearest] = True  # an instance may be shorter than the distance of two snippets
+                hits.append((video[inside].mean(dim=0).argmax() == label).float())
+        return torch.stack(hits) if hits else probabilities.new_zeros(0)
+
+
+def _snippet_loss(logits: Tensor, batch: MomentBatch) -> Tensor:
+    """Cross entropy of every snippet against the label of its clip."""
+    return functional.cross_entropy(logits, batch.labels.repeat_interleave(batch.snippets.lengths))

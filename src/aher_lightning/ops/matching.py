@@ -1,0 +1,115 @@
+"""Which anchors stand for which ground-truth instances."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from aher_lightning.ops.segments import centre_width_to_segments, clip_segments, temporal_iou
+
+FOREGROUND = 1
+BACKGROUND = 0
+IGNORED = -1
+
+
+class AnchorMatches(NamedTuple):
+    """The closest instance of every anchor, and what the anchor is therefore.
+
+    Attributes:
+        overlaps: Largest tIoU with any instance of the video, ``(B, A)``.
+        indices: The instance with that tIoU (the first of several; 0 where none overlaps), or the one
+            that claimed the anchor as its best, int64 ``(B, A)``.
+        states: 1 foreground, 0 background, -1 neither, int64 ``(B, A)``.
+    """
+
+    overlaps: Tensor
+    indices: Tensor
+    states: Tensor
+
+
+def match_anchors(
+    anchors: Tensor,
+    segments: Tensor,
+    is_real: Tensor,
+    *,
+    foreground: float = 0.8,
+    background: float = 0.3,
+    match_best_anchor: bool = False,
+    clip_to: tuple[float, float] | None = None,
+) -> AnchorMatches:
+    """Match anchors with ground truth by temporal overlap.
+
+    An anchor is foreground if its largest tIoU exceeds ``foreground``, background if it stays below
+    ``background``, and neither otherwise. In a video without ground truth all anchors are background.
+
+    Implements the rule of section 3.3 of "Learning to Localize Actions from Moments" (Long et al.,
+    ECCV 2020), https://arxiv.org/abs/2008.13705. The authors' code clips the anchors to
+    ``(0, 511 / 512)`` first.
+
+    Args:
+        anchors: ``(centre, width)``, normalized, shape ``(A, 2)``.
+        segments: Ground truth ``(start, end)``, normalized, shape ``(B, G, 2)``; G may be 0.
+        is_real: False at padding, bool, shape ``(B, G)``.
+        foreground: tIoU above which an anchor is foreground.
+        background: tIoU below which an anchor is background.
+        match_best_anchor: Make the best anchor of each instance foreground for it, whatever the tIoU,
+            so that no instance goes without. Of two instances that share a best anchor, the one that
+            overlaps more gets it.
+        clip_to: Span to which anchors are clipped before they are compared; ``None`` leaves them whole.
+
+    Returns:
+        Overlap, instance and state of every anchor.
+
+    Raises:
+        ValueError: If not ``0 < background <= foreground <= 1``.
+
+    Example:
+        >>> anchors = torch.tensor([[0.25, 0.5], [0.75, 0.5]])
+        >>> match_anchors(anchors, torch.tensor([[[0.0, 0.45]]]), torch.tensor([[True]])).states
+        tensor([[1, 0]])
+    """
+    if not 0 < background <= foreground <= 1:
+        raise ValueError(f"thresholds must obey 0 < background <= foreground <= 1, got {background} and {foreground}")
+    spans = centre_width_to_segments(anchors)
+    if clip_to is not None:
+        spans = clip_segments(spans, *clip_to)
+    if segments.shape[1] == 0:
+        nothing = spans.new_zeros(segments.shape[0], len(spans))
+        return AnchorMatches(nothing, nothing.long(), torch.full_like(nothing, BACKGROUND, dtype=torch.long))
+    pairs = temporal_iou(spans, segments) * is_real.unsqueeze(1)  # (B, A, G)
+    overlaps, indices = pairs.max(dim=-1)
+    states = torch.full_like(indices, IGNORED)
+    states[overlaps > foreground] = FOREGROUND
+    states[overlaps < background] = BACKGROUND
+    if match_best_anchor:
+        claims = _best_anchor_claims(pairs)
+        indices = torch.where(claims.amax(dim=-1) > 0, claims.argmax(dim=-1), indices)
+        states[claims.amax(dim=-1) > 0] = FOREGROUND
+    return AnchorMatches(overlaps, indices, states)
+
+
+def gather_matched_segments(segments: Tensor, indices: Tensor) -> Tensor:
+    """Return the instance that each anchor was matched with.
+
+    Args:
+        segments: Ground truth, shape ``(B, G, 2)``; with G = 0 the result is zero.
+        indices: Indices into G, int64, shape ``(B, A)``.
+
+    Returns:
+        One segment per anchor, shape ``(B, A, 2)``.
+
+    Example:
+        >>> gather_matched_segments(torch.tensor([[[0.0, 0.1], [0.2, 0.3]]]), torch.tensor([[1]]))
+        tensor([[[0.2000, 0.3000]]])
+    """
+    if segments.shape[1] == 0:
+        return segments.new_zeros(*indices.shape, 2)
+    return segments.gather(1, indices.unsqueeze(-1).expand(-1, -1, 2))
+
+
+def _best_anchor_claims(pairs: Tensor) -> Tensor:
+    """Keep, of the overlaps ``(B, A, G)``, each instance's largest (its first anchor of several); 0 elsewhere."""
+    best = pairs.argmax(dim=1, keepdim=True)
+    return torch.zeros_like(pairs).scatter(1, best, pairs.gather(1, best))

@@ -1,0 +1,67 @@
+"""Encoding: frames to an H.264 mp4 file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+from aher_lightning.errors import VideoError
+from aher_lightning.rendering.sprites import ByteArray
+
+_ENCODERS = {
+    # One thread and no reordered frames: the same input always gives the same bytes.
+    "libx264": {"preset": "superfast", "crf": "24", "threads": "1", "bf": "0"},
+    "libopenh264": {"threads": "1"},
+}
+
+
+def choose_encoder() -> str:
+    """Return the name of the H.264 encoder that PyAV offers here.
+
+    Returns:
+        "libx264" where it exists, else "libopenh264".
+
+    Raises:
+        VideoError: If PyAV was built without either.
+    """
+    import av
+
+    for name in _ENCODERS:
+        if name in av.codecs_available:
+            return name
+    raise VideoError("PyAV has no H.264 encoder here: install its binary wheel with `pip install --force-reinstall av`")
+
+
+def write_video(path: Path, frames: Iterable[ByteArray], fps: int) -> int:
+    """Encode frames; frame i is shown from i / fps seconds on.
+
+    Args:
+        path: File to write, overwritten if it exists.
+        frames: RGB pictures of one size with even sides, ``(height, width, 3)``; at least one.
+        fps: Frames per second.
+
+    Returns:
+        Number of frames written.
+
+    Raises:
+        VideoError: If there is no H.264 encoder.
+    """
+    import av
+
+    encoder = choose_encoder()
+    count = 0
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream(encoder, rate=fps, options=_ENCODERS[encoder])
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, fps)
+        stream.codec_context.thread_count = 1
+        for frame in frames:
+            if count == 0:
+                stream.height, stream.width = frame.shape[:2]
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            picture.pts = count
+            container.mux(stream.encode(picture))
+            count += 1
+        container.mux(stream.encode(None))
+    return count

@@ -1,0 +1,56 @@
+"""Timelines: when actions happen in an untrimmed video."""
+
+from __future__ import annotations
+
+import numpy as np
+
+ACTION_SEC = (1.6, 16.0)
+"""Range of durations of actions in untrimmed videos, log-uniform, seconds."""
+
+EDGE_GAP_SEC = 0.8
+"""Shortest time before the first and after the last action, seconds."""
+
+INNER_GAP_SEC = 1.5
+"""Shortest time between actions, seconds."""
+
+COUNT_SHARES = (0.30, 0.30, 0.20, 0.12, 0.08)
+"""How often a video aims at 1, 2, ... actions."""
+
+
+def draw_timeline(num_frames: int, fps: float, generator: np.random.Generator) -> list[tuple[int, int]]:
+    """Draw the spans of all actions of one video.
+
+    As many actions are kept as fit; the time that remains is spread over the gaps at random. The first action
+    is cut down when it alone does not fit.
+
+    Args:
+        num_frames: Length of the video, frames.
+        fps: Frames per second.
+        generator: Source of randomness.
+
+    Returns:
+        First frame and frame after the last one of each action, in order, at least one.
+
+    Example:
+        >>> spans = draw_timeline(300, 10.0, np.random.default_rng(0))
+        >>> all(0 < start < end < 300 for start, end in spans)
+        True
+    """
+    wanted = 1 + int(generator.choice(len(COUNT_SHARES), p=COUNT_SHARES))
+    lengths = np.exp(generator.uniform(np.log(ACTION_SEC[0]), np.log(ACTION_SEC[1]), wanted)) * fps
+    edge, inner = EDGE_GAP_SEC * fps, INNER_GAP_SEC * fps
+    longest = num_frames - 2.0 * edge
+    kept = [max(1, round(min(float(lengths[0]), longest)))]
+    for length in lengths[1:]:
+        if sum(kept) + length + 2.0 * edge + inner * len(kept) <= num_frames:
+            kept.append(round(float(length)))
+    order = generator.permutation(len(kept))
+    spare = num_frames - sum(kept) - 2.0 * edge - inner * (len(kept) - 1)
+    gaps = generator.dirichlet(np.ones(len(kept) + 1)) * max(spare, 0.0)
+    spans: list[tuple[int, int]] = []
+    cursor = min(edge, (num_frames - kept[0]) / 2.0)
+    for place, index in enumerate(order):
+        start = int(cursor + gaps[place])
+        spans.append((start, start + kept[index]))
+        cursor += float(gaps[place]) + kept[index] + inner
+    return spans

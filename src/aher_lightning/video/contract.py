@@ -1,0 +1,171 @@
+"""The temporal contract: everything that decides which pixels a feature vector was computed from, and when."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, fields
+
+from aher_lightning.errors import ContractError
+
+ChannelTriple = tuple[float, float, float]
+"""One number per colour channel, in the order red, green, blue."""
+
+_IMAGENET_MEAN: ChannelTriple = (0.485, 0.456, 0.406)
+_IMAGENET_STD: ChannelTriple = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class TemporalContract:
+    """How a video becomes snippets, and who turned them into features.
+
+    Frames are taken at ``(i + 0.5) / fps`` seconds after the first frame. Snippet ``k`` consists of
+    ``clip_length`` such frames around the centre ``(k * snippet_stride + first_centre_frames) / fps``
+    seconds. Every feature store and every checkpoint carries its contract; two that differ are refused,
+    because features of another contract are silently wrong.
+
+    Args:
+        fps: Grid frames per second, whatever the frame rate of the file.
+        clip_length: Grid frames behind one feature vector.
+        snippet_stride: Grid frames from one snippet to the next.
+        first_centre_frames: Centre of the first snippet in grid frames; half the clip length unless the
+            first clip starts before the video does.
+        resize: Shorter side in pixels before cropping.
+        crop: Side of the central square in pixels.
+        mean: Subtracted from RGB values in ``[0, 1]``.
+        std: Divides what remains.
+        backbone: Name of the network behind the features; empty where there is none yet.
+        weights_sha256: Fingerprint of its weights; empty where there is none yet.
+        reader: Name of the video reader that decoded the frames; empty where it does not matter.
+        reader_version: Version of that reader.
+
+    Raises:
+        ContractError: If a value makes no sense, such as a crop larger than the picture.
+
+    Example:
+        >>> contract = TemporalContract(fps=10.0)
+        >>> contract.first_centre_sec, contract.step_sec
+        (0.8, 0.8)
+    """
+
+    fps: float
+    clip_length: int = 16
+    snippet_stride: int = 8
+    first_centre_frames: float = 8.0
+    resize: int = 182
+    crop: int = 160
+    mean: ChannelTriple = _IMAGENET_MEAN
+    std: ChannelTriple = _IMAGENET_STD
+    backbone: str = ""
+    weights_sha256: str = ""
+    reader: str = ""
+    reader_version: str = ""
+
+    def __post_init__(self) -> None:
+        # A contract that went through JSON or YAML must equal the original: no lists, no int for float.
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, _triple(getattr(self, name), name))
+        for name in ("fps", "first_centre_frames"):
+            object.__setattr__(self, name, _number(getattr(self, name), name))
+        for name in ("clip_length", "snippet_stride", "resize", "crop"):
+            if not _is_positive_integer(getattr(self, name)):
+                raise ContractError(f"{name} must be a positive integer, but is {getattr(self, name)!r}; correct it")
+        if self.fps <= 0:
+            raise ContractError(f"fps must be positive, but is {self.fps!r}; give grid frames per second")
+        if self.crop > self.resize:
+            raise ContractError(f"crop {self.crop} is larger than resize {self.resize}; crop at most the shorter side")
+        if min(self.std) <= 0:
+            raise ContractError(f"std must be positive, but is {self.std}; give one positive number per channel")
+
+    @property
+    def first_centre_sec(self) -> float:
+        """Centre of the first snippet in seconds after the first frame."""
+        return self.first_centre_frames / self.fps
+
+    @property
+    def step_sec(self) -> float:
+        """Distance of neighbouring snippet centres in seconds."""
+        return self.snippet_stride / self.fps
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields as plain values that JSON can hold.
+
+        Returns:
+            Field names and values, with lists for tuples.
+        """
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> TemporalContract:
+        """Rebuild a contract from what :meth:`to_dict` gave.
+
+        Args:
+            values: Field names and values; every field must be there.
+
+        Returns:
+            The contract.
+
+        Raises:
+            ContractError: If a field is missing, unknown or of the wrong type.
+        """
+        kinds = {field.name: str(field.type) for field in fields(cls)}
+        missing, unknown = sorted(kinds.keys() - values.keys()), sorted(values.keys() - kinds.keys())
+        if missing or unknown:
+            wrong = f"lacks {', '.join(missing)}" if missing else f"has unknown {', '.join(unknown)}"
+            raise ContractError(f"the temporal contract {wrong}; write it with this version of the package")
+        for name, kind in kinds.items():
+            if kind == "str" and not isinstance(values[name], str):
+                raise ContractError(
+                    f"{name} of the temporal contract must be text, but is {values[name]!r}; correct it"
+                )
+        return cls(**values)  # type: ignore[arg-type]  # the constructor checks the values
+
+    def check_compatible(self, other: TemporalContract, ignore: Collection[str] = ()) -> None:
+        """Refuse a contract that differs from this one.
+
+        Args:
+            other: Contract of the features, the checkpoint or the data to be used.
+            ignore: Names of fields that may differ.
+
+        Raises:
+            ContractError: Naming each differing field with both values.
+            ValueError: If ``ignore`` names a field that does not exist.
+
+        Example:
+            >>> TemporalContract(fps=10.0).check_compatible(TemporalContract(fps=25.0))
+            Traceback (most recent call last):
+            aher_lightning.errors.ContractError: the temporal contracts differ: fps is 10.0 here and 25.0 there; ...
+        """
+        names = [field.name for field in fields(self)]
+        if not set(ignore) <= set(names):
+            raise ValueError(f"no such fields of a temporal contract: {sorted(set(ignore) - set(names))}")
+        differences = [
+            f"{name} is {getattr(self, name)!r} here and {getattr(other, name)!r} there"
+            for name in names
+            if name not in ignore and getattr(self, name) != getattr(other, name)
+        ]
+        if differences:
+            raise ContractError(
+                f"the temporal contracts differ: {'; '.join(differences)}; "
+                "use the settings that the features or the checkpoint were made with, or extract again"
+            )
+
+
+def _is_positive_integer(value: object) -> bool:
+    """Whether a value is an int above zero; ``True`` is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _number(value: object, name: str) -> float:
+    """Return a finite number as float."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ContractError(f"{name} must be a finite number, but is {value!r}; correct it")
+    return float(value)
+
+
+def _triple(values: object, name: str) -> ChannelTriple:
+    """Return three finite numbers as a tuple of floats."""
+    if not isinstance(values, (list, tuple)) or len(values) != 3:
+        raise ContractError(f"{name} must be three numbers, one per channel, but is {values!r}; correct it")
+    red, green, blue = (_number(value, name) for value in values)
+    return red, green, blue

@@ -1,0 +1,264 @@
+"""What a video file really contains: a pass over its packets, which costs a small part of decoding it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from aher_lightning.errors import VideoError
+from aher_lightning.video.reader import TIME_TOLERANCE_SEC, VideoInfo
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_FORMATS_STATING_DURATION = {"mov", "matroska", "avi", "flv", "asf"}
+"""Formats whose header states the duration; elsewhere FFmpeg guesses it, and a short file proves nothing."""
+
+_TRUNCATION_SEC = 0.25
+"""More missing at the end than this is a truncated file; headers and last packets are a few frames inexact."""
+
+_JITTER_SEC = 0.002
+"""How far frames of constant rate may lie from their places; Matroska rounds time stamps to 1 ms."""
+
+
+class FrameIndex(NamedTuple):
+    """When each frame of a video is shown, from its packets.
+
+    Attributes:
+        info: Facts about the video.
+        start_sec: Time stamp of the first frame in seconds.
+        times_sec: Start of every frame after the first frame's, ascending, ``(n,)``.
+        key_times_sec: Those of the frames at which decoding can start, ascending, ``(k,)``.
+    """
+
+    info: VideoInfo
+    start_sec: float
+    times_sec: npt.NDArray[np.float64]
+    key_times_sec: npt.NDArray[np.float64]
+
+    def frames_at(self, times_sec: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+        """Return the number of the frame on display at each time.
+
+        Args:
+            times_sec: Seconds after the first frame, ``(m,)``.
+
+        Returns:
+            Frame numbers from 0, ``(m,)``.
+        """
+        shown = np.searchsorted(self.times_sec, times_sec + TIME_TOLERANCE_SEC, side="right") - 1
+        return np.maximum(shown, 0)
+
+
+@contextmanager
+def open_video(path: Path, thread_count: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a file at its video stream with most pixels; every failure inside becomes one line about the file.
+
+    Args:
+        path: File to open.
+        thread_count: Decoder threads; 0 lets FFmpeg choose.
+
+    Yields:
+        The container and the stream.
+
+    Raises:
+        VideoError: If the file is missing, empty, no video or damaged.
+    """
+    import av
+
+    _check_file(path)
+    try:
+        with av.open(str(path)) as container:
+            yield container, _best_stream(path, container, thread_count)
+    except av.FFmpegError as failure:
+        reason = failure.strerror or type(failure).__name__
+        raise VideoError(f"{path}: is damaged or no video ({reason}); replace the file or convert it again") from None
+
+
+def index_frames(path: Path) -> FrameIndex:
+    """Return when each frame of a video is shown; remembered as long as the file does not change.
+
+    Args:
+        path: File to read.
+
+    Returns:
+        The index; treat its arrays as read-only.
+
+    Raises:
+        VideoError: If the file is missing, empty, truncated, damaged or no video.
+    """
+    _check_file(path)
+    status = path.stat()
+    return _index_frames(path, status.st_size, status.st_mtime_ns)
+
+
+def has_presentation_times(container: InputContainer) -> bool:
+    """Whether a file format stores when frames are shown; AVI does not, and FFmpeg's guess goes back and forth.
+
+    Args:
+        container: Open file.
+
+    Returns:
+        False where the order of decoded frames is all there is: their ``dts`` then tells the time.
+    """
+    return "avi" not in container.format.name.split(",")
+
+
+def quarter_turns(frame: VideoFrame) -> int:
+    """Return how often a decoded frame must be turned by 90 degrees, anti-clockwise, to be upright.
+
+    Args:
+        frame: Frame with the rotation metadata of its file.
+
+    Returns:
+        0, 1, 2 or 3.
+    """
+    return round(frame.rotation / 90) % 4
+
+
+@lru_cache(maxsize=16)
+def _index_frames(path: Path, size: int, modified_ns: int) -> FrameIndex:
+    """Index a file of that size and age."""
+    del size, modified_ns
+    with open_video(path) as (container, stream):
+        packets = _Packets(container, stream)
+        if packets.first_frame is None or not packets.starts:
+            raise VideoError(f"{path}: holds no picture that can be decoded; replace the file or convert it again")
+        if packets.is_truncated():
+            raise VideoError(f"{path}: is truncated, it holds {packets.extent()}; copy or download it again")
+        return packets.index(path, packets.first_frame)
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is no file with content, before FFmpeg words it in its own way."""
+    if not path.exists():
+        raise VideoError(f"{path}: no such file; check the path")
+    if not path.is_file():
+        raise VideoError(f"{path}: is not a file; give the path of a video")
+    if path.stat().st_size == 0:
+        raise VideoError(f"{path}: is empty; copy or download it again")
+
+
+def _best_stream(path: Path, container: InputContainer, thread_count: int) -> VideoStream:
+    """Return the stream to decode; the cover picture of a song is none."""
+    from av.stream import Disposition
+
+    # A song's cover is a video stream to FFmpeg. Of equal streams take the first: max() does.
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    if not streams:
+        raise VideoError(f"{path}: has no video stream (sound or text only?); give a file with moving pictures")
+    # FFmpeg knows codecs that this build cannot decode; such streams have no codec context.
+    decodable = [stream for stream in streams if stream.codec_context is not None]
+    if not decodable:
+        raise VideoError(f"{path}: no decoder for its video codec is installed; convert it to H.264")
+    best = max(decodable, key=_count_pixels)
+    best.codec_context.thread_count = thread_count
+    return best
+
+
+def _count_pixels(stream: VideoStream) -> int:
+    """Size of the pictures of a stream according to the header."""
+    return stream.codec_context.width * stream.codec_context.height
+
+
+class _Packets:
+    """What one pass over all packets of a file says about its video stream; times in seconds as stored.
+
+    Args:
+        container: Open file, at its beginning.
+        stream: Its video stream.
+    """
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self.container, self.stream = container, stream
+        self.starts, self.key_starts = array("d"), array("d")
+        self.count = 0
+        self.end_sec = self.other_end_sec = 0.0
+        self.is_cut = False
+        self.first_frame: VideoFrame | None = None
+        self._uses_pts = has_presentation_times(container)
+        self._unit_sec = float(stream.time_base or 0)
+        self._frame_sec = 1.0 / float(stream.average_rate or stream.guessed_rate or 25)
+        for packet in container.demux():
+            if packet.stream_index == stream.index:
+                self._add(packet)
+            elif packet.pts is not None:
+                end_sec = (packet.pts + (packet.duration or 0)) * float(packet.time_base or 0)
+                self.other_end_sec = max(self.other_end_sec, end_sec)
+
+    @property
+    def stated_end_sec(self) -> float:
+        """Where the video ends according to the header; 0 if it does not say."""
+        if self.container.format.name.split(",")[0] not in _FORMATS_STATING_DURATION:
+            return 0.0
+        if self.stream.duration:
+            return ((self.stream.start_time or 0) + self.stream.duration) * self._unit_sec
+        return (self.container.duration or 0) / 1e6
+
+    def is_truncated(self) -> bool:
+        """Whether the header promises more than the file holds."""
+        if self.stream.frames and self.count >= self.stream.frames and not self.is_cut:
+            return False
+        # Without a duration of its own, the stream may well end before the sound does.
+        end = self.end_sec if self.stream.duration else max(self.end_sec, self.other_end_sec)
+        missing = self.stated_end_sec - end
+        return missing > max(_TRUNCATION_SEC, 3 * self._frame_sec) or (self.is_cut and self.stated_end_sec > 0)
+
+    def extent(self) -> str:
+        """How much of the video is there, in words."""
+        if self.stream.frames:
+            return f"{self.count - self.is_cut} of {self.stream.frames} frames"
+        return f"{self.end_sec:.2f} of {self.stated_end_sec:.2f} s"
+
+    def index(self, path: Path, frame: VideoFrame) -> FrameIndex:
+        """Sum up; ``frame`` is the first decoded one, which knows more than the header."""
+        starts = np.sort(np.asarray(self.starts))
+        times = starts - starts[0]
+        duration = self.end_sec - float(starts[0])
+        rotation = quarter_turns(frame) * 90
+        width, height = (frame.width, frame.height) if rotation % 180 == 0 else (frame.height, frame.width)
+        streams = [stream for stream in self.container.streams.video if stream.codec_context is not None]
+        places = np.linspace(0.0, times[-1], len(times))
+        info = VideoInfo(
+            path=path,
+            duration_sec=duration,
+            width=width,
+            height=height,
+            average_fps=len(times) / duration,
+            frame_count=len(times),
+            codec=self.stream.codec_context.name,
+            rotation=rotation,
+            container=self.container.format.name,
+            pixel_format=frame.format.name,
+            has_constant_rate=bool(np.abs(times - places).max() <= _JITTER_SEC),
+            rival_streams=[_count_pixels(stream) for stream in streams].count(_count_pixels(self.stream)) - 1,
+        )
+        keys = np.sort(np.asarray(self.key_starts)) - starts[0]
+        return FrameIndex(info, float(starts[0]), times, keys)
+
+    def _add(self, packet: Packet[Any]) -> None:
+        """Take one packet of the video stream into account."""
+        if self.first_frame is None:
+            # Also for the empty packet at the end, which makes the decoder give what it held back.
+            self.first_frame = next(iter(packet.decode()), None)
+        if packet.size == 0:
+            return
+        self.count += 1
+        self.is_cut = packet.is_corrupt
+        if packet.is_discard:  # outside the edit list: decoded, never shown
+            return
+        stamp = packet.pts if self._uses_pts and packet.pts is not None else packet.dts
+        start = stamp * self._unit_sec if stamp is not None else self.end_sec
+        self.starts.append(start)
+        if packet.is_keyframe:
+            self.key_starts.append(start)
+        self.end_sec = max(self.end_sec, start + ((packet.duration or 0) * self._unit_sec or self._frame_sec))

@@ -1,0 +1,142 @@
+"""What every video reader offers: facts about a file, and the frames on display at given times."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from aher_lightning.errors import VideoError
+
+Image = npt.NDArray[np.uint8]
+"""One picture, RGB, shape ``(H, W, 3)``, upright."""
+
+TIME_TOLERANCE_SEC = 1e-6
+"""A frame that starts so little after a time counts as shown at it; absorbs rounding, far below any frame duration."""
+
+
+class VideoInfo(NamedTuple):
+    """Facts about the best video stream of a file, counted from its packets rather than believed.
+
+    Attributes:
+        path: The file.
+        duration_sec: From the first frame to the end of the last, in seconds.
+        width: Width of the upright picture in pixels.
+        height: Height of the upright picture in pixels.
+        average_fps: Frames per second on average.
+        frame_count: Number of frames found in the file.
+        codec: Name of the decoder, such as ``h264``.
+        rotation: Degrees (0, 90, 180, 270) by which readers turn the stored picture anti-clockwise, to be upright.
+        container: Name of the file format as FFmpeg says it, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
+        pixel_format: Name of the pixel format, such as ``yuv420p``.
+        has_constant_rate: Whether all frames last equally long, up to the rounding of time stamps.
+        rival_streams: Number of further video streams with as many pixels; readers decode the one with most pixels.
+    """
+
+    path: Path
+    duration_sec: float
+    width: int
+    height: int
+    average_fps: float
+    frame_count: int
+    codec: str
+    rotation: int
+    container: str
+    pixel_format: str
+    has_constant_rate: bool
+    rival_streams: int
+
+
+class VideoReader(ABC):
+    """Decodes video files; times are seconds after the first frame, whatever time stamp that carries.
+
+    The frame of a time is the one on display then: the last that starts at or before it, the first
+    frame for earlier times, the last one for later times. Subclasses implement :meth:`probe` and
+    :meth:`iter_frames`; both must raise :class:`~aher_lightning.errors.VideoError` with one line that
+    names the file, the reason and the remedy.
+    """
+
+    @property
+    @abstractmethod
+    def version(self) -> str:
+        """Version of the decoding library, for the temporal contract."""
+
+    @abstractmethod
+    def probe(self, path: Path) -> VideoInfo:
+        """Return facts about a video.
+
+        Args:
+            path: File to look at.
+
+        Returns:
+            The facts.
+
+        Raises:
+            VideoError: If the file is missing, empty, damaged, truncated or no video.
+        """
+
+    @abstractmethod
+    def iter_frames(self, path: Path, times_sec: Sequence[float]) -> Iterator[Image]:
+        """Yield the frame on display at each time, in one pass that holds few pictures at once.
+
+        Neighbouring times with the same frame may yield the same array again: do not write into it.
+
+        Args:
+            path: File to decode.
+            times_sec: Seconds after the first frame, ascending.
+
+        Yields:
+            Pictures, RGB uint8 ``(H, W, 3)``, upright.
+
+        Raises:
+            VideoError: If the file is missing, empty, damaged, truncated or no video.
+            ValueError: If the times do not ascend or are not finite.
+        """
+
+    def read_frames(self, path: Path, times_sec: Sequence[float]) -> Image:
+        """Return the frames on display at the given times at once; for few frames or small pictures.
+
+        Args:
+            path: File to decode.
+            times_sec: Seconds after the first frame, ascending; n of them.
+
+        Returns:
+            Pictures, RGB uint8, shape ``(n, H, W, 3)``.
+
+        Raises:
+            VideoError: If the file cannot be decoded, or the picture size changes on the way.
+            ValueError: If the times do not ascend or are not finite.
+        """
+        info = self.probe(path)
+        frames = np.empty((len(times_sec), info.height, info.width, 3), dtype=np.uint8)
+        for position, image in enumerate(self.iter_frames(path, times_sec)):
+            if image.shape != frames.shape[1:]:
+                raise VideoError(f"{path}: the picture size changes within the video; convert it to one size")
+            frames[position] = image
+        return frames
+
+
+def ascending_times(times_sec: Sequence[float]) -> npt.NDArray[np.float64]:
+    """Return requested times as an array, refusing what a single pass cannot serve.
+
+    Args:
+        times_sec: Seconds after the first frame.
+
+    Returns:
+        The times, shape ``(n,)``.
+
+    Raises:
+        ValueError: If they do not ascend or are not finite.
+
+    Example:
+        >>> ascending_times([0.5, 0.5, 1.0])
+        array([0.5, 0.5, 1. ])
+    """
+    times = np.asarray(times_sec, dtype=np.float64).reshape(-1)
+    if not np.isfinite(times).all() or (np.diff(times) < 0).any():
+        raise ValueError("times must be finite and ascending; sort them before reading")
+    return times

@@ -1,0 +1,27 @@
+"""What the processes of the distributed metric tests run; importable by name, as starting a process needs it."""
+
+from __future__ import annotations
+
+from tests.helpers.metric_cases import random_case
+
+from aher_lightning.metrics.proposal_recall import ProposalRecall
+from aher_lightning.metrics.temporal_map import TemporalMeanAveragePrecision
+
+
+def compute_all(rank: int, cases: list[list[list[int]]]) -> list[list[dict[str, float]]]:
+    """Return the values of :func:`compute_share` for each way of sharing."""
+    return [compute_share(rank, shares) for shares in cases]
+
+
+def compute_share(rank: int, shares: list[list[int]]) -> list[dict[str, float]]:
+    """Return the values of both metrics after this rank has seen its share of the videos, twice in a row."""
+    case = random_case(0)
+    values = []
+    for metric in (TemporalMeanAveragePrecision(), ProposalRecall()):
+        for video in shares[rank]:
+            metric.update([case.predictions[video]], [case.targets[video]], [video])
+        values.append({key: float(value) for key, value in metric.compute().items()})
+        # Going on after a result must start from this rank's own videos again, not from the gathered ones.
+        metric.update([], [], [])
+        values.append({key: float(value) for key, value in metric.compute().items()})
+    return values

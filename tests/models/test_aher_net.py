@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from tests.helpers.golden_fill import golden_path
+from tests.models.released import CELLS, SCALE_RATIOS, by_level, feature_map, fill_localizer, largest_error
+from torch import Tensor, nn
+
+from aher_lightning.models.aher_net import PARAMETER_GROUPS, AherNet
+from aher_lightning.models.base import WeightTransfer
+from aher_lightning.models.transfer import IdentityTransfer
+from aher_lightning.structures import CategorySet
+
+CHANNELS = (6, 8, 10)
+
+
+def small_network(**options: object) -> AherNet:
+    torch.manual_seed(0)
+    return AherNet(12, 5, 3, length=64, stem_channels=(12, 8), level_channels=CHANNELS, **options)  # type: ignore[arg-type]
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def used_parameters(network: AherNet) -> set[str]:
+    names = {name for name, parameter in network.named_parameters() if parameter.grad is not None}
+    return {name for name in names if network.get_parameter(name).grad.abs().sum() > 0}  # type: ignore[union-attr]
+
+
+def names_of(network: AherNet, *groups: str) -> set[str]:
+    wanted = {id(parameter) for group in groups for parameter in network.parameter_group(group)}
+    return {name for name, parameter in network.named_parameters() if id(parameter) in wanted}
+
+
+def total(*values: Tensor | None) -> Tensor:
+    return torch.stack([value.square().sum() for value in values if value is not None]).sum()
+
+
+@pytest.mark.parametrize(("category_set", "classes"), [("untrimmed", 5), ("moment", 3)])
+def test_output_shapes(category_set: CategorySet, classes: int) -> None:
+    network = small_network()
+    outputs = network(torch.rand(2, 12, 64), category_set)
+    assert network.cells_per_level == [16, 8, 4]
+    assert network.anchors.shape == (84, 2)
+    assert network.moment_length == 32
+    assert outputs.class_logits.shape == (2, classes, 28)
+    assert outputs.offsets.shape == (2, 84, 2)
+    assert outputs.overlaps.shape == (2, 84)
+    assert outputs.actionness is not None
+    assert outputs.actionness.shape == (2, 84, 2)
+
+
+def test_options_reach_the_parts() -> None:
+    network = small_network(use_actionness=False, transfer=IdentityTransfer, scale_ratios=(1.0,))
+    assert network(torch.rand(1, 12, 64), "moment").actionness is None
+    assert network.anchors.shape == (28, 2)
+    assert network.parameter_group("transfer") == []
+
+
+def test_levels_come_in_order_and_class_logits_are_transferred_rows() -> None:
+    network = small_network(transfer=IdentityTransfer)
+    levels = network.levels(torch.rand(2, 12, 64))
+    outputs = network.localize(levels, "moment")
+    start = 0
+    for level, features in enumerate(levels):
+        cells = features.shape[-1]
+        expected = torch.einsum("kd,bdn->bkn", network.moment_classifier.weights(level), features)
+        torch.testing.assert_close(outputs.class_logits[..., start : start + cells], expected)
+        head = network.heads[level](features)
+        torch.testing.assert_close(outputs.overlaps[:, 3 * start : 3 * (start + cells)], head.overlaps)
+        start += cells
+
+
+def test_plugged_transfer_is_used_for_both_category_sets() -> None:
+    class Doubling(WeightTransfer):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.factor = nn.Parameter(torch.full((channels,), 2.0))
+
+        def forward(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+            return weight * self.factor, bias
+
+    network = small_network(transfer=Doubling)
+    assert [len(parameter) for parameter in network.parameter_group("transfer")] == list(CHANNELS)
+    sets: tuple[CategorySet, ...] = ("untrimmed", "moment")
+    for category_set in sets:
+        plain = [network.get_submodule(f"{category_set}_classifier").weights(level) for level in range(3)]  # type: ignore[operator]
+        for weight, classifier in zip(plain, network.anchor_classifiers(category_set), strict=True):
+            torch.testing.assert_close(classifier.weight, 2 * weight)
+
+
+def test_anchor_classifiers_can_be_reused_and_restricted() -> None:
+    network = small_network()
+    levels = network.levels(torch.rand(2, 12, 64))
+    everything = network.localize(levels, "untrimmed")
+    reused = network.localize(levels, "untrimmed", network.anchor_classifiers("untrimmed"))
+    chosen = torch.tensor([3, 0])
+    some = network.localize(levels, "untrimmed", network.anchor_classifiers("untrimmed", chosen))
+    torch.testing.assert_close(reused.class_logits, everything.class_logits)
+    torch.testing.assert_close(some.class_logits, everything.class_logits[:, chosen])
+    torch.testing.assert_close(some.offsets, everything.offsets)
+
+
+def test_groups_partition_the_parameters() -> None:
+    network = small_network()
+    grouped = [id(parameter) for group in PARAMETER_GROUPS for parameter in network.parameter_group(group)]
+    assert len(grouped) == len(set(grouped))
+    assert set(grouped) == {id(parameter) for parameter in network.parameters()}
+    assert all(network.parameter_group(group) for group in PARAMETER_GROUPS)
+    with pytest.raises(ValueError, match="no parameter group 'backbone'; there are pyramid, heads"):
+        network.parameter_group("backbone")
+
+
+def test_localization_reaches_these_groups_and_no_other() -> None:
+    network = small_network()
+    for level in range(3):  # what maps the biases sees no gradient while they are 0
+        nn.init.ones_(network.moment_classifier.biases(level))
+    outputs = network(torch.randn(4, 12, 64), "moment")
+    total(*outputs).backward()
+    assert used_parameters(network) == names_of(network, "pyramid", "heads", "moment_classifier", "transfer")
+
+
+@pytest.mark.parametrize("category_set", ["untrimmed", "moment"])
+def test_recognition_reaches_these_groups_and_no_other(category_set: CategorySet) -> None:
+    network = small_network()
+    total(network.classify_segments(network.levels(torch.randn(4, 12, 32)), category_set)).backward()
+    assert used_parameters(network) == names_of(network, "pyramid", f"{category_set}_classifier")
+
+
+def test_adversary_reaches_generators_through_the_pyramid() -> None:
+    network = small_network()
+    synthetic = network.synthesize(torch.rand(4, 12, 32), generator())
+    logits = network.discriminate(network.levels(synthetic.features))
+    assert logits.shape == (4, 84)
+    total(logits).backward()
+    assert used_parameters(network) == names_of(network, "pyramid", "generators", "discriminators")
+
+
+def test_discriminator_logits_are_ordered_like_anchors() -> None:
+    network = small_network()
+    levels = network.levels(torch.rand(2, 12, 64))
+    logits = network.discriminate(levels)
+    torch.testing.assert_close(logits[:, 48:72], network.discriminators[1](levels[1]).reshape(2, -1))
+
+
+def test_synthesis_depends_on_the_generator_alone() -> None:
+    network = small_network(splice_mode="released_fixed")
+    moments = torch.rand(3, 12, 32)
+    first, second = (network.synthesize(moments, generator(7)) for _ in range(2))
+    assert first.features.shape == (3, 12, 64)
+    assert first.segments.shape == (3, 1, 2)
+    assert torch.equal(first.features, second.features)
+    assert torch.equal(first.segments, second.segments)
+    assert not torch.equal(network.synthesize(moments, generator(8)).segments, first.segments)
+
+
+def test_saved_weights_give_the_same_outputs() -> None:
+    network = small_network()
+    other = AherNet(12, 5, 3, length=64, stem_channels=(12, 8), level_channels=CHANNELS)
+    other.load_state_dict(copy.deepcopy(network.state_dict()))
+    features = torch.rand(2, 12, 64)
+    for mine, theirs in zip(network(features, "moment"), other(features, "moment"), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+@pytest.mark.golden
+@pytest.mark.slow
+def test_released_network() -> None:
+    golden = np.load(golden_path("tf", "05_net_prop_iou.npz"))
+    network = AherNet(2048, 200, 1, scale_ratios=SCALE_RATIOS)
+    assert network.cells_per_level == list(CELLS)
+    fill_localizer(network)
+    with torch.no_grad():
+        levels = network.levels(feature_map("x_untrimmed", (2, 512, 2048)))
+        outputs = network.localize(levels, "untrimmed")
+        foreground = network.classify_segments(network.levels(feature_map("x_foreground", (2, 512, 2048))), "untrimmed")
+        moment_levels = network.levels(feature_map("x_moment", (2, 256, 2048)))
+        moments = network.classify_segments(moment_levels, "untrimmed")
+    assert outputs.actionness is not None
+    for index, cells in enumerate(by_level(CELLS), 1):
+        anchors = slice(3 * cells.start, 3 * cells.stop)
+        count = cells.stop - cells.start
+        activation = levels[index - 1].transpose(1, 2)
+        sample = activation[:, :: max(1, count // 8), :: max(1, activation.shape[2] // 16)]
+        assert largest_error(sample, golden[f"end_{index}_sub"]) < 5e-5
+        assert largest_error(outputs.class_logits[..., cells].transpose(1, 2), golden[f"logits_{index}"]) < 3e-4
+        assert largest_error(outputs.offsets[:, anchors].reshape(2, count, 3, 2), golden[f"loc_{index}"]) < 5e-5
+        assert largest_error(outputs.actionness[:, anchors].reshape(2, count, 3, 2), golden[f"prop_{index}"]) < 5e-5
+        assert largest_error(outputs.overlaps[:, anchors].reshape(2, count, 3), golden[f"iou_{index}"]) < 1e-5
+        assert largest_error(foreground[index - 1], golden[f"seg_logits_{index}"]) < 3e-4
+        assert largest_error(moments[index - 1], golden[f"moment_logits_{index}"]) < 3e-4
+        assert moment_levels[index - 1].shape[-1] == golden[f"moment_end_{index}_shape"][1]

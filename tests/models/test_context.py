@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tests.helpers.golden_fill import golden_path
+from tests.models.released import feature_map, fill_convolution, largest_error
+from torch import Tensor
+
+from aher_lightning.models.context import (
+    ConvContextGenerator,
+    SpliceLayout,
+    SpliceMode,
+    draw_splice_layouts,
+    splice,
+    splice_layout,
+)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_plain_layout_by_hand() -> None:
+    assert splice_layout(100, 15, 4) == SpliceLayout(5, 75, 20, 5, 80)
+
+
+def test_released_layouts_by_hand() -> None:
+    even = splice_layout(512, 14, 12, mode="released", row=0)
+    odd = splice_layout(512, 14, 12, mode="released", row=1)
+    fixed = splice_layout(512, 14, 12, mode="released_fixed", row=1)
+    assert even == SpliceLayout(77, 358, 77, 13, 371)
+    assert odd == SpliceLayout(77, 358, 77, 90, 371)
+    assert fixed == odd._replace(labelled_end=90 + 358)
+
+
+@pytest.mark.parametrize("mode", ["plain", "released", "released_fixed"])
+@pytest.mark.parametrize("length", [16, 128, 512])
+def test_every_layout_fills_the_sequence(mode: SpliceMode, length: int) -> None:
+    for ratio in range(14, 19):
+        for position in range(1, 19):
+            for row in (0, 1):
+                layout = splice_layout(length, ratio, position, mode=mode, row=row)
+                assert min(layout[:3]) >= 0
+                assert sum(layout[:3]) == length
+                assert 0 <= layout.moment_start <= length - layout.moment_length
+                if mode != "released":
+                    assert layout.labelled_end == layout.moment_start + layout.moment_length
+
+
+@pytest.mark.parametrize(("ratio", "position"), [(0, 5), (20, 5), (14, 0), (14, 20)])
+def test_ids_off_the_grid_are_refused(ratio: int, position: int) -> None:
+    with pytest.raises(ValueError, match=r"must lie in 1\.\.19"):
+        splice_layout(512, ratio, position)
+
+
+def test_too_few_steps_are_refused() -> None:
+    with pytest.raises(ValueError, match="4 steps are too few"):
+        splice_layout(4, 18, 5)
+
+
+def test_draws_cover_the_released_range_and_repeat_with_the_seed() -> None:
+    layouts = draw_splice_layouts(2000, 512, generator())
+    assert layouts == draw_splice_layouts(2000, 512, generator())
+    assert layouts != draw_splice_layouts(2000, 512, generator(1))
+    assert {layout.moment_length for layout in layouts} == {512 * ratio // 20 for ratio in range(14, 19)}
+    shares = {round(20 * layout.start_length / (512 - layout.moment_length)) for layout in layouts}
+    assert shares == set(range(1, 19))
+
+
+def marked(value: float, length: int) -> Tensor:
+    return torch.full((1, 2, length), value)
+
+
+@pytest.mark.parametrize(
+    ("layout", "expected"),
+    [
+        (SpliceLayout(2, 3, 1, 2, 5), [1, 1, 5, 5, 5, 2]),
+        (SpliceLayout(2, 3, 1, 1, 4), [1, 5, 5, 5, 1, 2]),
+        (SpliceLayout(1, 3, 2, 2, 5), [1, 2, 5, 5, 5, 2]),
+        (SpliceLayout(0, 4, 2, 0, 4), [5, 5, 5, 5, 2, 2]),
+    ],
+)
+def test_splice_puts_the_moment_where_the_layout_says(layout: SpliceLayout, expected: list[float]) -> None:
+    synthetic = splice(marked(5.0, 4), marked(1.0, 2), marked(2.0, 2), [layout])
+    assert synthetic.features.shape == (1, 2, 6)
+    assert synthetic.features[0, 0].tolist() == expected
+    torch.testing.assert_close(
+        synthetic.segments * 6, torch.tensor([[[layout.moment_start, layout.labelled_end]]]).float()
+    )
+
+
+def test_segment_marks_the_moment_in_every_fixed_mode() -> None:
+    modes: tuple[SpliceMode, ...] = ("plain", "released_fixed")
+    for mode in modes:
+        layouts = draw_splice_layouts(8, 64, generator(), mode=mode)
+        ones, zeros = torch.ones(8, 1, 32), torch.zeros(8, 1, 16)
+        synthetic = splice(ones, zeros, zeros, layouts)
+        steps = (torch.arange(64) + 0.5) / 64
+        inside = (steps >= synthetic.segments[:, :, :1]) & (steps <= synthetic.segments[:, :, 1:])
+        torch.testing.assert_close(synthetic.features, inside.float().reshape(8, 1, 64))
+
+
+@pytest.mark.parametrize("length", [1, 5, 8])
+def test_context_has_half_the_length(length: int) -> None:
+    context = ConvContextGenerator(6)(torch.rand(2, 6, length))
+    assert context.shape == (2, 6, -(-length // 2))
+    assert (context >= 0).all()
+    assert ConvContextGenerator(6, hidden_channels=5).first.out_channels == 5
+    assert ConvContextGenerator(6).first.out_channels == 3
+
+
+def test_gradients_flow_through_the_splice_into_both_generators() -> None:
+    torch.manual_seed(0)
+    start, end = ConvContextGenerator(6), ConvContextGenerator(6)
+    moments = torch.rand(4, 6, 32)
+    synthetic = splice(moments, start(moments), end(moments), draw_splice_layouts(4, 64, generator()))
+    synthetic.features.square().sum().backward()
+    for parameter in [*start.parameters(), *end.parameters()]:
+        assert parameter.grad is not None
+        assert parameter.grad.abs().sum() > 0
+
+
+@pytest.mark.golden
+def test_released_layout_table() -> None:
+    table = np.load(golden_path("tf", "06b_context_layout_table.npz"))["table"].tolist()
+    assert len(table) == 114
+    for ratio, position, moment, start, end, even_start, even_end, odd_start, odd_code_end, odd_end in table:
+        lengths = (start, moment, end)
+        modes: tuple[tuple[SpliceMode, int], ...] = (("released", odd_code_end), ("released_fixed", odd_end))
+        for mode, labelled_end in modes:
+            even = splice_layout(512, ratio, position, mode=mode, row=0)
+            odd = splice_layout(512, ratio, position, mode=mode, row=1)
+            assert even == SpliceLayout(*lengths, even_start, even_end)
+            assert odd == SpliceLayout(*lengths, odd_start, labelled_end)
+
+
+@pytest.mark.golden
+@pytest.mark.slow
+def test_released_synthetic_moments() -> None:
+    golden = np.load(golden_path("tf", "06_context.npz"))
+    moments = feature_map("x_context_moment", (16, 256, 2048))
+    contexts = []
+    for number, letter in ((1, "s"), (2, "e")):
+        network = ConvContextGenerator(2048)
+        fill_convolution(network.first, [(f"g_conv_{letter}1", 1024)])
+        fill_convolution(network.second, [(f"g_conv_{letter}2", 2048)])
+        with torch.no_grad():
+            contexts.append(network(moments))
+        assert contexts[-1].shape == (16, 2048, 128)
+        assert largest_error(contexts[-1].transpose(1, 2)[:, ::16, ::128], golden[f"net{number}_sub"]) < 3e-5
+    ids = zip(golden["ratio_id"].tolist(), golden["pos_id"].tolist(), strict=True)
+    layouts = [splice_layout(512, *pair, mode="released", row=row) for row, pair in enumerate(ids)]
+    synthetic = splice(moments, *contexts, layouts)
+    by_time = synthetic.features.transpose(1, 2)
+    assert (synthetic.segments[:, 0] * 512).tolist() == golden["gt_code"].tolist()
+    assert [layout.moment_start for layout in layouts] == golden["layout"][:, 4].tolist()
+    assert largest_error(by_time[:, ::16, ::128], golden["out_sub"]) < 3e-5
+    assert largest_error(by_time.mean(dim=2), golden["out_time_mean"]) < 3e-5
+    assert largest_error(by_time.flatten(1).std(dim=1, correction=0), golden["out_std"]) < 3e-5

@@ -1,0 +1,160 @@
+import os
+
+import numpy as np
+import pytest
+
+from aher_lightning.errors import VideoError
+from aher_lightning.video.probing import index_frames
+from tests.helpers.videos import (
+    REAL_VIDEOS,
+    VideoSpec,
+    needs_real_videos,
+    write_sound,
+    write_truncated,
+    write_video,
+)
+
+
+def test_facts_are_counted(tmp_path):
+    index = index_frames(write_video(tmp_path / "plain.mp4"))
+    info = index.info
+    assert (info.width, info.height, info.frame_count, info.codec) == (64, 48, 40, "h264")
+    assert info.duration_sec == pytest.approx(4.0)
+    assert info.average_fps == pytest.approx(10.0)
+    assert info.has_constant_rate
+    assert info.rotation == 0
+    assert index.times_sec == pytest.approx(np.arange(40) / 10)
+    assert index.key_times_sec == pytest.approx([0.0, 1.2, 2.4, 3.6])
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_times_are_relative_to_the_first_frame(tmp_path, suffix):
+    index = index_frames(write_video(tmp_path / f"late{suffix}", VideoSpec(start_sec=1.5)))
+    assert index.times_sec[:3] == pytest.approx([0.0, 0.1, 0.2])
+    assert index.info.duration_sec == pytest.approx(4.0)
+
+
+def test_a_variable_rate_is_seen(tmp_path):
+    times = [0.0, 0.1, 0.5, 0.6, 1.5, 1.6]
+    index = index_frames(write_video(tmp_path / "vfr.mp4", VideoSpec(num_frames=6, times_sec=times)))
+    assert index.times_sec == pytest.approx(times)
+    assert not index.info.has_constant_rate
+    assert index.frames_at(np.array([-1.0, 0.0, 0.49, 0.5, 1.49, 9.0])).tolist() == [0, 0, 1, 2, 3, 5]
+
+
+def test_a_frame_counts_as_shown_in_spite_of_rounding(tmp_path):
+    index = index_frames(write_video(tmp_path / "plain.mp4"))
+    assert index.frames_at(index.times_sec - 1e-9).tolist() == list(range(40))
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_width_and_height_are_those_of_the_upright_picture(tmp_path, rotation):
+    info = index_frames(write_video(tmp_path / "turned.mp4", VideoSpec(rotation=rotation))).info
+    assert (info.width, info.height, info.rotation) == (64, 48, rotation)
+
+
+def test_the_stream_with_most_pixels_is_best(tmp_path):
+    large = VideoSpec(width=96, height=64)
+    info = index_frames(write_video(tmp_path / "two.mp4", VideoSpec(), large)).info
+    assert (info.width, info.height, info.rival_streams) == (96, 64, 0)
+    assert index_frames(write_video(tmp_path / "twins.mp4", large, large)).info.rival_streams == 1
+
+
+def test_avi_has_no_times_but_an_order(tmp_path):
+    index = index_frames(write_video(tmp_path / "old.avi", VideoSpec(codec="mpeg4", options={"bf": "2"})))
+    assert index.times_sec == pytest.approx(np.arange(40) / 10)
+    assert index.info.has_constant_rate
+
+
+def test_the_index_is_remembered_until_the_file_changes(tmp_path):
+    path = write_video(tmp_path / "a.mp4")
+    first = index_frames(path)
+    assert index_frames(path) is first
+    write_video(path, VideoSpec(num_frames=10))
+    os.utime(path, ns=(0, 0))
+    assert index_frames(path).info.frame_count == 10
+
+
+def write_text(path):
+    path.write_text("not a video\n" * 100)
+    return path
+
+
+def write_nothing(path):
+    path.write_bytes(b"")
+    return path
+
+
+def write_noise(path):
+    path.write_bytes(np.random.default_rng(0).integers(0, 256, 50_000, dtype=np.uint8).tobytes())
+    return path
+
+
+def write_headless(path):
+    """A video as it is after a crashed recording: the index at the end is missing."""
+    write_video(path, VideoSpec(num_frames=200))
+    path.write_bytes(path.read_bytes()[:-4000])
+    return path
+
+
+def write_half(path):
+    whole = write_video(path.with_name("whole.mkv"), VideoSpec(num_frames=200)).read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "match"),
+    [
+        ("missing.mp4", lambda path: path, "no such file; check the path"),
+        ("folder.mp4", lambda path: path.mkdir() or path, "is not a file; give the path of a video"),
+        ("empty.mp4", write_nothing, "is empty; copy or download it again"),
+        ("text.mp4", write_text, "is damaged or no video .*; replace the file"),
+        ("noise.mp4", write_noise, "is damaged or no video .*; replace the file"),
+        ("headless.mp4", write_headless, "is damaged or no video .*; replace the file"),
+        ("sound.mp4", write_sound, "has no video stream .*; give a file with moving pictures"),
+        ("cut.mp4", write_truncated, r"is truncated, it holds \d+ of 200 frames; copy or download it again"),
+        ("cut.mkv", write_half, r"is truncated, it holds \d+\.\d+ of 20\.00 s; copy or download it again"),
+    ],
+)
+def test_bad_files_get_one_line_with_path_reason_and_remedy(tmp_path, name, write, match):
+    path = write(tmp_path / name)
+    with pytest.raises(VideoError, match=match) as caught:
+        index_frames(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("keep", [0.99, 0.9, 0.1])
+def test_truncation_is_seen_wherever_it_is(tmp_path, keep):
+    with pytest.raises(VideoError, match="is truncated"):
+        index_frames(write_truncated(tmp_path / "cut.mp4", keep=keep))
+
+
+@pytest.mark.real_video
+@needs_real_videos
+@pytest.mark.parametrize(
+    ("name", "frames", "size", "duration_sec"),
+    [
+        ("derived_vfr.mp4", 92, (240, 180), 8.104),
+        ("derived_rotate90.mp4", 79, (240, 180), 4.027),
+        ("decord_video_270.mov", 3, (320, 568), 0.1),
+        ("torchcodec_nasa_13013.mp4", 390, (480, 270), 13.013),
+        ("PS7A2P2T1.avi", 61, (640, 480), 2.035),
+        ("asl_milk.mkv", 51, (640, 480), 1.7),
+        ("derived_vp9.webm", 118, (240, 180), 6.013),
+        ("torchcodec_h264_10bits.mp4", 30, (200, 200), 1.0),
+    ],
+)
+def test_facts_about_odd_files(name, frames, size, duration_sec):
+    info = index_frames(REAL_VIDEOS / "odd" / name).info
+    assert info.frame_count == frames
+    assert (info.width, info.height) == size
+    assert info.duration_sec == pytest.approx(duration_sec, abs=2e-3)
+
+
+@pytest.mark.real_video
+@needs_real_videos
+def test_the_real_truncated_file_is_refused():
+    with pytest.raises(VideoError, match="is truncated, it holds 26 of 355 frames"):
+        index_frames(REAL_VIDEOS / "odd" / "derived_truncated.mp4")
