@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_type_hints
 
 import torch  # first of all: decord must be loaded after it
-import yaml
 from jsonargparse import ArgumentParser
 from pytorch_lightning import LightningDataModule, LightningModule
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
@@ -70,8 +70,7 @@ class AherCLI(LightningCLI):
         parser.add_lightning_class_args(PredictionWriter, "predictions")
         parser.add_lightning_class_args(MetricsWriter, "metrics")
         parser.add_lightning_class_args(PhaseProgress, "progress")
-        for name in ("untrimmed_categories", "moment_categories", "evaluated"):
-            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+        parser.link_arguments("data.categories", "model.init_args.categories", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.init_args.seed")
         parser.link_arguments("seed_everything", "model.init_args.seed")
 
@@ -79,8 +78,8 @@ class AherCLI(LightningCLI):
         """Make data, module and trainer; the module keeps its configuration for its checkpoints."""
         super().instantiate_classes()
         if isinstance(self.model, BaseModule):
-            text = self.parser.dump(self.config, skip_link_targets=False, skip_none=False, format="yaml")
-            configuration = yaml.safe_load(text)
+            text = self.parser.dump(self.config, skip_link_targets=False, skip_none=False, format="json")
+            configuration = json.loads(text)
             self.model.configuration = configuration.get(str(self.subcommand), configuration)["model"]
 
     def before_fit(self) -> None:
@@ -141,14 +140,41 @@ def run_verb(name: str, arguments: Sequence[str]) -> object:
     function: Callable[..., object] = getattr(import_module(module), function_name)
     parser = ArgumentParser(prog=f"aher {name}", description=verb.summary)
     parser.add_argument("--config", action="config", help="YAML file with any of the options below.")
-    skip = set()
+    skip: set[str | int] = set()
     if verb.positional is not None:
         parser.add_argument(verb.positional, nargs="+", type=Path, help="Files to work on.")
         skip.add(verb.positional)
     parser.add_function_arguments(function, as_group=False, as_positional=False, skip=skip)
-    options = parser.instantiate_classes(parser.parse_args(list(arguments))).as_dict()
+    switches = {parameter for parameter, hint in get_type_hints(function).items() if hint is bool}
+    options = parser.instantiate_classes(parser.parse_args(spell_flags(arguments, switches))).as_dict()
     options.pop("config", None)
     return function(**options)
+
+
+def spell_flags(arguments: Sequence[str], switches: Collection[str]) -> list[str]:
+    """Return the words as jsonargparse spells them: ``--ground-truth`` with an underscore, switches with a value.
+
+    Args:
+        arguments: Words after the verb.
+        switches: Names of the options that are true or false.
+
+    Returns:
+        The words.
+
+    Example:
+        >>> spell_flags(["--ground-truth", "a-b.json", "--proposals"], {"proposals"})
+        ['--ground_truth', 'a-b.json', '--proposals=true']
+    """
+    words = []
+    for position, word in enumerate(arguments):
+        if word.startswith("--"):
+            flag, equals, value = word.partition("=")
+            flag = "--" + flag[2:].replace("-", "_")
+            is_bare = not equals and (position + 1 == len(arguments) or arguments[position + 1].startswith("--"))
+            words.append(f"{flag}=true" if is_bare and flag[2:] in switches else flag + equals + value)
+        else:
+            words.append(word)
+    return words
 
 
 def usage() -> str:

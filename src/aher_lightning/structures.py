@@ -7,12 +7,47 @@ G ground-truth instances, A anchors, L pyramid levels, K categories.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from torch import Tensor
 
+from aher_lightning.errors import ConfigError
+
 CategorySet = Literal["untrimmed", "moment"]
 """Which categories a classifier speaks of: boundary-annotated ones, or those known from moments only."""
+
+
+@dataclass(frozen=True)
+class Categories:
+    """The two category sets of a setting, and which of them is evaluated.
+
+    Args:
+        untrimmed: Names of the categories with temporal annotations, in the order of their indices.
+        moment: Names of the categories known from moments only, in the order of their indices.
+        evaluated: Whose videos validation and test score.
+
+    Raises:
+        ConfigError: If a category is in both sets.
+
+    Example:
+        >>> Categories(["jump"], ["clap", "nod"]).names
+        ['clap', 'nod']
+    """
+
+    untrimmed: list[str]
+    moment: list[str]
+    evaluated: CategorySet = "moment"
+
+    def __post_init__(self) -> None:
+        shared = sorted(set(self.untrimmed) & set(self.moment))
+        if shared:
+            raise ConfigError(f"category '{shared[0]}' is in both category sets; a category belongs to one of them")
+
+    @property
+    def names(self) -> list[str]:
+        """The evaluated categories, which the labels of detections index."""
+        return self.untrimmed if self.evaluated == "untrimmed" else self.moment
 
 
 class SnippetSequence(NamedTuple):
@@ -50,7 +85,7 @@ class UntrimmedSample(NamedTuple):
 
     Attributes:
         video_id: Name of the video in the annotation file.
-        index: Position in the data set, the same on every process.
+        position: Place in the data set, the same on every process.
         snippets: Snippets of the whole video.
         duration_sec: Duration in seconds.
         segments_sec: Ground truth ``(start, end)`` in seconds, float64 ``(G, 2)``; may be empty.
@@ -58,7 +93,7 @@ class UntrimmedSample(NamedTuple):
     """
 
     video_id: str
-    index: int
+    position: int
     snippets: SnippetSequence
     duration_sec: float
     segments_sec: Tensor
@@ -85,7 +120,7 @@ class UntrimmedBatch(NamedTuple):
     Attributes:
         iteration: Training iteration that this batch belongs to; -1 in evaluation.
         video_ids: Names, B of them.
-        indices: Positions in the data set, int64 ``(B,)``; they decide the order of equal scores.
+        positions: Places in the data set, int64 ``(B,)``; they decide the order of equal scores.
         snippets: Packed snippets.
         durations_sec: Durations in seconds, float64 ``(B,)``.
         segments_sec: Ground truth ``(start, end)`` in seconds, float64 ``(B, G, 2)``; padding is 0.
@@ -94,7 +129,7 @@ class UntrimmedBatch(NamedTuple):
 
     iteration: int
     video_ids: list[str]
-    indices: Tensor
+    positions: Tensor
     snippets: SnippetSequences
     durations_sec: Tensor
     segments_sec: Tensor

@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.helpers.metric_cases import random_case
-from tests.helpers.official_results import official_case
 
 from aher_lightning.commands.evaluate import EvaluationReport, evaluate
 from aher_lightning.errors import AnnotationError, ConfigError, PredictionError
@@ -13,6 +11,8 @@ from aher_lightning.metrics.proposal_recall import ProposalRecall
 from aher_lightning.metrics.temporal_map import TemporalMeanAveragePrecision
 from aher_lightning.reports.activitynet_json import write_predictions
 from aher_lightning.structures import Detections
+from tests.helpers.metric_cases import random_case
+from tests.helpers.official_results import official_case
 
 NAMES = ["0.50", "0.55", "0.60", "0.65", "0.70", "0.75", "0.80", "0.85", "0.90", "0.95", "average"]
 

@@ -13,11 +13,11 @@ def sampler(**options: int) -> IterationBatchSampler:
 
 
 def indices(batch: list[SampleKey]) -> list[int]:
-    return [key.index for key in batch]
+    return [key.place for key in batch]
 
 
 def test_every_pass_visits_every_sample_once() -> None:
-    drawn = [key.index for batch in islice(sampler(), 10) for key in batch]
+    drawn = [key.place for batch in islice(sampler(), 10) for key in batch]
     for start in range(0, 40, 10):
         assert sorted(drawn[start : start + 10]) == list(range(10))
     assert drawn[:10] != drawn[10:20]
@@ -60,6 +60,6 @@ def test_nothing_to_draw_is_refused(size: int, batch_size: int) -> None:
 @pytest.mark.parametrize("world_size", [1, 2, 3, 8])
 def test_evaluation_visits_every_sample_once_over_all_ranks(world_size: int) -> None:
     shards = [EvaluationSampler(7, rank=rank, world_size=world_size) for rank in range(world_size)]
-    assert sorted(key.index for shard in shards for key in shard) == list(range(7))
+    assert sorted(key.place for shard in shards for key in shard) == list(range(7))
     assert [len(shard) for shard in shards] == [len(list(shard)) for shard in shards]
     assert all(key.iteration == -1 for shard in shards for key in shard)

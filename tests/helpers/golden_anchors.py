@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from tests.helpers.golden_fill import golden_path
 from torch import Tensor
+
+from tests.helpers.golden_fill import golden_path
 
 LEVEL_LENGTHS = (128, 64, 32, 16, 8, 4, 2, 1)
 ANCHORS_PER_CELL = 3

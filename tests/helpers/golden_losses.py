@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from tests.helpers.golden_anchors import ANCHORS_PER_CELL, LEVELS
-from tests.helpers.golden_fill import fill, golden_path
 from torch import Tensor
 
 from aher_lightning.structures import LevelOutputs
+from tests.helpers.golden_anchors import ANCHORS_PER_CELL, LEVELS
+from tests.helpers.golden_fill import fill, golden_path
 
 RELEASED_LOSSES: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "golden" / "released_losses.json").read_text()

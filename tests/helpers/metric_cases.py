@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from tests.helpers.metric_reference import Prediction, Truth
 
 from aher_lightning.structures import Detections
+from tests.helpers.metric_reference import Prediction, Truth
 
 
 class MetricCase(NamedTuple):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tests.helpers.metric_cases import random_case
-
 from aher_lightning.metrics.proposal_recall import ProposalRecall
 from aher_lightning.metrics.temporal_map import TemporalMeanAveragePrecision
+from tests.helpers.metric_cases import random_case
 
 
 def compute_all(rank: int, cases: list[list[list[int]]]) -> list[list[dict[str, float]]]:

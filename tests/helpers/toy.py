@@ -6,22 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from aher_lightning.losses.localization import LocalizationLoss
 
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.annotations import AnnotatedVideo, Instance
 from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.datasets.snippet_source import SnippetSource
 from aher_lightning.datasets.spans import snippets_in_span
+from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.base import Backbone
 from aher_lightning.ops.randomness import random_generator
-from aher_lightning.structures import SnippetSequence
+from aher_lightning.structures import Categories, SnippetSequence
 from aher_lightning.video.contract import TemporalContract
 
 CHANNELS = 8
 UNTRIMMED = ["jump", "wave"]
 MOMENT = ["clap", "spin", "nod"]
+CATEGORIES = Categories(UNTRIMMED, MOMENT)
 DURATION_SEC = 20.0
 
 

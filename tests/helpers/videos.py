@@ -132,7 +132,11 @@ def _add_stream(container: av.container.OutputContainer, spec: VideoSpec) -> Vid
     stream.codec_context.time_base = spec.unit
     stream.codec_context.thread_count = 1
     stream.codec_context.gop_size = 12
-    stream.options = {"crf": "18", **spec.options} if spec.codec == "libx264" else dict(spec.options)
+    stream.options = (
+        {"crf": "18", "sc_threshold": "0", **spec.options} if spec.codec == "libx264" else dict(spec.options)
+    )
     if spec.rotation:
+        if not hasattr(stream, "set_display_rotation"):
+            pytest.skip(f"PyAV {av.__version__} cannot write rotation metadata")
         stream.set_display_rotation(spec.rotation)
     return stream

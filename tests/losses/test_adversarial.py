@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from tests.helpers.golden_anchors import concatenate_levels
-from tests.helpers.golden_fill import golden_path
 from torch import Tensor
 
 from aher_lightning.losses.adversarial import DiscriminatorLoss, GeneratorLoss, discriminator_loss, generator_loss
+from tests.helpers.golden_anchors import concatenate_levels
+from tests.helpers.golden_fill import golden_path
 
 
 @pytest.fixture

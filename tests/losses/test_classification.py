@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
-from tests.helpers.golden_anchors import LEVELS
-from tests.helpers.golden_fill import fill
-from tests.helpers.golden_losses import RELEASED_LOSSES, released_labels
 from torch import Tensor
 
 from aher_lightning.losses.classification import cell_classification_loss, segment_classification_loss
+from tests.helpers.golden_anchors import LEVELS
+from tests.helpers.golden_fill import fill
+from tests.helpers.golden_losses import RELEASED_LOSSES, released_labels
 
 
 def logits_like(*shape: int, seed: int = 0) -> Tensor:

@@ -6,7 +6,6 @@ from typing import Literal
 
 import pytest
 import torch
-from tests.helpers.processes import run_in_processes
 from torch import Tensor, nn
 
 from aher_lightning.losses.localization import LocalizationLoss, LocalizationLosses
@@ -14,6 +13,7 @@ from aher_lightning.losses.released import ReleasedLocalizationLoss
 from aher_lightning.ops.coding import decode_offsets, encode_offsets
 from aher_lightning.ops.segments import segments_to_centre_width
 from aher_lightning.structures import LevelOutputs
+from tests.helpers.processes import run_in_processes
 
 # Two cells of two anchors each: the halves of the video, each also as its inner half.
 ANCHORS = torch.tensor([[0.25, 0.5], [0.25, 0.25], [0.75, 0.5], [0.75, 0.25]])

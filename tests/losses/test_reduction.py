@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.helpers.processes import run_in_processes
 
 from aher_lightning.losses.reduction import gather_over_processes, masked_mean, num_processes, sum_over_processes
+from tests.helpers.processes import run_in_processes
 
 
 def test_mean_over_the_mask_only() -> None:

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 import torch
-from tests.helpers.golden_anchors import LEVELS, released_anchors, released_segments
-from tests.helpers.golden_losses import RELEASED_LOSSES, released_labels, released_outputs
 from torch import Tensor
 
 from aher_lightning.losses.actionness import select_anchors
 from aher_lightning.losses.localization import LocalizationLosses
 from aher_lightning.losses.released import ReleasedLocalizationLoss
 from aher_lightning.structures import LevelOutputs
+from tests.helpers.golden_anchors import LEVELS, released_anchors, released_segments
+from tests.helpers.golden_losses import RELEASED_LOSSES, released_labels, released_outputs
 
 Case = tuple[dict[str, Any], ReleasedLocalizationLoss, LevelOutputs, Tensor, Tensor]
 

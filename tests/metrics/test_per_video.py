@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.helpers.gloo import run_on_processes
-from tests.helpers.metric_cases import detections, random_case
-from tests.helpers.metric_workers import compute_all, compute_share
 from torch import Tensor
 
 from aher_lightning.metrics.per_video import PerVideoMetric
 from aher_lightning.structures import Detections
+from tests.helpers.gloo import run_on_processes
+from tests.helpers.metric_cases import detections, random_case
+from tests.helpers.metric_workers import compute_all, compute_share
 
 
 class Counter(PerVideoMetric):

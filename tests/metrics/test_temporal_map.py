@@ -5,11 +5,11 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from tests.helpers.metric_cases import MetricCase, detections, random_case
 
 from aher_lightning.metrics.functional.segment_table import table_from_detections
 from aher_lightning.metrics.functional.temporal_map import average_precisions
 from aher_lightning.metrics.temporal_map import TemporalMeanAveragePrecision
+from tests.helpers.metric_cases import MetricCase, detections, random_case
 
 
 def values_of(metric: TemporalMeanAveragePrecision) -> dict[str, float]:

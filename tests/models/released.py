@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
-from tests.helpers.golden_fill import fill
 from torch import Tensor
 
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.convolution import SameConv1d
+from tests.helpers.golden_fill import fill
 
 CELLS = (128, 64, 32, 16, 8, 4, 2, 1)
 CHANNELS = (256, 256, 512, 512, 1024, 1024, 2048, 2048)
@@ -58,7 +58,7 @@ def fill_convolution(convolution: torch.nn.Module, scopes: Sequence[tuple[str, i
 def fill_localizer(network: AherNet) -> None:
     """Fill pyramid, heads, classifier of untrimmed categories and transfer of a full-size network."""
     for index, convolution in enumerate(network.pyramid.stem, 1):
-        fill_convolution(convolution, [(f"aher/g_conv{index}", convolution.out_channels)])
+        fill_convolution(convolution, [(f"aher/g_conv{index}", (2048, 1024)[index - 1])])
     for index, (convolution, width) in enumerate(zip(network.pyramid.levels, CHANNELS, strict=True), 1):
         fill_convolution(convolution, [(f"aher/g_conv_a{index}", width)])
         scope = f"aher/conv_a{index}_box"

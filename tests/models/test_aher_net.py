@@ -5,14 +5,14 @@ import copy
 import numpy as np
 import pytest
 import torch
-from tests.helpers.golden_fill import golden_path
-from tests.models.released import CELLS, SCALE_RATIOS, by_level, feature_map, fill_localizer, largest_error
 from torch import Tensor, nn
 
 from aher_lightning.models.aher_net import PARAMETER_GROUPS, AherNet
 from aher_lightning.models.base import WeightTransfer
 from aher_lightning.models.transfer import IdentityTransfer
 from aher_lightning.structures import CategorySet
+from tests.helpers.golden_fill import golden_path
+from tests.models.released import CELLS, SCALE_RATIOS, by_level, feature_map, fill_localizer, largest_error
 
 CHANNELS = (6, 8, 10)
 
@@ -120,14 +120,14 @@ def test_localization_reaches_these_groups_and_no_other() -> None:
     for level in range(3):  # what maps the biases sees no gradient while they are 0
         nn.init.ones_(network.moment_classifier.biases(level))
     outputs = network(torch.randn(4, 12, 64), "moment")
-    total(*outputs).backward()
+    torch.autograd.backward(total(*outputs))
     assert used_parameters(network) == names_of(network, "pyramid", "heads", "moment_classifier", "transfer")
 
 
 @pytest.mark.parametrize("category_set", ["untrimmed", "moment"])
 def test_recognition_reaches_these_groups_and_no_other(category_set: CategorySet) -> None:
     network = small_network()
-    total(network.classify_segments(network.levels(torch.randn(4, 12, 32)), category_set)).backward()
+    torch.autograd.backward(total(network.classify_segments(network.levels(torch.randn(4, 12, 32)), category_set)))
     assert used_parameters(network) == names_of(network, "pyramid", f"{category_set}_classifier")
 
 
@@ -136,7 +136,7 @@ def test_adversary_reaches_generators_through_the_pyramid() -> None:
     synthetic = network.synthesize(torch.rand(4, 12, 32), generator())
     logits = network.discriminate(network.levels(synthetic.features))
     assert logits.shape == (4, 84)
-    total(logits).backward()
+    torch.autograd.backward(total(logits))
     assert used_parameters(network) == names_of(network, "pyramid", "generators", "discriminators")
 
 

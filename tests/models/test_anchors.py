@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.helpers.golden_fill import golden_path
-from tests.models.released import CELLS, SCALE_RATIOS
 
 from aher_lightning.models.anchors import generate_anchors
+from tests.helpers.golden_fill import golden_path
+from tests.models.released import CELLS, SCALE_RATIOS
 
 
 def test_equation_three_by_hand() -> None:

@@ -3,8 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.helpers.golden_fill import golden_path
-from tests.models.released import feature_map, fill_convolution, largest_error
 from torch import Tensor
 
 from aher_lightning.models.context import (
@@ -15,6 +13,8 @@ from aher_lightning.models.context import (
     splice,
     splice_layout,
 )
+from tests.helpers.golden_fill import golden_path
+from tests.models.released import feature_map, fill_convolution, largest_error
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -115,7 +115,7 @@ def test_gradients_flow_through_the_splice_into_both_generators() -> None:
     start, end = ConvContextGenerator(6), ConvContextGenerator(6)
     moments = torch.rand(4, 6, 32)
     synthetic = splice(moments, start(moments), end(moments), draw_splice_layouts(4, 64, generator()))
-    synthetic.features.square().sum().backward()
+    torch.autograd.backward(synthetic.features.square().sum())
     for parameter in [*start.parameters(), *end.parameters()]:
         assert parameter.grad is not None
         assert parameter.grad.abs().sum() > 0
@@ -151,7 +151,7 @@ def test_released_synthetic_moments() -> None:
         assert largest_error(contexts[-1].transpose(1, 2)[:, ::16, ::128], golden[f"net{number}_sub"]) < 3e-5
     ids = zip(golden["ratio_id"].tolist(), golden["pos_id"].tolist(), strict=True)
     layouts = [splice_layout(512, *pair, mode="released", row=row) for row, pair in enumerate(ids)]
-    synthetic = splice(moments, *contexts, layouts)
+    synthetic = splice(moments, contexts[0], contexts[1], layouts)
     by_time = synthetic.features.transpose(1, 2)
     assert (synthetic.segments[:, 0] * 512).tolist() == golden["gt_code"].tolist()
     assert [layout.moment_start for layout in layouts] == golden["layout"][:, 4].tolist()

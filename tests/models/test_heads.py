@@ -72,7 +72,7 @@ def test_gradients_reach_every_parameter() -> None:
     outputs = head(features)
     assert outputs.actionness is not None
     terms = (classifier([features]), outputs.offsets, outputs.overlaps, outputs.actionness)
-    torch.stack([term.square().sum() for term in terms]).sum().backward()
+    torch.autograd.backward(torch.stack([term.square().sum() for term in terms]).sum())
     for parameter in [*classifier.parameters(), *head.parameters()]:
         assert parameter.grad is not None
         assert parameter.grad.abs().sum() > 0

@@ -6,8 +6,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from tests.helpers.golden_fill import fill, golden_path
-from tests.models.released import CELLS, SCALE_RATIOS
 from torch import Tensor
 
 from aher_lightning.models.anchors import generate_anchors
@@ -21,6 +19,8 @@ from aher_lightning.models.postprocess import (
     VideoCategoryFusion,
 )
 from aher_lightning.structures import LevelOutputs
+from tests.helpers.golden_fill import fill, golden_path
+from tests.models.released import CELLS, SCALE_RATIOS
 
 ANCHORS = torch.tensor([[0.25, 0.5], [0.25, 0.25], [0.75, 0.5], [0.75, 0.25]])  # two cells, two ratios
 
@@ -126,8 +126,8 @@ def test_videos_of_a_batch_are_independent() -> None:
     together = decoder(outputs, anchors, durations)
     assert len({len(detections.scores) for detections in together}) > 1
     for row, detections in enumerate(together):
-        parts = [part[row : row + 1] for part in outputs[:3]]
-        (alone,) = decoder(LevelOutputs(*parts, None), anchors, durations[row : row + 1])
+        logits, offsets, overlaps = (part[row : row + 1] for part in outputs[:3])
+        (alone,) = decoder(LevelOutputs(logits, offsets, overlaps, None), anchors, durations[row : row + 1])
         for mine, other in zip(detections, alone, strict=True):
             torch.testing.assert_close(mine, other)
 

@@ -44,7 +44,7 @@ def test_too_short_sequences_are_refused() -> None:
 
 def test_gradients_reach_every_parameter() -> None:
     pyramid = small_pyramid()
-    torch.stack([level.square().sum() for level in pyramid(torch.rand(2, 6, 64))]).sum().backward()
+    torch.autograd.backward(torch.stack([level.square().sum() for level in pyramid(torch.rand(2, 6, 64))]).sum())
     parameters = list(pyramid.parameters())
     assert len(parameters) == 12
     assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in parameters)

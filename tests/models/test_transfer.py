@@ -57,7 +57,7 @@ def test_categories_do_not_influence_one_another() -> None:
 def test_gradients_reach_every_parameter() -> None:
     transfer = MLPTransfer(3, layers=3, activation="elu")
     weight, bias = transfer(torch.randn(4, 3), torch.randn(4))
-    (weight.sum() + bias.sum()).backward()
+    torch.autograd.backward(weight.sum() + bias.sum())
     parameters = list(transfer.parameters())
     assert len(parameters) == 12
     assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in parameters)

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from tests.helpers.golden_anchors import LEVELS, released_anchors
-from tests.helpers.golden_fill import fill, golden_path
 
 from aher_lightning.ops.coding import decode_offsets, encode_offsets
 from aher_lightning.ops.segments import centre_width_to_segments, clip_segments, denormalize_segments
+from tests.helpers.golden_anchors import LEVELS, released_anchors
+from tests.helpers.golden_fill import fill, golden_path
 
 
 def test_hand_computed_offsets() -> None:

@@ -3,6 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+
+from aher_lightning.ops.coding import encode_offsets
+from aher_lightning.ops.matching import AnchorMatches, gather_matched_segments, match_anchors
+from aher_lightning.ops.segments import centre_width_to_segments, clip_segments, segments_to_centre_width
 from tests.helpers.golden_anchors import (
     CLIP_TO,
     LEVELS,
@@ -12,11 +17,6 @@ from tests.helpers.golden_anchors import (
     released_segments,
 )
 from tests.helpers.golden_fill import golden_path
-from torch import Tensor
-
-from aher_lightning.ops.coding import encode_offsets
-from aher_lightning.ops.matching import AnchorMatches, gather_matched_segments, match_anchors
-from aher_lightning.ops.segments import centre_width_to_segments, clip_segments, segments_to_centre_width
 
 SPANS = [[0.0, 0.2], [0.2, 0.4], [0.4, 0.6], [0.6, 0.8], [0.8, 1.0], [0.0, 1.0]]
 ANCHORS = segments_to_centre_width(torch.tensor(SPANS))

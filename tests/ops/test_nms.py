@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.helpers.golden_anchors import LEVELS, released_anchors
-from tests.helpers.golden_fill import fill
 from torch import Tensor
 
 from aher_lightning.ops.coding import decode_offsets
 from aher_lightning.ops.nms import batched_nms, nms
 from aher_lightning.ops.segments import centre_width_to_segments, clip_segments, denormalize_segments, temporal_iou
+from tests.helpers.golden_anchors import LEVELS, released_anchors
+from tests.helpers.golden_fill import fill
 
 
 def greedy(segments: Tensor, scores: Tensor, threshold: float, labels: Tensor | None = None) -> list[int]:

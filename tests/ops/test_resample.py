@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.helpers.golden_fill import fill, golden_path
 from torch import Tensor
 
 from aher_lightning.ops.resample import resample_sequences, resize_features
+from tests.helpers.golden_fill import fill, golden_path
 
 
 def resample_one(values: Tensor, first_centre: float, step: float, length: int) -> Tensor:

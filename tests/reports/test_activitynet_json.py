@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.helpers.metric_cases import detections
 
 from aher_lightning.errors import PredictionError
 from aher_lightning.reports.activitynet_json import read_predictions, write_predictions
 from aher_lightning.structures import Detections
+from tests.helpers.metric_cases import detections
 
 
 @pytest.fixture

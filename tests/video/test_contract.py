@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,20 +10,20 @@ from aher_lightning.video.contract import TemporalContract
 CONTRACT = TemporalContract(fps=12.5, mean=(0.1, 0.2, 0.3), std=(1.0, 2.0, 3.0), backbone="P3D", reader="AutoReader")
 
 
-def test_survives_json():
+def test_survives_json() -> None:
     restored = TemporalContract.from_dict(json.loads(json.dumps(CONTRACT.to_dict())))
     assert restored == CONTRACT
     assert hash(restored) == hash(CONTRACT)
     assert restored.mean == (0.1, 0.2, 0.3)
 
 
-def test_integers_for_numbers_make_the_same_contract():
+def test_integers_for_numbers_make_the_same_contract() -> None:
     loose = TemporalContract(fps=10, first_centre_frames=8, mean=[0, 0, 0])  # type: ignore[arg-type]
     assert loose == TemporalContract(fps=10.0, mean=(0.0, 0.0, 0.0))
     assert isinstance(loose.fps, float)
 
 
-def test_places_of_snippets_in_seconds():
+def test_places_of_snippets_in_seconds() -> None:
     assert CONTRACT.first_centre_sec == pytest.approx(8 / 12.5)
     assert CONTRACT.step_sec == pytest.approx(8 / 12.5)
 
@@ -44,7 +45,7 @@ def test_places_of_snippets_in_seconds():
         ("reader_version", "18"),
     ],
 )
-def test_every_difference_is_named_with_both_values(field, value):
+def test_every_difference_is_named_with_both_values(field: str, value: Any) -> None:
     other = replace(CONTRACT, **{field: value})
     with pytest.raises(ContractError) as caught:
         CONTRACT.check_compatible(other)
@@ -54,9 +55,9 @@ def test_every_difference_is_named_with_both_values(field, value):
     CONTRACT.check_compatible(other, ignore=(field,))
 
 
-def test_equal_contracts_are_compatible_and_unknown_exceptions_are_a_bug():
+def test_equal_contracts_are_compatible_and_unknown_exceptions_are_a_bug() -> None:
     CONTRACT.check_compatible(replace(CONTRACT))
-    with pytest.raises(ValueError, match="no such fields.*colour"):
+    with pytest.raises(ValueError, match=r"no such fields.*colour"):
         CONTRACT.check_compatible(CONTRACT, ignore=("colour",))
 
 
@@ -73,12 +74,12 @@ def test_equal_contracts_are_compatible_and_unknown_exceptions_are_a_bug():
         ({"mean": (1.0, 2.0)}, "mean must be three numbers"),
     ],
 )
-def test_senseless_values_are_refused(changes, match):
+def test_senseless_values_are_refused(changes: dict[str, Any], match: str) -> None:
     with pytest.raises(ContractError, match=match):
         replace(CONTRACT, **changes)
 
 
-def test_incomplete_or_foreign_dictionaries_are_refused():
+def test_incomplete_or_foreign_dictionaries_are_refused() -> None:
     values = CONTRACT.to_dict()
     with pytest.raises(ContractError, match="lacks crop, fps"):
         TemporalContract.from_dict({name: value for name, value in values.items() if name not in {"crop", "fps"}})

@@ -1,4 +1,6 @@
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from tests.helpers.videos import (
 )
 
 
-def test_facts_are_counted(tmp_path):
+def test_facts_are_counted(tmp_path: Path) -> None:
     index = index_frames(write_video(tmp_path / "plain.mp4"))
     info = index.info
     assert (info.width, info.height, info.frame_count, info.codec) == (64, 48, 40, "h264")
@@ -28,13 +30,13 @@ def test_facts_are_counted(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_times_are_relative_to_the_first_frame(tmp_path, suffix):
+def test_times_are_relative_to_the_first_frame(tmp_path: Path, suffix: str) -> None:
     index = index_frames(write_video(tmp_path / f"late{suffix}", VideoSpec(start_sec=1.5)))
     assert index.times_sec[:3] == pytest.approx([0.0, 0.1, 0.2])
     assert index.info.duration_sec == pytest.approx(4.0)
 
 
-def test_a_variable_rate_is_seen(tmp_path):
+def test_a_variable_rate_is_seen(tmp_path: Path) -> None:
     times = [0.0, 0.1, 0.5, 0.6, 1.5, 1.6]
     index = index_frames(write_video(tmp_path / "vfr.mp4", VideoSpec(num_frames=6, times_sec=times)))
     assert index.times_sec == pytest.approx(times)
@@ -42,31 +44,31 @@ def test_a_variable_rate_is_seen(tmp_path):
     assert index.frames_at(np.array([-1.0, 0.0, 0.49, 0.5, 1.49, 9.0])).tolist() == [0, 0, 1, 2, 3, 5]
 
 
-def test_a_frame_counts_as_shown_in_spite_of_rounding(tmp_path):
+def test_a_frame_counts_as_shown_in_spite_of_rounding(tmp_path: Path) -> None:
     index = index_frames(write_video(tmp_path / "plain.mp4"))
     assert index.frames_at(index.times_sec - 1e-9).tolist() == list(range(40))
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
-def test_width_and_height_are_those_of_the_upright_picture(tmp_path, rotation):
+def test_width_and_height_are_those_of_the_upright_picture(tmp_path: Path, rotation: int) -> None:
     info = index_frames(write_video(tmp_path / "turned.mp4", VideoSpec(rotation=rotation))).info
     assert (info.width, info.height, info.rotation) == (64, 48, rotation)
 
 
-def test_the_stream_with_most_pixels_is_best(tmp_path):
+def test_the_stream_with_most_pixels_is_best(tmp_path: Path) -> None:
     large = VideoSpec(width=96, height=64)
     info = index_frames(write_video(tmp_path / "two.mp4", VideoSpec(), large)).info
     assert (info.width, info.height, info.rival_streams) == (96, 64, 0)
     assert index_frames(write_video(tmp_path / "twins.mp4", large, large)).info.rival_streams == 1
 
 
-def test_avi_has_no_times_but_an_order(tmp_path):
+def test_avi_has_no_times_but_an_order(tmp_path: Path) -> None:
     index = index_frames(write_video(tmp_path / "old.avi", VideoSpec(codec="mpeg4", options={"bf": "2"})))
     assert index.times_sec == pytest.approx(np.arange(40) / 10)
     assert index.info.has_constant_rate
 
 
-def test_the_index_is_remembered_until_the_file_changes(tmp_path):
+def test_the_index_is_remembered_until_the_file_changes(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4")
     first = index_frames(path)
     assert index_frames(path) is first
@@ -75,29 +77,34 @@ def test_the_index_is_remembered_until_the_file_changes(tmp_path):
     assert index_frames(path).info.frame_count == 10
 
 
-def write_text(path):
+def write_text(path: Path) -> Path:
     path.write_text("not a video\n" * 100)
     return path
 
 
-def write_nothing(path):
+def make_folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def write_nothing(path: Path) -> Path:
     path.write_bytes(b"")
     return path
 
 
-def write_noise(path):
+def write_noise(path: Path) -> Path:
     path.write_bytes(np.random.default_rng(0).integers(0, 256, 50_000, dtype=np.uint8).tobytes())
     return path
 
 
-def write_headless(path):
+def write_headless(path: Path) -> Path:
     """A video as it is after a crashed recording: the index at the end is missing."""
     write_video(path, VideoSpec(num_frames=200))
     path.write_bytes(path.read_bytes()[:-4000])
     return path
 
 
-def write_half(path):
+def write_half(path: Path) -> Path:
     whole = write_video(path.with_name("whole.mkv"), VideoSpec(num_frames=200)).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     return path
@@ -107,7 +114,7 @@ def write_half(path):
     ("name", "write", "match"),
     [
         ("missing.mp4", lambda path: path, "no such file; check the path"),
-        ("folder.mp4", lambda path: path.mkdir() or path, "is not a file; give the path of a video"),
+        ("folder.mp4", make_folder, "is not a file; give the path of a video"),
         ("empty.mp4", write_nothing, "is empty; copy or download it again"),
         ("text.mp4", write_text, "is damaged or no video .*; replace the file"),
         ("noise.mp4", write_noise, "is damaged or no video .*; replace the file"),
@@ -117,7 +124,9 @@ def write_half(path):
         ("cut.mkv", write_half, r"is truncated, it holds \d+\.\d+ of 20\.00 s; copy or download it again"),
     ],
 )
-def test_bad_files_get_one_line_with_path_reason_and_remedy(tmp_path, name, write, match):
+def test_bad_files_get_one_line_with_path_reason_and_remedy(
+    tmp_path: Path, name: str, write: Callable[[Path], Path], match: str
+) -> None:
     path = write(tmp_path / name)
     with pytest.raises(VideoError, match=match) as caught:
         index_frames(path)
@@ -126,7 +135,7 @@ def test_bad_files_get_one_line_with_path_reason_and_remedy(tmp_path, name, writ
 
 
 @pytest.mark.parametrize("keep", [0.99, 0.9, 0.1])
-def test_truncation_is_seen_wherever_it_is(tmp_path, keep):
+def test_truncation_is_seen_wherever_it_is(tmp_path: Path, keep: float) -> None:
     with pytest.raises(VideoError, match="is truncated"):
         index_frames(write_truncated(tmp_path / "cut.mp4", keep=keep))
 
@@ -146,15 +155,16 @@ def test_truncation_is_seen_wherever_it_is(tmp_path, keep):
         ("torchcodec_h264_10bits.mp4", 30, (200, 200), 1.0),
     ],
 )
-def test_facts_about_odd_files(name, frames, size, duration_sec):
+def test_facts_about_odd_files(name: str, frames: int, size: tuple[int, int], duration_sec: float) -> None:
     info = index_frames(REAL_VIDEOS / "odd" / name).info
     assert info.frame_count == frames
     assert (info.width, info.height) == size
-    assert info.duration_sec == pytest.approx(duration_sec, abs=2e-3)
+    # PyAV versions differ in how long they take the last frame of a variable rate to last.
+    assert info.duration_sec == pytest.approx(duration_sec, abs=2e-3 if info.has_constant_rate else 0.11)
 
 
 @pytest.mark.real_video
 @needs_real_videos
-def test_the_real_truncated_file_is_refused():
+def test_the_real_truncated_file_is_refused() -> None:
     with pytest.raises(VideoError, match="is truncated, it holds 26 of 355 frames"):
         index_frames(REAL_VIDEOS / "odd" / "derived_truncated.mp4")

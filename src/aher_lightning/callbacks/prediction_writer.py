@@ -61,7 +61,7 @@ class PredictionWriter(Callback):
     def _collect(self, outputs: object) -> None:
         if not isinstance(outputs, EvaluationOutput):
             raise ConfigError("PredictionWriter serves this package's modules only; remove it from the callbacks")
-        for video_id, index, found in zip(outputs.video_ids, outputs.indices, outputs.detections, strict=True):
+        for video_id, index, found in zip(outputs.video_ids, outputs.positions, outputs.detections, strict=True):
             self._found[index] = (video_id, Detections(*(field.cpu() for field in found)))
 
     def _write(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
@@ -74,5 +74,5 @@ class PredictionWriter(Callback):
         if trainer.is_global_zero:
             in_order = dict(found[index] for index in sorted(found))
             path = Path(trainer.default_root_dir) / self.path
-            write_predictions(path, in_order, cast("BaseModule", module).categories)
+            write_predictions(path, in_order, cast("BaseModule", module).categories.names)
         self._found = {}

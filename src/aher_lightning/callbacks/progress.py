@@ -55,7 +55,7 @@ class PhaseProgress(Callback):
         """Open the bar of the test."""
         self._open_evaluation("Testing", sum(trainer.num_test_batches), pl_module)
 
-    def on_test_batch_end(self, *arguments: object) -> None:  # type: ignore[override]
+    def on_test_batch_end(self, *arguments: object) -> None:
         """Count a batch."""
         self._advance_evaluation()
 
@@ -67,7 +67,7 @@ class PhaseProgress(Callback):
         """Open the bar of prediction."""
         self._open_evaluation("Predicting", sum(trainer.num_predict_batches), pl_module)
 
-    def on_predict_batch_end(self, *arguments: object) -> None:  # type: ignore[override]
+    def on_predict_batch_end(self, *arguments: object) -> None:
         """Count a batch."""
         self._advance_evaluation()
 

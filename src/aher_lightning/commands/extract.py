@@ -41,7 +41,7 @@ def extract(data: MixedDataModule, checkpoint: Path, output: Path) -> Path:
             contract,
             backbone=type(module.backbone).__name__,
             weights_sha256=fingerprint(module.backbone),
-            reader=folder.reader_name,
+            reader=type(folder.reader).__name__,
             reader_version=folder.reader.version,
         ),
     )

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities import CombinedLoader
 from torch.utils.data import DataLoader
 
+from aher_lightning.datamodules.iteration_loader import IterationLoader
 from aher_lightning.datasets.annotations import AnnotatedVideo, restrict
 from aher_lightning.datasets.collate import collate_moments, collate_untrimmed
 from aher_lightning.datasets.feature_store import FeatureStore
@@ -21,7 +22,7 @@ from aher_lightning.datasets.snippet_source import SnippetSource
 from aher_lightning.datasets.untrimmed import UntrimmedDataset
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import ConfigError
-from aher_lightning.structures import CategorySet, MomentBatch, UntrimmedBatch
+from aher_lightning.structures import Categories, CategorySet, MomentBatch, UntrimmedBatch
 from aher_lightning.video.contract import TemporalContract
 from aher_lightning.video.reader import VideoReader
 
@@ -114,9 +115,9 @@ class MixedDataModule(pl.LightningDataModule, ABC):
     # What follows from it
 
     @property
-    def evaluated_categories(self) -> list[str]:
-        """Categories of the evaluation videos, in the order of their indices."""
-        return self.untrimmed_categories if self.evaluated == "untrimmed" else self.moment_categories
+    def categories(self) -> Categories:
+        """The two category sets."""
+        return Categories(self.untrimmed_categories, self.moment_categories, self.evaluated)
 
     def untrimmed_videos(self) -> list[AnnotatedVideo]:
         """Return the training videos with instances of the untrimmed categories."""
@@ -124,7 +125,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
 
     def evaluation_videos(self) -> list[AnnotatedVideo]:
         """Return the validation videos with instances of the evaluated category set."""
-        return list(restrict(self.videos, subset="validation", categories=self.evaluated_categories).values())
+        return list(restrict(self.videos, subset="validation", categories=self.categories.names).values())
 
     @property
     def source(self) -> SnippetSource:
@@ -185,10 +186,10 @@ class MixedDataModule(pl.LightningDataModule, ABC):
             world_size=world_size,
             first_iteration=self._finished_iterations,
         )
-        return DataLoader(dataset, batch_sampler=sampler, collate_fn=collate, num_workers=self.num_workers)
+        return IterationLoader(dataset, sampler, collate_fn=collate, num_workers=self.num_workers)
 
     def _evaluation_loader(self) -> DataLoader[object]:
-        dataset = UntrimmedDataset(self.evaluation_videos(), self.source, self.evaluated_categories)
+        dataset = UntrimmedDataset(self.evaluation_videos(), self.source, self.categories.names)
         rank, world_size = self._place()
         return DataLoader(
             dataset,

@@ -52,7 +52,7 @@ def collate_untrimmed(samples: Sequence[tuple[int, UntrimmedSample]]) -> Untrimm
     return UntrimmedBatch(
         iteration=samples[0][0],
         video_ids=[video.video_id for video in videos],
-        indices=torch.tensor([video.index for video in videos]),
+        positions=torch.tensor([video.position for video in videos]),
         snippets=pack_snippets([video.snippets for video in videos]),
         durations_sec=torch.tensor([video.duration_sec for video in videos], dtype=torch.float64),
         segments_sec=segments_sec,

@@ -67,7 +67,7 @@ class MomentDataset(Dataset[tuple[int, MomentSample]]):
         return len(self.clips)
 
     def __getitem__(self, key: SampleKey) -> tuple[int, MomentSample]:
-        clip = self.clips[key.index]
+        clip = self.clips[key.place]
         snippets = self.source.read(clip.video_id, clip.span_sec)
         if self.max_snippets is not None:
             snippets = random_run(snippets, self.max_snippets, key.seed_key)

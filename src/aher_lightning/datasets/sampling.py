@@ -15,12 +15,12 @@ class SampleKey(NamedTuple):
     """What a dataset is asked for.
 
     Attributes:
-        index: Position in the dataset.
+        place: Position in the dataset.
         iteration: Training iteration; -1 in evaluation.
         seed_key: Everything that random choices about this sample may depend on.
     """
 
-    index: int
+    place: int
     iteration: int = -1
     seed_key: str = "evaluation"
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 
 
-def snippets_in_span(
-    count: int, first_centre_sec: float, step_sec: float, span_sec: tuple[float, float]
-) -> range:
+def snippets_in_span(count: int, first_centre_sec: float, step_sec: float, span_sec: tuple[float, float]) -> range:
     """Return the snippets whose centres lie in a span, or the nearest one if none does.
 
     Args:

@@ -37,13 +37,13 @@ class UntrimmedDataset(Dataset[tuple[int, UntrimmedSample]]):
         return len(self.videos)
 
     def __getitem__(self, key: SampleKey) -> tuple[int, UntrimmedSample]:
-        video = self.videos[key.index]
+        video = self.videos[key.place]
         boundaries = [(instance.start_sec, instance.end_sec) for instance in video.instances]
         segments_sec = torch.tensor(boundaries, dtype=torch.float64).reshape(-1, 2)
         labels = [self.category_index[instance.label] for instance in video.instances]
         return key.iteration, UntrimmedSample(
             video_id=video.video_id,
-            index=key.index,
+            position=key.place,
             snippets=self.source.read(video.video_id),
             duration_sec=video.duration_sec,
             segments_sec=segments_sec,

@@ -48,7 +48,7 @@ class Localizer:
         self.module = module.eval()
         self.reader = reader or AutoReader()
         self.contract = module.require_contract()
-        self.categories = module.categories
+        self.categories = module.categories.names
 
     @classmethod
     def from_checkpoint(cls, path: Path, reader: VideoReader | None = None) -> Localizer:

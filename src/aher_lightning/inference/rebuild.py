@@ -32,11 +32,7 @@ def load_module(path: Path) -> BaseModule:
     configuration = state["configuration"]
     if not configuration:
         raise CheckpointError(f"{path}: has no configuration to rebuild the module from; train it with 'aher fit'")
-    own = {
-        "untrimmed_categories": state["untrimmed_categories"],
-        "moment_categories": state["moment_categories"],
-        "initial_weights": [],
-    }
+    own = {"categories": state["categories"], "initial_weights": []}
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(BaseModule, "model")
     try:
@@ -49,4 +45,4 @@ def load_module(path: Path) -> BaseModule:
             f"{path}: cannot rebuild its module ({reason}); install what it was trained with"
         ) from error
     module.on_load_checkpoint(checkpoint)
-    return cast("BaseModule", module.eval())
+    return module.eval()

@@ -166,9 +166,9 @@ def _run(features: Tensor, convolution: nn.Conv2d | nn.Conv3d, weight: Tensor, b
     """Convolve with given weights, by the fastest route that the kernel allows; all give the same numbers."""
     stride = tuple(convolution.stride)
     padding = cast("tuple[int, ...]", convolution.padding)
-    is_last = features.stride(1) == 1
-    if is_last and weight[0, 0].numel() == 1 and set(stride) == {1}:  # channels mix alone: a matrix product
-        return functional.linear(features.movedim(1, -1), weight.flatten(1), bias).movedim(-1, 1)
+    if features.stride(1) == 1 and weight[0, 0].numel() == 1 and set(stride) == {1}:
+        mixed = functional.linear(features.movedim(1, -1), weight.flatten(1))  # a matrix product over channels
+        return (mixed if bias is None else mixed.add_(bias)).movedim(-1, 1)
     if features.ndim == 5 and weight.shape[3:] == (1, 1) and stride[1:] == (1, 1):  # time alone: height and width merge
         merged = functional.conv2d(features.flatten(3), weight.squeeze(-1), bias, (stride[0], 1), (padding[0], 0))
         return merged.reshape(*merged.shape[:3], *features.shape[3:])

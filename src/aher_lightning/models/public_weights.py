@@ -35,7 +35,7 @@ def read_public_weights(path: Path) -> dict[str, Tensor]:
         content: object = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError, AttributeError) as error:
         raise CheckpointError(
-            f"{path}: not a PyTorch checkpoint of tensors ({type(error).__name__}); download it again or correct the path"
+            f"{path}: no PyTorch checkpoint of tensors ({type(error).__name__}); download it again or correct the path"
         ) from error
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]

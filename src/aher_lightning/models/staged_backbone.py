@@ -139,10 +139,13 @@ class StagedBackbone(Backbone):
 @contextmanager
 def _paused_statistics(norms: Sequence[_BatchNorm]) -> Generator[None, None, None]:
     """Keep running statistics from counting the same batch again when it is recomputed."""
+    kept = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
-        norm.track_running_stats = False
+        norm.momentum = 0.0
+        norm.num_batches_tracked = None
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for norm, momentum, counter in kept:
+            norm.momentum = momentum
+            norm.num_batches_tracked = counter

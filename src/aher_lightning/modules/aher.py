@@ -11,7 +11,7 @@ from aher_lightning.models.base import Backbone
 from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.phased import PhasedModule, TrainingBatch
 from aher_lightning.modules.phases import DetectorPhase, GeneratorPhase, RecognitionPhase, TransferPhase
-from aher_lightning.structures import CategorySet
+from aher_lightning.structures import Categories
 
 
 class AherModule(PhasedModule):
@@ -22,8 +22,7 @@ class AherModule(PhasedModule):
     ``initial_weights`` from a :class:`~aher_lightning.modules.localizer.LocalizerModule`.
 
     Args:
-        untrimmed_categories: Categories with temporal annotations.
-        moment_categories: Categories known from moments only.
+        categories: The two category sets.
         backbone: Turns pixels into features.
         network: Makes the network from feature channels and the sizes of the two category sets.
         loss: Localization loss.
@@ -32,15 +31,13 @@ class AherModule(PhasedModule):
         transfer: Line 4.
         generator: Line 6, first half.
         detector: Line 6, second half.
-        evaluated: Category set of the videos that validation and test score.
         initial_weights: Checkpoints to start from, usually the one of stage 0.
         seed: Seed of all random choices during training.
     """
 
     def __init__(
         self,
-        untrimmed_categories: Sequence[str],
-        moment_categories: Sequence[str],
+        categories: Categories,
         *,
         backbone: Backbone,
         network: Callable[[int, int, int], AherNet] = AherNet,
@@ -50,7 +47,6 @@ class AherModule(PhasedModule):
         transfer: TransferPhase | None = None,
         generator: GeneratorPhase | None = None,
         detector: DetectorPhase | None = None,
-        evaluated: CategorySet = "moment",
         initial_weights: Sequence[Path] = (),
         seed: int = 0,
     ) -> None:
@@ -59,14 +55,12 @@ class AherModule(PhasedModule):
         generator = generator or GeneratorPhase()
         detector = detector or DetectorPhase()
         super().__init__(
-            untrimmed_categories,
-            moment_categories,
+            categories,
             backbone=backbone,
-            network=network(backbone.out_channels, len(untrimmed_categories), len(moment_categories)),
+            network=network(backbone.out_channels, len(categories.untrimmed), len(categories.moment)),
             loss=loss,
             decoder=decoder,
             phases=(recognition, transfer, generator, detector),
-            evaluated=evaluated,
             initial_weights=initial_weights,
             seed=seed,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -19,7 +19,7 @@ from aher_lightning.modules.checkpoint import STATE_KEY, load_submodule, read_ch
 from aher_lightning.modules.evaluation import DetectionMetrics
 from aher_lightning.ops.randomness import key_seed
 from aher_lightning.ops.resample import resample_sequences
-from aher_lightning.structures import CategorySet, Detections, SnippetSequences, UntrimmedBatch
+from aher_lightning.structures import Categories, Detections, SnippetSequences, UntrimmedBatch
 from aher_lightning.video.clips import normalize_clips
 from aher_lightning.video.contract import TemporalContract
 
@@ -35,12 +35,12 @@ class EvaluationOutput(NamedTuple):
 
     Attributes:
         video_ids: Names of the videos.
-        indices: Their positions in the data set.
+        positions: Their places in the data set.
         detections: Their detections, in seconds.
     """
 
     video_ids: list[str]
-    indices: list[int]
+    positions: list[int]
     detections: list[Detections]
 
 
@@ -48,11 +48,9 @@ class BaseModule(pl.LightningModule, ABC):
     """A module that knows its categories, its temporal contract and how to evaluate what it detects.
 
     Args:
-        untrimmed_categories: Categories with temporal annotations.
-        moment_categories: Categories known from moments only.
+        categories: The two category sets.
         backbone: Turns pixels into features; unused on cached features but part of every checkpoint, so
             that the checkpoint alone can localize actions in a video file.
-        evaluated: Category set of the videos that validation and test score.
         initial_weights: Checkpoints whose backbone, and whose network if they have one, to start from.
         seed: Seed of all random choices during training.
 
@@ -64,22 +62,15 @@ class BaseModule(pl.LightningModule, ABC):
 
     def __init__(
         self,
-        untrimmed_categories: Sequence[str],
-        moment_categories: Sequence[str],
+        categories: Categories,
         *,
         backbone: Backbone,
-        evaluated: CategorySet = "moment",
         initial_weights: Sequence[Path] = (),
         seed: int = 0,
     ) -> None:
         super().__init__()
-        shared = sorted(set(untrimmed_categories) & set(moment_categories))
-        if shared:
-            raise ConfigError(f"category '{shared[0]}' is in both category sets; a category belongs to one of them")
-        self.untrimmed_categories = list(untrimmed_categories)
-        self.moment_categories = list(moment_categories)
+        self.categories = categories
         self.backbone = backbone
-        self.evaluated: CategorySet = evaluated
         self.initial_weights = [Path(path) for path in initial_weights]
         self.seed = seed
         self.contract: TemporalContract | None = None
@@ -87,11 +78,6 @@ class BaseModule(pl.LightningModule, ABC):
         self.configuration: dict[str, Any] = {}
         self.validation_metrics = DetectionMetrics("val")
         self.test_metrics = DetectionMetrics("test")
-
-    @property
-    def categories(self) -> list[str]:
-        """The categories that detections' labels index."""
-        return self.untrimmed_categories if self.evaluated == "untrimmed" else self.moment_categories
 
     @abstractmethod
     def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
@@ -102,7 +88,7 @@ class BaseModule(pl.LightningModule, ABC):
             durations_sec: Durations in seconds, ``(B,)``.
 
         Returns:
-            One entry per video, in seconds, labels indexing ``categories``.
+            One entry per video, in seconds, labels indexing ``categories.names``.
         """
 
     def snippet_features(self, values: Tensor) -> Tensor:
@@ -216,7 +202,7 @@ class BaseModule(pl.LightningModule, ABC):
         """Log the validation metrics."""
         self._log_metrics(self.validation_metrics)
 
-    def test_step(self, batch: UntrimmedBatch, batch_idx: int) -> EvaluationOutput:
+    def test_step(self, batch: UntrimmedBatch, batch_idx: int) -> EvaluationOutput:  # type: ignore[override]
         """Update the test metrics and return the detections."""
         return self._evaluate(batch, self.test_metrics)
 
@@ -227,7 +213,7 @@ class BaseModule(pl.LightningModule, ABC):
     def predict_step(self, batch: UntrimmedBatch, batch_idx: int) -> EvaluationOutput:
         """Return the detections."""
         return EvaluationOutput(
-            batch.video_ids, batch.indices.tolist(), self.detect(batch.snippets, batch.durations_sec)
+            batch.video_ids, batch.positions.tolist(), self.detect(batch.snippets, batch.durations_sec)
         )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -238,8 +224,7 @@ class BaseModule(pl.LightningModule, ABC):
             contract = replace(contract, backbone=name, weights_sha256=fingerprint(self.backbone))
         checkpoint[STATE_KEY] = {
             "configuration": self.configuration,
-            "untrimmed_categories": self.untrimmed_categories,
-            "moment_categories": self.moment_categories,
+            "categories": asdict(self.categories),
             "contract": contract.to_dict() if contract is not None else None,
             "iteration": self.iteration,
         }
@@ -249,11 +234,9 @@ class BaseModule(pl.LightningModule, ABC):
         if STATE_KEY not in checkpoint:
             raise CheckpointError("the checkpoint was not written by this package; give one made by 'aher fit'")
         state = checkpoint[STATE_KEY]
-        for name in ("untrimmed_categories", "moment_categories"):
-            if state[name] != getattr(self, name):
-                raise CheckpointError(
-                    f"the checkpoint was trained for other {name.replace('_', ' ')} than the data has"
-                )
+        for name in ("untrimmed", "moment"):
+            if state["categories"][name] != getattr(self.categories, name):
+                raise CheckpointError(f"the checkpoint was trained for other {name} categories than the data has")
         self.iteration = state["iteration"]
         if state["contract"] is not None:
             stored = TemporalContract.from_dict(state["contract"])
@@ -272,7 +255,7 @@ class BaseModule(pl.LightningModule, ABC):
     def _evaluate(self, batch: UntrimmedBatch, metrics: DetectionMetrics) -> EvaluationOutput:
         detections = self.detect(batch.snippets, batch.durations_sec)
         metrics.update(detections, batch)
-        return EvaluationOutput(batch.video_ids, batch.indices.tolist(), detections)
+        return EvaluationOutput(batch.video_ids, batch.positions.tolist(), detections)
 
     def _log_metrics(self, metrics: DetectionMetrics) -> None:
         self.log_dict({key: value.float() for key, value in metrics.compute().items()}, sync_dist=False)

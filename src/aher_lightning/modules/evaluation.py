@@ -33,9 +33,9 @@ class DetectionMetrics(nn.Module):
             batch: The videos and their ground truth.
         """
         targets = [ground_truth(batch.segments_sec[row], batch.labels[row]) for row in range(len(batch.video_ids))]
-        indices = batch.indices.tolist()
-        self.mean_average_precision.update(detections, targets, indices)
-        self.proposal_recall.update(detections, targets, indices)
+        places = batch.positions.tolist()
+        self.mean_average_precision.update(detections, targets, places)
+        self.proposal_recall.update(detections, targets, places)
 
     def compute(self) -> dict[str, Tensor]:
         """Return all values by log key, such as ``val/mAP@0.50``, ``val/mAP`` and ``val/AUC``."""

@@ -11,33 +11,30 @@ from aher_lightning.models.base import Backbone
 from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.phased import PhasedModule, TrainingBatch
 from aher_lightning.modules.phases import RecognitionPhase, TransferPhase
-from aher_lightning.structures import CategorySet
+from aher_lightning.structures import Categories
 
 
 class LocalizerModule(PhasedModule):
     """Train the network on untrimmed videos with temporal annotations.
 
     Runs lines 3 and 4 of Algorithm 1 alone. As stage 0 it gives the model that the algorithm starts
-    from; with ``evaluated="untrimmed"`` on the wanted categories it is AherNet* of the paper.
+    from; with the wanted categories as untrimmed ones it is AherNet* of the paper.
 
     Args:
-        untrimmed_categories: Categories with temporal annotations.
-        moment_categories: Categories known from moments only.
+        categories: The two category sets.
         backbone: Turns pixels into features.
         network: Makes the network from feature channels and the sizes of the two category sets.
         loss: Localization loss.
         decoder: Makes detections of the network's outputs.
         recognition: Segment-level classification of foregrounds, and of moments if it says so.
         localization: Localization on untrimmed videos.
-        evaluated: Category set of the videos that validation and test score.
         initial_weights: Checkpoints to start from.
         seed: Seed of all random choices during training.
     """
 
     def __init__(
         self,
-        untrimmed_categories: Sequence[str],
-        moment_categories: Sequence[str],
+        categories: Categories,
         *,
         backbone: Backbone,
         network: Callable[[int, int, int], AherNet] = AherNet,
@@ -45,21 +42,18 @@ class LocalizerModule(PhasedModule):
         decoder: DetectionDecoder | None = None,
         recognition: RecognitionPhase | None = None,
         localization: TransferPhase | None = None,
-        evaluated: CategorySet = "moment",
         initial_weights: Sequence[Path] = (),
         seed: int = 0,
     ) -> None:
         recognition = recognition or RecognitionPhase()
         localization = localization or TransferPhase()
         super().__init__(
-            untrimmed_categories,
-            moment_categories,
+            categories,
             backbone=backbone,
-            network=network(backbone.out_channels, len(untrimmed_categories), len(moment_categories)),
+            network=network(backbone.out_channels, len(categories.untrimmed), len(categories.moment)),
             loss=loss,
             decoder=decoder,
             phases=(recognition, localization),
-            evaluated=evaluated,
             initial_weights=initial_weights,
             seed=seed,
         )

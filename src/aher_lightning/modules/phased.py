@@ -10,7 +10,6 @@ from typing import Any, TypedDict, cast
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LRScheduler
 
 from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.models.aher_net import AherNet
@@ -20,7 +19,7 @@ from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.phases import IterationData, Phase
 from aher_lightning.ops.randomness import random_generator
 from aher_lightning.ops.segments import clip_segments, normalize_segments
-from aher_lightning.structures import CategorySet, Detections, MomentBatch, SnippetSequences, UntrimmedBatch
+from aher_lightning.structures import Categories, Detections, MomentBatch, SnippetSequences, UntrimmedBatch
 
 
 class TrainingBatch(TypedDict):
@@ -38,37 +37,31 @@ class PhasedModule(BaseModule):
     loaders differ too much to share batch statistics.
 
     Args:
-        untrimmed_categories: Categories with temporal annotations.
-        moment_categories: Categories known from moments only.
+        categories: The two category sets.
         backbone: Turns pixels into features.
         network: The localization network.
         loss: Localization loss; the default one if not given.
         decoder: Makes detections of the network's outputs; the default one if not given.
         phases: The phases, in order.
-        evaluated: Category set of the videos that validation and test score.
         initial_weights: Checkpoints whose backbone and network to start from.
         seed: Seed of all random choices during training.
     """
 
     def __init__(
         self,
-        untrimmed_categories: Sequence[str],
-        moment_categories: Sequence[str],
+        categories: Categories,
         *,
         backbone: Backbone,
         network: AherNet,
         loss: LocalizationLoss | None,
         decoder: DetectionDecoder | None,
         phases: Sequence[Phase],
-        evaluated: CategorySet,
         initial_weights: Sequence[Path],
         seed: int,
     ) -> None:
         super().__init__(
-            untrimmed_categories,
-            moment_categories,
+            categories,
             backbone=backbone,
-            evaluated=evaluated,
             initial_weights=initial_weights,
             seed=seed,
         )
@@ -105,7 +98,7 @@ class PhasedModule(BaseModule):
 
     def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
         """Localize actions; see :meth:`BaseModule.detect`."""
-        outputs = self.network(self.encode(snippets, self.network.length), self.evaluated)
+        outputs = self.network(self.encode(snippets, self.network.length), self.categories.evaluated)
         return self.decoder(outputs, self.network.anchors, durations_sec)
 
     def iteration_data(self, batch: TrainingBatch) -> IterationData:
@@ -161,7 +154,7 @@ class PhasedModule(BaseModule):
         """Step the schedules and count the iteration."""
         schedulers = self.lr_schedulers() or []
         for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-            cast("LRScheduler", scheduler).step()
+            scheduler.step()  # type: ignore[call-arg]  # plateau schedules are no schedules by iteration
         super().finish_iteration()
 
     # Lightning's hooks

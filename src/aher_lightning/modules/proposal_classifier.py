@@ -9,14 +9,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from aher_lightning.errors import ConfigError
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.base import Backbone
-from aher_lightning.models.postprocess import DetectionDecoder
-from aher_lightning.errors import ConfigError
+from aher_lightning.models.postprocess import Candidates, DetectionDecoder
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.ops.pooling import mean_over_segments
 from aher_lightning.ops.randomness import random_generator
-from aher_lightning.structures import CategorySet, Detections, SnippetSequences
+from aher_lightning.structures import Categories, Detections, SnippetSequences
 
 ProposalSource = Literal["network", "random"]
 """Where proposals come from: the localization network, or chance."""
@@ -35,47 +35,41 @@ class ProposalClassifierModule(BaseModule):
     2020), arXiv:2008.13705.
 
     Args:
-        untrimmed_categories: Categories with temporal annotations.
-        moment_categories: Categories known from moments only.
+        categories: The two category sets.
         backbone: Turns pixels into features.
         network: Makes the network from feature channels and the sizes of the two category sets.
         decoder: Makes detections of proposals and probabilities.
         proposals: Where proposals come from.
         num_random: How many random proposals to draw per video.
-        evaluated: Category set of the videos that validation and test score.
         initial_weights: Checkpoints of the classifier and of the localizer.
         seed: Seed of random proposals.
     """
 
     def __init__(
         self,
-        untrimmed_categories: Sequence[str],
-        moment_categories: Sequence[str],
+        categories: Categories,
         *,
         backbone: Backbone,
         network: Callable[[int, int, int], AherNet] = AherNet,
         decoder: DetectionDecoder | None = None,
         proposals: ProposalSource = "network",
         num_random: int = 100,
-        evaluated: CategorySet = "moment",
         initial_weights: Sequence[Path] = (),
         seed: int = 0,
     ) -> None:
         super().__init__(
-            untrimmed_categories,
-            moment_categories,
+            categories,
             backbone=backbone,
-            evaluated=evaluated,
             initial_weights=initial_weights,
             seed=seed,
         )
         channels = backbone.out_channels
-        self.network = network(channels, len(untrimmed_categories), len(moment_categories))
+        self.network = network(channels, len(categories.untrimmed), len(categories.moment))
         self.decoder = decoder or DetectionDecoder()
         self.proposals: ProposalSource = proposals
         self.num_random = num_random
-        self.untrimmed_classifier = nn.Linear(channels, len(untrimmed_categories))
-        self.moment_classifier = nn.Linear(channels, len(moment_categories))
+        self.untrimmed_classifier = nn.Linear(channels, len(categories.untrimmed))
+        self.moment_classifier = nn.Linear(channels, len(categories.moment))
         self.load_initial_weights(("backbone", "network", "untrimmed_classifier", "moment_classifier"))
         self._videos_drawn = 0
 
@@ -86,11 +80,14 @@ class ProposalClassifierModule(BaseModule):
             segments, overlaps = self._random_proposals(len(features))
             segments, overlaps = segments.to(features), overlaps.to(features)
         else:
-            outputs = self.network(features, self.evaluated)
+            outputs = self.network(features, self.categories.evaluated)
             segments, overlaps = self.decoder.decode_segments(outputs, self.network.anchors), outputs.overlaps
-        classifier = self.untrimmed_classifier if self.evaluated == "untrimmed" else self.moment_classifier
+        classifier = self.untrimmed_classifier if self.categories.evaluated == "untrimmed" else self.moment_classifier
         probabilities = classifier(features.transpose(1, 2)).softmax(dim=-1).transpose(1, 2)  # (B, K, T)
-        return self.decoder.select(segments, mean_over_segments(probabilities, segments), overlaps, durations_sec)
+        fused = self.decoder.fusion(mean_over_segments(probabilities, segments), overlaps)
+        is_inside = segments[..., 1] > segments[..., 0]
+        candidates = Candidates(segments, fused[0].masked_fill(~is_inside, -torch.inf), fused[1])
+        return self.decoder.select(candidates, durations_sec)
 
     def configure_optimizers(self) -> None:
         """There is nothing to train."""

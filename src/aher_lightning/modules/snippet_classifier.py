@@ -16,7 +16,7 @@ from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.evaluation import ground_truth
 from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.ops.grouping import group_snippets
-from aher_lightning.structures import CategorySet, Detections, MomentBatch, SnippetSequences, UntrimmedBatch
+from aher_lightning.structures import Categories, Detections, MomentBatch, SnippetSequences, UntrimmedBatch
 
 
 class SnippetClassifierModule(BaseModule):
@@ -26,23 +26,20 @@ class SnippetClassifierModule(BaseModule):
     that features are extracted with. Validation reports the accuracy on cropped instances.
 
     Args:
-        untrimmed_categories: Categories with temporal annotations.
-        moment_categories: Categories known from moments only.
+        categories: The two category sets.
         backbone: Turns pixels into features; trained here.
         optimizer: Makes the optimizer.
         scheduler: Makes the learning-rate schedule, stepped once per iteration.
         dropout: Probability of dropping a feature before the classifiers.
         thresholds: Scores above which neighbouring snippets are grouped to a detection.
         max_detections: Detections kept per video.
-        evaluated: Category set of the videos that validation and test score.
         initial_weights: Checkpoints whose backbone to start from.
         seed: Seed of all random choices during training.
     """
 
     def __init__(
         self,
-        untrimmed_categories: Sequence[str],
-        moment_categories: Sequence[str],
+        categories: Categories,
         *,
         backbone: Backbone,
         optimizer: OptimizerCallable = torch.optim.Adam,
@@ -50,23 +47,20 @@ class SnippetClassifierModule(BaseModule):
         dropout: float = 0.5,
         thresholds: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
         max_detections: int = 100,
-        evaluated: CategorySet = "moment",
         initial_weights: Sequence[Path] = (),
         seed: int = 0,
     ) -> None:
         super().__init__(
-            untrimmed_categories,
-            moment_categories,
+            categories,
             backbone=backbone,
-            evaluated=evaluated,
             initial_weights=initial_weights,
             seed=seed,
         )
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.dropout = nn.Dropout(dropout)
-        self.untrimmed_classifier = nn.Linear(backbone.out_channels, len(untrimmed_categories))
-        self.moment_classifier = nn.Linear(backbone.out_channels, len(moment_categories))
+        self.untrimmed_classifier = nn.Linear(backbone.out_channels, len(categories.untrimmed))
+        self.moment_classifier = nn.Linear(backbone.out_channels, len(categories.moment))
         self.load_initial_weights()
         self.thresholds = tuple(thresholds)
         self.max_detections = max_detections
@@ -78,7 +72,9 @@ class SnippetClassifierModule(BaseModule):
         self.check_iteration(moments.iteration)
         values = torch.cat([foreground.snippets.values, moments.snippets.values])
         features = self.dropout(self.snippet_features(values))
-        of_foreground, of_moments = features.split([len(foreground.snippets.values), len(moments.snippets.values)])
+        of_foreground, of_moments = features.split_with_sizes(
+            [len(foreground.snippets.values), len(moments.snippets.values)]
+        )
         foreground_loss = _snippet_loss(self.untrimmed_classifier(of_foreground), foreground)
         moment_loss = _snippet_loss(self.moment_classifier(of_moments), moments)
         self.log_dict({"train/foreground_cls": foreground_loss.detach(), "train/moment_cls": moment_loss.detach()})
@@ -96,13 +92,13 @@ class SnippetClassifierModule(BaseModule):
         Returns:
             Probabilities, ``(N, K)``.
         """
-        classifier = self.untrimmed_classifier if self.evaluated == "untrimmed" else self.moment_classifier
+        classifier = self.untrimmed_classifier if self.categories.evaluated == "untrimmed" else self.moment_classifier
         return cast("Tensor", classifier(features)).softmax(dim=-1)
 
     def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
         """Localize actions by grouping neighbouring snippets (AherNet0 of the paper, section 4.3)."""
         probabilities = self.class_probabilities(self.snippet_features(snippets.values))
-        videos = probabilities.split(snippets.lengths.tolist())
+        videos = probabilities.split_with_sizes(snippets.lengths.tolist())
         detections = []
         for row, video in enumerate(videos):
             groups = group_snippets(video, self.thresholds, self.max_detections)
@@ -136,7 +132,7 @@ class SnippetClassifierModule(BaseModule):
         """Whether the mean prediction over an instance's snippets is its category, one float per instance."""
         probabilities = self.class_probabilities(self.snippet_features(batch.snippets.values))
         hits = []
-        for row, video in enumerate(probabilities.split(batch.snippets.lengths.tolist())):
+        for row, video in enumerate(probabilities.split_with_sizes(batch.snippets.lengths.tolist())):
             places = batch.snippets.first_centres[row] + batch.snippets.steps[row] * torch.arange(len(video))
             centres_sec = places.to(video.device) * batch.durations_sec[row]
             instances = ground_truth(batch.segments_sec[row], batch.labels[row])

@@ -32,7 +32,7 @@ def group_snippets(scores: Tensor, thresholds: Sequence[float], max_groups: int)
                 [1., 3.]])
     """
     runs = [_runs(scores > threshold) for threshold in thresholds]
-    found = torch.cat(runs).unique(dim=0) if runs else torch.zeros(0, 3, dtype=torch.int64)
+    found = torch.unique(torch.cat(runs), dim=0) if runs else torch.zeros(0, 3, dtype=torch.int64)
     categories, firsts, ends = found.unbind(dim=1)
     sums = torch.nn.functional.pad(scores.cumsum(dim=0), (0, 0, 1, 0))
     means = (sums[ends, categories] - sums[firsts, categories]) / (ends - firsts)

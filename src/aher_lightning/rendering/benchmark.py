@@ -197,20 +197,40 @@ def render_video(folder: Path, parameters: BenchmarkParameters, task: VideoTask)
     Returns:
         Its record.
     """
-    key = [parameters.seed, GROUPS.index(task.group), task.number]
-    if task.group == "moment":
-        key.append(task.category)
-    generator = np.random.default_rng(key)
-    num_frames, actions = _draw_actions(parameters, task, generator)
+    generator = np.random.default_rng(video_key(parameters.seed, task))
+    num_frames, actions = draw_actions(parameters, task, generator)
     scene = draw_scene(parameters.canvas, num_frames, actions, generator)
     write_video(folder / task.path, render_frames(scene), parameters.fps)
     return RenderedVideo(task, num_frames, [Instance(a.category.name, a.start, a.end) for a in actions])
 
 
-def _draw_actions(
+def video_key(seed: int, task: VideoTask) -> list[int]:
+    """Return what the random generator of one video is seeded with; neither other videos nor workers matter.
+
+    Args:
+        seed: The benchmark's seed.
+        task: The video.
+
+    Returns:
+        Numbers for :func:`numpy.random.default_rng`.
+    """
+    key = [seed, GROUPS.index(task.group), task.number]
+    return [*key, task.category] if task.group == "moment" else key
+
+
+def draw_actions(
     parameters: BenchmarkParameters, task: VideoTask, generator: np.random.Generator
 ) -> tuple[int, list[Action]]:
-    """Length of the video in frames, and its actions."""
+    """Draw the length of one video and its actions.
+
+    Args:
+        parameters: The benchmark.
+        task: The video.
+        generator: Source of randomness.
+
+    Returns:
+        Length in frames, and the actions in order; a moment is one action from end to end.
+    """
     categories = parameters.categories(task.group)
     category = categories[task.category]
     if task.group == "moment":
@@ -219,10 +239,10 @@ def _draw_actions(
     duration_sec = generator.uniform(parameters.min_duration_sec, parameters.max_duration_sec)
     num_frames = round(duration_sec * parameters.fps)
     spans = draw_timeline(num_frames, parameters.fps, generator)
-    others = [category] * len(spans)
+    played = [category] * len(spans)
     if generator.random() < SECOND_CATEGORY_SHARE and len(spans) > 1:
-        others[-1] = categories[generator.integers(len(categories))]
-    return num_frames, [Action(other, *span) for other, span in zip(others, spans, strict=True)]
+        played[-1] = categories[generator.integers(len(categories))]
+    return num_frames, [Action(each, *span) for each, span in zip(played, spans, strict=True)]
 
 
 def _write_records(folder: Path, parameters: BenchmarkParameters, videos: Sequence[RenderedVideo]) -> dict[str, int]:

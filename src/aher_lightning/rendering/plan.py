@@ -56,7 +56,7 @@ class BenchmarkParameters:
     untrimmed_categories: int = 8
     moment_categories: int = 8
     training_videos: int = 160
-    moments_per_category: int = 40
+    moments_per_category: int = 60
     validation_videos: int = 64
     untrimmed_validation_videos: int = 16
     moment_training_videos: int = 0

@@ -12,7 +12,7 @@ from aher_lightning.video.reader import Image, VideoInfo, VideoReader, ascending
 
 
 class AutoReader(VideoReader):
-    """Decode with decord where that gives the same pixels as PyAV, with PyAV everywhere else.
+    """Decode with decord where that gives the same frames as PyAV, with PyAV everywhere else.
 
     ==================================  ========  ====================================================
     file                                reader    why
@@ -26,9 +26,11 @@ class AutoReader(VideoReader):
     decord counts other frames, or      PyAV      its numbers then mean other pictures; narrow pictures
     gives pictures of another shape               get a fourth channel
     decord fails on the way             PyAV      goes on from there; it fails too if the file is bad
-    H.264, H.265, VP9, MPEG-4 in MP4,   decord    same to the bit; variable rate and rotation as well,
+    H.264, H.265, VP9, MPEG-4 in MP4,   decord    same frames and pixels; variable rate and rotation too,
     MOV, MKV and WebM, 8 bits, 4:2:0              since times come from the packets
     ==================================  ========  ====================================================
+
+    To the bit with PyAV 18; older ones convert the colours of some files slightly differently (under 3 of 255).
 
     Args:
         use_decord: Whether to use decord at all.
@@ -40,8 +42,9 @@ class AutoReader(VideoReader):
 
     @property
     def version(self) -> str:
-        """Version of PyAV, which decides which frames there are; decord's pixels are the same."""
-        return self._pyav.version
+        """Versions of PyAV and of decord where it is in use."""
+        decord = self._decord.version if self._decord is not None else ""
+        return f"PyAV {self._pyav.version}" + (f", decord {decord}" if decord else "")
 
     def probe(self, path: Path) -> VideoInfo:
         """Return facts about a video; see :meth:`VideoReader.probe`."""

@@ -131,10 +131,10 @@ def _index_frames(path: Path, size: int, modified_ns: int) -> FrameIndex:
     del size, modified_ns
     with open_video(path) as (container, stream):
         packets = _Packets(container, stream)
-        if packets.first_frame is None or not packets.starts:
-            raise VideoError(f"{path}: holds no picture that can be decoded; replace the file or convert it again")
         if packets.is_truncated():
             raise VideoError(f"{path}: is truncated, it holds {packets.extent()}; copy or download it again")
+        if packets.first_frame is None or not packets.starts:
+            raise VideoError(f"{path}: holds no picture that can be decoded; replace the file or convert it again")
         return packets.index(path, packets.first_frame)
 
 
@@ -186,6 +186,7 @@ class _Packets:
         self.is_cut = False
         self.first_frame: VideoFrame | None = None
         self._uses_pts = has_presentation_times(container)
+        self._format = container.format.name.split(",")[0]
         self._unit_sec = float(stream.time_base or 0)
         self._frame_sec = 1.0 / float(stream.average_rate or stream.guessed_rate or 25)
         for packet in container.demux():
@@ -198,7 +199,7 @@ class _Packets:
     @property
     def stated_end_sec(self) -> float:
         """Where the video ends according to the header; 0 if it does not say."""
-        if self.container.format.name.split(",")[0] not in _FORMATS_STATING_DURATION:
+        if self._format not in _FORMATS_STATING_DURATION:
             return 0.0
         if self.stream.duration:
             return ((self.stream.start_time or 0) + self.stream.duration) * self._unit_sec
@@ -206,12 +207,17 @@ class _Packets:
 
     def is_truncated(self) -> bool:
         """Whether the header promises more than the file holds."""
-        if self.stream.frames and self.count >= self.stream.frames and not self.is_cut:
-            return False
+        if self.is_cut and self.stated_end_sec > 0:
+            return True
         # Without a duration of its own, the stream may well end before the sound does.
-        end = self.end_sec if self.stream.duration else max(self.end_sec, self.other_end_sec)
-        missing = self.stated_end_sec - end
-        return missing > max(_TRUNCATION_SEC, 3 * self._frame_sec) or (self.is_cut and self.stated_end_sec > 0)
+        end_sec = self.end_sec if self.stream.duration else max(self.end_sec, self.other_end_sec)
+        missing_sec = self.stated_end_sec - end_sec
+        if self.stream.frames:
+            # Frames may be left out on purpose, by an edit list; the stated duration is then shorter than they take.
+            stream_sec = (self.stream.duration or 0) * self._unit_sec
+            is_whole = self._format == "mov" and self.stream.frames * self._frame_sec < 1.001 * stream_sec
+            return self.count < self.stream.frames and (is_whole or missing_sec > 0.5 * self._frame_sec)
+        return missing_sec > max(_TRUNCATION_SEC, 3 * self._frame_sec)
 
     def extent(self) -> str:
         """How much of the video is there, in words."""
@@ -247,7 +253,7 @@ class _Packets:
 
     def _add(self, packet: Packet[Any]) -> None:
         """Take one packet of the video stream into account."""
-        if self.first_frame is None:
+        if self.first_frame is None and not packet.is_corrupt:
             # Also for the empty packet at the end, which makes the decoder give what it held back.
             self.first_frame = next(iter(packet.decode()), None)
         if packet.size == 0:

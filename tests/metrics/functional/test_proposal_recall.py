@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.helpers.metric_cases import MetricCase, detections, random_case
-from tests.helpers.metric_reference import average_recalls
-from tests.helpers.official_results import official_case
 
 from aher_lightning.datasets.annotations import list_categories, read_activitynet, restrict
 from aher_lightning.metrics.functional.proposal_recall import ProposalRecalls, proposal_recalls
@@ -12,6 +9,9 @@ from aher_lightning.metrics.functional.segment_table import table_from_detection
 from aher_lightning.metrics.functional.thresholds import ACTIVITYNET_THRESHOLDS
 from aher_lightning.reports.activitynet_json import read_predictions
 from aher_lightning.structures import Detections
+from tests.helpers.metric_cases import MetricCase, detections, random_case
+from tests.helpers.metric_reference import average_recalls
+from tests.helpers.official_results import official_case
 
 
 def score(found: list[Detections], truth: list[Detections]) -> ProposalRecalls:

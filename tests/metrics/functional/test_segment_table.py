@@ -3,8 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tests.helpers.metric_cases import detections, random_case
-from tests.helpers.metric_reference import overlap
 
 from aher_lightning.metrics.functional.segment_table import (
     SegmentTable,
@@ -13,6 +11,8 @@ from aher_lightning.metrics.functional.segment_table import (
     table_from_detections,
 )
 from aher_lightning.structures import Detections
+from tests.helpers.metric_cases import detections, random_case
+from tests.helpers.metric_reference import overlap
 
 
 @pytest.fixture

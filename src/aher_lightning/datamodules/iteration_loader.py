@@ -1,0 +1,32 @@
+"""The endless training loader, which Lightning may resume without saving any state of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch.utils.data import DataLoader, Dataset
+
+from aher_lightning.datasets.sampling import IterationBatchSampler
+
+
+class IterationLoader(DataLoader[Any]):
+    """A data loader whose place is the module's iteration count.
+
+    Lightning asks resumable loaders for their state; this one has none, because its sampler begins at
+    the iteration that the module, restored before, says it has reached.
+
+    Args:
+        dataset: The samples.
+        sampler: Which of them make up which iteration.
+        **options: See :class:`torch.utils.data.DataLoader`.
+    """
+
+    def __init__(self, dataset: Dataset[Any], sampler: IterationBatchSampler, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(dataset, batch_sampler=sampler, **options)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: the module keeps the iteration."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Do nothing: the sampler asks the module where to begin."""

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aher_lightning.rendering.timeline import ACTION_SEC, EDGE_GAP_SEC, INNER_GAP_SEC, draw_timeline
+
+TIMELINES = [draw_timeline(380, 10.0, np.random.default_rng(seed)) for seed in range(300)]
+
+
+def test_actions_are_in_order_with_gaps() -> None:
+    for spans in TIMELINES:
+        edges = [-INNER_GAP_SEC * 10, *(edge for span in spans for edge in span)]
+        gaps = np.diff(edges)[0::2]
+
+        assert (gaps[1:] >= INNER_GAP_SEC * 10 - 1).all()
+        assert spans[0][0] >= EDGE_GAP_SEC * 10 - 1
+        assert spans[-1][1] <= 380 - EDGE_GAP_SEC * 10 + 1
+
+
+def test_durations_vary_over_an_order_of_magnitude() -> None:
+    seconds = np.array([(end - start) / 10.0 for spans in TIMELINES for start, end in spans])
+
+    assert ACTION_SEC[0] - 0.05 <= seconds.min() < 2.0
+    assert 14.0 < seconds.max() <= ACTION_SEC[1] + 0.05
+    assert 3.0 < np.median(seconds) < 6.5
+
+
+def test_counts_and_background_vary() -> None:
+    counts = np.bincount([len(spans) for spans in TIMELINES], minlength=6)
+    covered = np.array([sum(end - start for start, end in spans) / 380 for spans in TIMELINES])
+
+    assert (counts[1:5] > 10).all()
+    assert counts[0] == 0
+    assert 0.25 < covered.mean() < 0.5
+
+
+@pytest.mark.parametrize("num_frames", [20, 50])
+def test_one_action_is_cut_down_in_short_videos(num_frames: int) -> None:
+    for seed in range(30):
+        spans = draw_timeline(num_frames, 10.0, np.random.default_rng(seed))
+
+        assert len(spans) >= 1
+        assert 0 < spans[0][0] < spans[-1][1] < num_frames
