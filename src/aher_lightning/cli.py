@@ -17,13 +17,17 @@ from pytorch_lightning import LightningDataModule, LightningModule
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from rich.markup import escape
 
-from aher_lightning import __version__
+from aher_lightning import __version__, datamodules, datasets, losses, models, modules, video
 from aher_lightning.callbacks import IterationCheckpoint, MetricsWriter, PhaseProgress, PredictionWriter, TrainingCurves
 from aher_lightning.console import error_console, output_console
 from aher_lightning.errors import AherError, ConfigError
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.checkpoint import read_checkpoint
 from aher_lightning.shipped_configs import find_config
+
+
+COMPONENTS = (datamodules, datasets, losses, models, modules, video)
+"""Packages whose classes configurations name without their path; importing them makes them known."""
 
 
 class Verb(NamedTuple):
@@ -104,7 +108,10 @@ def run_trainer(arguments: Sequence[str]) -> None:
     # The words are the command line's own; Lightning warns because it cannot know.
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 uses a name that torch renamed
+    warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging")
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     AherCLI(
         LightningModule,
         LightningDataModule,
@@ -121,6 +128,7 @@ def run_trainer(arguments: Sequence[str]) -> None:
             "enable_model_summary": False,
             "num_sanity_val_steps": 0,
         },
+        parser_kwargs={verb: {"usage": f"aher {verb} --config FILE [options]"} for verb in TRAINER_VERBS},
         args=list(arguments),
     )
 

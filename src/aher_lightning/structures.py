@@ -7,7 +7,7 @@ G ground-truth instances, A anchors, L pyramid levels, K categories.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from torch import Tensor
@@ -18,7 +18,6 @@ CategorySet = Literal["untrimmed", "moment"]
 """Which categories a classifier speaks of: boundary-annotated ones, or those known from moments only."""
 
 
-@dataclass(frozen=True)
 class Categories:
     """The two category sets of a setting, and which of them is evaluated.
 
@@ -35,14 +34,13 @@ class Categories:
         ['clap', 'nod']
     """
 
-    untrimmed: list[str]
-    moment: list[str]
-    evaluated: CategorySet = "moment"
-
-    def __post_init__(self) -> None:
-        shared = sorted(set(self.untrimmed) & set(self.moment))
+    def __init__(self, untrimmed: Sequence[str], moment: Sequence[str], evaluated: CategorySet = "moment") -> None:
+        shared = sorted(set(untrimmed) & set(moment))
         if shared:
             raise ConfigError(f"category '{shared[0]}' is in both category sets; a category belongs to one of them")
+        self.untrimmed = list(untrimmed)
+        self.moment = list(moment)
+        self.evaluated: CategorySet = evaluated
 
     @property
     def names(self) -> list[str]:

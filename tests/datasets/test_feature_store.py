@@ -101,14 +101,14 @@ def test_the_contract_is_checked_on_opening(store: NpyFeatureStore) -> None:
     assert NpyFeatureStore(store.root).contract == CONTRACT
     assert NpyFeatureStore(store.root, expected=replace(CONTRACT, backbone="", reader="")).video_ids == ["a"]
     with pytest.raises(ContractError, match="snippet_stride is 4 here and 8 there"):
-        NpyFeatureStore(store.root, expected=replace(CONTRACT, snippet_stride=4))
+        NpyFeatureStore(store.root, expected=replace(CONTRACT, snippet_stride=4)).read("a")
     with pytest.raises(ContractError, match="backbone is 'SmallP3D' here and 'P3D' there"):
         NpyFeatureStore.create(store.root, replace(CONTRACT, backbone="SmallP3D"))
 
 
 def test_missing_stores_and_videos_name_the_remedy(store: NpyFeatureStore, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no feature store there .*; make one with 'aher extract'"):
-        NpyFeatureStore(tmp_path / "nowhere")
+        _ = NpyFeatureStore(tmp_path / "nowhere").contract
     with pytest.raises(DataError, match="no features of video 'b' among 1; extract them, or leave the video out"):
         store.read("b")
 

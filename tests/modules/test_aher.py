@@ -12,12 +12,13 @@ from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.phases import GeneratorPhase
 from aher_lightning.ops.randomness import random_generator
-from tests.helpers.toy import MOMENT, UNTRIMMED, MeanBackbone, ToyDataModule, toy_loss, toy_network
+from aher_lightning.structures import Categories
+from tests.helpers.toy import CATEGORIES, MOMENT, UNTRIMMED, MeanBackbone, ToyDataModule, toy_loss, toy_network
 
 
 def module(**options: Any) -> AherModule:
     torch.manual_seed(0)
-    return AherModule(UNTRIMMED, MOMENT, backbone=MeanBackbone(), network=toy_network, loss=toy_loss(), **options)
+    return AherModule(CATEGORIES, backbone=MeanBackbone(), network=toy_network, loss=toy_loss(), **options)
 
 
 def trainer(folder: Path, iterations: int, **options: Any) -> pl.Trainer:
@@ -95,8 +96,7 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
     fit(tmp_path, 1)
     with pytest.raises(CheckpointError, match=r"last\.ckpt: 'network' has another architecture"):
         AherModule(
-            UNTRIMMED,
-            MOMENT[:2],
+            Categories(UNTRIMMED, MOMENT[:2]),
             backbone=MeanBackbone(),
             network=toy_network,
             initial_weights=[tmp_path / "last.ckpt"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -70,24 +71,20 @@ class NpyFeatureStore(FeatureStore):
 
     Several processes, on several nodes too, may write at once: every file is written aside and renamed,
     so that a killed process leaves nothing half-written, and the next run writes what is missing. The
-    contents as of opening are remembered; :meth:`refresh` looks again.
+    store is opened when it is first used; its contents as of then are remembered, :meth:`refresh` looks again.
 
     Args:
         root: Folder of the store.
         expected: Contract that the features must have; fields about backbone and reader are not compared.
 
     Raises:
-        DataError: If there is no store, or its manifest is damaged.
-        ContractError: If the contract is not the expected one.
+        DataError: On first use, if there is no store or its manifest is damaged.
+        ContractError: On first use, if the contract is not the expected one.
     """
 
     def __init__(self, root: Path, expected: TemporalContract | None = None) -> None:
         self.root = root
-        self._manifest = FeatureManifest(root)
-        if expected is not None:
-            ignore = ("backbone", "weights_sha256", "reader", "reader_version")
-            expected.check_compatible(self.contract, ignore=ignore)
-        self._videos = self._manifest.videos()
+        self.expected = expected
 
     @classmethod
     def create(cls, root: Path, contract: TemporalContract) -> NpyFeatureStore:
@@ -134,6 +131,21 @@ class NpyFeatureStore(FeatureStore):
             manifest.add(video_id, video)
         manifest.merge()
         return cls(root)
+
+    # Opened on first use: configuration tools wrap what a constructor raises into pages of their own.
+    @cached_property
+    def _manifest(self) -> FeatureManifest:
+        """The manifest, found to be what is expected."""
+        manifest = FeatureManifest(self.root)
+        if self.expected is not None:
+            ignore = ("backbone", "weights_sha256", "reader", "reader_version")
+            self.expected.check_compatible(manifest.contract, ignore=ignore)
+        return manifest
+
+    @cached_property
+    def _videos(self) -> dict[str, StoredVideo]:
+        """What was in the store when it was last looked at."""
+        return self._manifest.videos()
 
     @property
     def contract(self) -> TemporalContract:

@@ -32,7 +32,8 @@ def load_module(path: Path) -> BaseModule:
     configuration = state["configuration"]
     if not configuration:
         raise CheckpointError(f"{path}: has no configuration to rebuild the module from; train it with 'aher fit'")
-    own = {"categories": state["categories"], "initial_weights": []}
+    categories = {"class_path": "aher_lightning.structures.Categories", "init_args": state["categories"]}
+    own = {"categories": categories, "initial_weights": []}
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(BaseModule, "model")
     try:

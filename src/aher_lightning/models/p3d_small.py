@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -19,7 +20,8 @@ class P3DSmall(StagedBackbone):
     """Pseudo-3D network for small clips: 20 million multiplications for 16 frames of 48 x 48.
 
     Frames are reduced to a third at once and looked at over time while still large, since what tells motions
-    apart are small displacements. Each stage halves height and width; the first two halve time as well.
+    apart are small displacements. The network sees differences of neighbouring frames, since what stands
+    still tells no motion and is easily learnt by heart from few clips. Each stage halves height and width; the first two halve time as well.
 
     Args:
         stem_channels: Channels of the stem.
@@ -68,11 +70,29 @@ class P3DSmall(StagedBackbone):
 
     def encode(self, clips: Tensor) -> Tensor:
         """Return the features of one chunk; see :meth:`StagedBackbone.encode`."""
-        features = self.stem(clips)
+        features = self.stem(frame_differences(clips))
         for block in self.blocks:
             features = block(features)
         pooled: Tensor = features.mean(dim=(2, 3, 4))
         return pooled
+
+
+def frame_differences(clips: Tensor) -> Tensor:
+    """Return how much each frame differs from the one before; the first one repeats the first difference.
+
+    Args:
+        clips: Shape ``(N, 3, F, H, W)``, F at least 2.
+
+    Returns:
+        Differences, same shape.
+
+    Example:
+        >>> import torch
+        >>> frame_differences(torch.tensor([1.0, 2.0, 4.0]).view(1, 1, 3, 1, 1)).flatten().tolist()
+        [1.0, 1.0, 2.0]
+    """
+    differences = clips[:, :, 1:] - clips[:, :, :-1]
+    return torch.cat((differences[:, :, :1], differences), dim=2)
 
 
 class PseudoBlock(nn.Module):

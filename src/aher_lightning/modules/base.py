@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError
 from aher_lightning.models.base import Backbone
@@ -22,6 +22,9 @@ from aher_lightning.ops.resample import resample_sequences
 from aher_lightning.structures import Categories, Detections, SnippetSequences, UntrimmedBatch
 from aher_lightning.video.clips import normalize_clips
 from aher_lightning.video.contract import TemporalContract
+
+CLIPS_AT_ONCE = 32
+"""Clips that run through the backbone at once where the result does not depend on it."""
 
 
 class HasContract(Protocol):
@@ -91,11 +94,12 @@ class BaseModule(pl.LightningModule, ABC):
             One entry per video, in seconds, labels indexing ``categories.names``.
         """
 
-    def snippet_features(self, values: Tensor) -> Tensor:
+    def snippet_features(self, values: Tensor, augmentation: nn.Module | None = None) -> Tensor:
         """Return features of snippets, whether they come as pixels or as cached features.
 
         Args:
             values: Pixel clips ``(N, 3, F, H, W)`` uint8 or features ``(N, C)``.
+            augmentation: Applied to normalized clips before the backbone.
 
         Returns:
             Features, ``(N, C)``.
@@ -105,13 +109,22 @@ class BaseModule(pl.LightningModule, ABC):
         """
         if values.ndim > 2:
             contract = self.require_contract()
-            return cast("Tensor", self.backbone(normalize_clips(values, contract.mean, contract.std)))
+            return torch.cat([self._clip_features(part, contract, augmentation) for part in self._chunks(values)])
         if values.shape[1] != self.backbone.out_channels:
             raise ContractError(
                 f"features have {values.shape[1]} channels and the backbone {self.backbone.out_channels}; "
                 "extract them with this backbone or configure the one they were extracted with"
             )
         return values.float()
+
+    def _chunks(self, clips: Tensor) -> Sequence[Tensor]:
+        """Clips in parts whose normalized pixels fit into memory; all at once where batch norm must see all."""
+        return (clips,) if self.backbone.training else clips.split(CLIPS_AT_ONCE)
+
+    def _clip_features(self, clips: Tensor, contract: TemporalContract, augmentation: nn.Module | None) -> Tensor:
+        """Features of pixel clips, ``(N, C)``."""
+        normalized = normalize_clips(clips, contract.mean, contract.std)
+        return cast("Tensor", self.backbone(normalized if augmentation is None else augmentation(normalized)))
 
     def encode(self, snippets: SnippetSequences, length: int) -> Tensor:
         """Return feature sequences of a fixed length.
@@ -224,7 +237,7 @@ class BaseModule(pl.LightningModule, ABC):
             contract = replace(contract, backbone=name, weights_sha256=fingerprint(self.backbone))
         checkpoint[STATE_KEY] = {
             "configuration": self.configuration,
-            "categories": asdict(self.categories),
+            "categories": vars(self.categories),
             "contract": contract.to_dict() if contract is not None else None,
             "iteration": self.iteration,
         }

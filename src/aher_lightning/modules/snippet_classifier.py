@@ -11,6 +11,7 @@ from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.nn import functional
 
+from aher_lightning.models.augmentation import ClipAugmentation
 from aher_lightning.models.base import Backbone
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.evaluation import ground_truth
@@ -31,6 +32,7 @@ class SnippetClassifierModule(BaseModule):
         optimizer: Makes the optimizer.
         scheduler: Makes the learning-rate schedule, stepped once per iteration.
         dropout: Probability of dropping a feature before the classifiers.
+        augmentation: Random changes of training clips; the default ones if not given.
         thresholds: Scores above which neighbouring snippets are grouped to a detection.
         max_detections: Detections kept per video.
         initial_weights: Checkpoints whose backbone to start from.
@@ -45,6 +47,7 @@ class SnippetClassifierModule(BaseModule):
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
         dropout: float = 0.5,
+        augmentation: ClipAugmentation | None = None,
         thresholds: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
         max_detections: int = 100,
         initial_weights: Sequence[Path] = (),
@@ -59,6 +62,7 @@ class SnippetClassifierModule(BaseModule):
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.dropout = nn.Dropout(dropout)
+        self.augmentation = augmentation or ClipAugmentation()
         self.untrimmed_classifier = nn.Linear(backbone.out_channels, len(categories.untrimmed))
         self.moment_classifier = nn.Linear(backbone.out_channels, len(categories.moment))
         self.load_initial_weights()
@@ -71,7 +75,7 @@ class SnippetClassifierModule(BaseModule):
         foreground, moments = batch["foreground"], batch["moments"]
         self.check_iteration(moments.iteration)
         values = torch.cat([foreground.snippets.values, moments.snippets.values])
-        features = self.dropout(self.snippet_features(values))
+        features = self.dropout(self.snippet_features(values, self.augmentation))
         of_foreground, of_moments = features.split_with_sizes(
             [len(foreground.snippets.values), len(moments.snippets.values)]
         )

@@ -47,4 +47,5 @@ def _draw(axes: Axes, curves: History, label: str, marker: str = "") -> None:
     axes.set_xlabel("iteration")
     axes.set_ylabel(label)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="best", ncols=2)
+    if curves:
+        axes.legend(fontsize=8, loc="best", ncols=2)
