@@ -71,8 +71,8 @@ def demo_steps(output: Path, seed: int, overrides: Sequence[str] = ()) -> list[S
         files = [str(path) for path in weights]
         return [
             *(verb, "--config", "demo.yaml", *(("--config", config) if config else ())),
-            *(f"--trainer.default_root_dir={output / folder}", f"--trainer.logger.save_dir={output / folder}"),
-            *(f"--data.root={data}", f"--seed_everything={seed}"),
+            *(f"--trainer.default_root_dir={output / folder}", f"--data.root={data}", f"--seed_everything={seed}"),
+            *([f"--trainer.logger.save_dir={output / folder}"] if verb == "fit" else ["--trainer.logger=false"]),
             *([f"--model.initial_weights={json.dumps(files)}"] if files else []),
             *options,
         ]

@@ -60,7 +60,7 @@ class BenchmarkParameters:
     validation_videos: int = 64
     untrimmed_validation_videos: int = 16
     moment_training_videos: int = 0
-    width: int = 96
+    width: int = 72
     height: int = 72
     fps: int = 10
     min_duration_sec: float = 30.0
