@@ -25,7 +25,6 @@ from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.checkpoint import read_checkpoint
 from aher_lightning.shipped_configs import find_config
 
-
 COMPONENTS = (datamodules, datasets, losses, models, modules, video)
 """Packages whose classes configurations name without their path; importing them makes them known."""
 
@@ -219,14 +218,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
             error_console().print(usage(), markup=False)
             return 2
     except AherError as error:
-        error_console().print(f"[bold red]aher {verb}:[/] {escape(str(error))}")
-        return 1
+        return report_failure(verb, error)
     except SystemExit as stop:  # jsonargparse has said what is wrong with the usage
         return stop.code if isinstance(stop.code, int) else 2
+    except Exception as error:
+        # The parser wraps errors of constructors; ours must come out as the one line they are.
+        cause = find_user_error(error)
+        if cause is None:
+            raise
+        return report_failure(verb, cause)
     except KeyboardInterrupt:
         error_console().print(f"aher {verb}: interrupted")
         return 130
     return 0
+
+
+def report_failure(verb: str, error: AherError) -> int:
+    """Print what the user can mend, in one line.
+
+    Args:
+        verb: What was asked for.
+        error: Why it failed.
+
+    Returns:
+        The exit code.
+    """
+    error_console().print(f"[bold red]aher {verb}:[/] {escape(str(error))}")
+    return 1
+
+
+def find_user_error(error: BaseException) -> AherError | None:
+    """Return the error of ours that another one was raised from.
+
+    Args:
+        error: Any error.
+
+    Returns:
+        The first one of ours along the chain of causes, if there is one.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, AherError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 def find_configs(arguments: Sequence[str]) -> list[str]:

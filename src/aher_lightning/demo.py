@@ -86,8 +86,10 @@ def demo_steps(output: Path, seed: int, overrides: Sequence[str] = ()) -> list[S
         ),
         Step(
             "Extract features once",
-            ["extract", "--config=demo_extract.yaml", f"--data.root={data}", f"--checkpoint={recognition}"]
-            + [f"--output={features}"],
+            [
+                *("extract", "--config=demo_extract.yaml", f"--data.root={data}"),
+                *(f"--checkpoint={recognition}", f"--output={features}"),
+            ],
         ),
         Step(
             "Stage 0: localize the annotated categories",

@@ -12,6 +12,7 @@ from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.feature_store import NpyFeatureStore
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.models.fingerprint import fingerprint
+from aher_lightning.video.contract import PROVENANCE
 
 
 @torch.inference_mode()
@@ -31,7 +32,7 @@ def extract(data: MixedDataModule, checkpoint: Path, output: Path) -> Path:
     """
     module = load_module(checkpoint)
     contract = module.require_contract()
-    contract.check_compatible(data.contract, ignore=("backbone", "weights_sha256", "reader", "reader_version"))
+    contract.check_compatible(data.contract, ignore=PROVENANCE)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module.to(device)
     folder = data.video_folder()

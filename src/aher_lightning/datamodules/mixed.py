@@ -23,7 +23,7 @@ from aher_lightning.datasets.untrimmed import UntrimmedDataset
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import ConfigError
 from aher_lightning.structures import Categories, CategorySet, MomentBatch, UntrimmedBatch
-from aher_lightning.video.contract import TemporalContract
+from aher_lightning.video.contract import PROVENANCE, TemporalContract
 from aher_lightning.video.reader import VideoReader
 
 Part = Literal["untrimmed", "foreground", "moments"]
@@ -49,9 +49,6 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         max_snippets: If given, training moments and foregrounds are random runs of so many snippets.
         num_workers: Loader processes per part.
         seed: Seed of the order of samples.
-
-    Attributes:
-        contract: The contract in force: that of the feature store if there is one.
     """
 
     def __init__(
@@ -70,11 +67,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if features is not None:
-            contract.check_compatible(
-                features.contract, ignore=("backbone", "weights_sha256", "reader", "reader_version")
-            )
-        self.contract = contract if features is None else features.contract
+        self._contract = contract
         self.features = features
         self.reader = reader
         self.cache_frames = cache_frames
@@ -126,6 +119,18 @@ class MixedDataModule(pl.LightningDataModule, ABC):
     def evaluation_videos(self) -> list[AnnotatedVideo]:
         """Return the validation videos with instances of the evaluated category set."""
         return list(restrict(self.videos, subset="validation", categories=self.categories.names).values())
+
+    @property
+    def contract(self) -> TemporalContract:
+        """How frames become snippets: what the feature store says if there is one.
+
+        Raises:
+            ContractError: If the features were extracted in another way than this data module was told.
+        """
+        if self.features is None:
+            return self._contract
+        self._contract.check_compatible(self.features.contract, ignore=PROVENANCE)
+        return self.features.contract
 
     @property
     def source(self) -> SnippetSource:

@@ -19,7 +19,7 @@ from aher_lightning.datasets.feature_manifest import DTYPES, FeatureManifest, St
 from aher_lightning.datasets.spans import snippets_in_span
 from aher_lightning.errors import DataError
 from aher_lightning.structures import SnippetSequence
-from aher_lightning.video.contract import TemporalContract
+from aher_lightning.video.contract import PROVENANCE, TemporalContract
 
 
 class FeatureStore(ABC):
@@ -138,8 +138,7 @@ class NpyFeatureStore(FeatureStore):
         """The manifest, found to be what is expected."""
         manifest = FeatureManifest(self.root)
         if self.expected is not None:
-            ignore = ("backbone", "weights_sha256", "reader", "reader_version")
-            self.expected.check_compatible(manifest.contract, ignore=ignore)
+            self.expected.check_compatible(manifest.contract, ignore=PROVENANCE)
         return manifest
 
     @cached_property

@@ -21,7 +21,8 @@ class P3DSmall(StagedBackbone):
 
     Frames are reduced to a third at once and looked at over time while still large, since what tells motions
     apart are small displacements. The network sees differences of neighbouring frames, since what stands
-    still tells no motion and is easily learnt by heart from few clips. Each stage halves height and width; the first two halve time as well.
+    still tells no motion and is easily learnt by heart from few clips. Each stage halves height and width;
+    the first two halve time as well.
 
     Args:
         stem_channels: Channels of the stem.

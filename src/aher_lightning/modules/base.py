@@ -21,7 +21,7 @@ from aher_lightning.ops.randomness import key_seed
 from aher_lightning.ops.resample import resample_sequences
 from aher_lightning.structures import Categories, Detections, SnippetSequences, UntrimmedBatch
 from aher_lightning.video.clips import normalize_clips
-from aher_lightning.video.contract import TemporalContract
+from aher_lightning.video.contract import PROVENANCE, TemporalContract
 
 CLIPS_AT_ONCE = 32
 """Clips that run through the backbone at once where the result does not depend on it."""
@@ -30,7 +30,10 @@ CLIPS_AT_ONCE = 32
 class HasContract(Protocol):
     """The part of a data module that a module asks for."""
 
-    contract: TemporalContract
+    @property
+    def contract(self) -> TemporalContract:
+        """How frames become snippets."""
+        ...
 
 
 class EvaluationOutput(NamedTuple):
@@ -119,7 +122,7 @@ class BaseModule(pl.LightningModule, ABC):
 
     def _chunks(self, clips: Tensor) -> Sequence[Tensor]:
         """Clips in parts whose normalized pixels fit into memory; all at once where batch norm must see all."""
-        return (clips,) if self.backbone.training else clips.split(CLIPS_AT_ONCE)
+        return (clips,) if self.backbone.training else torch.split(clips, CLIPS_AT_ONCE)
 
     def _clip_features(self, clips: Tensor, contract: TemporalContract, augmentation: nn.Module | None) -> Tensor:
         """Features of pixel clips, ``(N, C)``."""
@@ -255,7 +258,7 @@ class BaseModule(pl.LightningModule, ABC):
             stored = TemporalContract.from_dict(state["contract"])
             if self.contract is None:
                 self.contract = stored
-            self.contract.check_compatible(stored, ignore=("backbone", "weights_sha256", "reader", "reader_version"))
+            self.contract.check_compatible(stored, ignore=PROVENANCE)
 
     def _check_backbone(self) -> None:
         expected = self.contract.weights_sha256 if self.contract is not None else None

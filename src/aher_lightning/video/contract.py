@@ -15,6 +15,10 @@ _IMAGENET_MEAN: ChannelTriple = (0.485, 0.456, 0.406)
 _IMAGENET_STD: ChannelTriple = (0.229, 0.224, 0.225)
 
 
+PROVENANCE = ("backbone", "weights_sha256", "reader", "reader_version")
+"""Fields that say who made the features; the others say of which pixels, and when."""
+
+
 @dataclass(frozen=True)
 class TemporalContract:
     """How a video becomes snippets, and who turned them into features.

@@ -1,0 +1,28 @@
+"""Fixtures that several test files share because they take a while to make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aher_lightning.rendering.benchmark import render_benchmark
+from aher_lightning.rendering.plan import BenchmarkParameters
+
+
+@pytest.fixture(scope="session")
+def tiny_benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A benchmark of real video files that renders in seconds; tests must not change it."""
+    parameters = BenchmarkParameters(
+        untrimmed_categories=2,
+        moment_categories=2,
+        training_videos=2,
+        moments_per_category=2,
+        validation_videos=2,
+        untrimmed_validation_videos=0,
+        width=32,
+        height=32,
+        min_duration_sec=6.0,
+        max_duration_sec=8.0,
+    )
+    return render_benchmark(tmp_path_factory.mktemp("benchmark") / "data", parameters).output

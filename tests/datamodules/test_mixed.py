@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import torch
+
+from aher_lightning.datamodules.mixed import MixedDataModule
+from aher_lightning.datasets.annotations import AnnotatedVideo, Instance
+from aher_lightning.datasets.feature_store import NpyFeatureStore
+from aher_lightning.datasets.video_folder import VideoFolder
+from aher_lightning.errors import AnnotationError, ContractError
+from aher_lightning.modules.phased import TrainingBatch
+from aher_lightning.structures import UntrimmedBatch
+from aher_lightning.video.contract import TemporalContract
+from tests.helpers.toy import MOMENT, UNTRIMMED, ToyDataModule
+
+
+class FakeTrainer:
+    """What a data module asks of a trainer."""
+
+    def __init__(self, rank: int = 0, world_size: int = 1, module: object = None) -> None:
+        self.global_rank, self.world_size, self.lightning_module = rank, world_size, module
+
+
+def batches(data: MixedDataModule, count: int) -> list[TrainingBatch]:
+    return [cast("TrainingBatch", batch) for batch, _, _ in islice(data.train_dataloader(), count)]
+
+
+def evaluation(data: MixedDataModule) -> list[UntrimmedBatch]:
+    return [cast("UntrimmedBatch", batch) for batch in data.val_dataloader()]
+
+
+def test_a_training_batch_has_three_parts_of_one_iteration() -> None:
+    for iteration, batch in enumerate(batches(ToyDataModule(), 3)):
+        assert list(batch) == ["untrimmed", "foreground", "moments"]
+        assert {part.iteration for part in batch.values()} == {iteration}  # type: ignore[attr-defined]
+        assert batch["untrimmed"].labels.max() < len(UNTRIMMED)
+        assert batch["foreground"].labels.max() < len(UNTRIMMED)
+        assert batch["moments"].labels.max() < len(MOMENT)
+        assert len(batch["foreground"].snippets.values) < len(batch["untrimmed"].snippets.values)
+
+
+def test_parts_can_be_left_out_and_moments_cut_short() -> None:
+    (batch,) = batches(ToyDataModule(parts=["moments", "foreground"], max_snippets=2, batch_size=3), 1)
+    assert set(batch) == {"moments", "foreground"}
+    assert batch["moments"].snippets.lengths.tolist() == [2, 2, 2]
+    assert batch["foreground"].snippets.lengths.max() <= 2
+
+
+def test_training_never_sees_evaluation_videos() -> None:
+    data = ToyDataModule(batch_size=6)
+    seen = {name for batch in batches(data, 4) for part in batch.values() for name in part.video_ids}  # type: ignore[attr-defined]
+    scored = {name for batch in evaluation(data) for name in batch.video_ids}
+    assert scored == {"val0", "val1", "val2", "val3"}
+    assert not seen & scored
+
+
+def test_an_iteration_is_a_function_of_seed_and_number() -> None:
+    def names(seed: int, skipped: int) -> list[list[str]]:
+        data = ToyDataModule(seed=seed)
+        data._finished_iterations = lambda: skipped  # type: ignore[method-assign]
+        return [batch["moments"].video_ids + batch["untrimmed"].video_ids for batch in batches(data, 4 - skipped)]
+
+    assert names(0, 0)[2:] == names(0, 2)
+    assert names(0, 0) != names(1, 0)
+
+
+def test_ranks_share_an_iteration_and_the_evaluation_without_overlap() -> None:
+    whole = batches(ToyDataModule(batch_size=4), 1)[0]["moments"].video_ids
+    parts, scored = [], []
+    for rank in range(2):
+        data = ToyDataModule(batch_size=2, eval_batch_size=1)
+        data.trainer = cast("Any", FakeTrainer(rank, 2, type("Module", (), {"iteration": 0})()))
+        parts += batches(data, 1)[0]["moments"].video_ids
+        scored.append([name for batch in evaluation(data) for name in batch.video_ids])
+    assert parts == whole
+    assert scored == [["val0", "val2"], ["val1", "val3"]]
+
+
+def test_evaluation_goes_through_every_video_once_in_order() -> None:
+    data = ToyDataModule(eval_batch_size=3)
+    found = evaluation(data)
+    assert [batch.video_ids for batch in found] == [["val0", "val1", "val2"], ["val3"]]
+    assert torch.cat([batch.positions for batch in found]).tolist() == [0, 1, 2, 3]
+    assert all(batch.iteration == -1 for batch in found)
+    for loader in (data.test_dataloader(), data.predict_dataloader()):
+        assert [batch.video_ids for batch in cast("Any", loader)] == [batch.video_ids for batch in found]
+
+
+def test_the_evaluated_categories_can_be_those_with_boundaries() -> None:
+    data = ToyDataModule(evaluated="untrimmed")
+    assert data.categories.names == UNTRIMMED
+    with pytest.raises(AnnotationError, match="no video of the subset 'validation' has an instance"):
+        data.evaluation_videos()
+
+
+def test_segments_beyond_the_video_are_cut_for_training_but_not_for_evaluation() -> None:
+    class Beyond(ToyDataModule):
+        @property
+        def videos(self) -> dict[str, AnnotatedVideo]:
+            first, second = Instance("jump", 5.0, 99.0), Instance("wave", 3.0, 4.0)
+            other = Instance("clap", 5.0, 99.0)
+            return {
+                "t": AnnotatedVideo("t", "training", 20.0, (first, second)),
+                "v": AnnotatedVideo("v", "validation", 20.0, (other,)),
+            }
+
+    data = Beyond(batch_size=1)
+    assert batches(data, 1)[0]["untrimmed"].segments_sec[0, 0].tolist() == [5.0, 20.0]
+    assert evaluation(data)[0].segments_sec[0, 0].tolist() == [5.0, 99.0]
+
+
+def test_a_feature_store_sets_the_contract_and_is_read(tmp_path: Path) -> None:
+    class FromStore(ToyDataModule):
+        source = MixedDataModule.source
+
+    full = TemporalContract(fps=10.0, backbone="P3D", weights_sha256="ab")
+    store = NpyFeatureStore.create(tmp_path / "store", full)
+    data = FromStore(features=store)
+    assert data.contract == full
+    assert data.source is store
+    assert isinstance(FromStore().source, VideoFolder)
+    assert isinstance(data.video_folder(), VideoFolder)
+    with pytest.raises(ContractError, match=r"fps is 25\.0 here and 10\.0 there"):
+        _ = FromStore(features=store, contract=TemporalContract(fps=25.0)).contract

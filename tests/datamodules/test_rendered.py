@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from aher_lightning.datamodules.rendered import RenderedDataModule
+from aher_lightning.errors import AnnotationError, DataError
+from aher_lightning.video.contract import TemporalContract
+
+CONTRACT = TemporalContract(fps=10.0, clip_length=8, snippet_stride=8, first_centre_frames=4.0, resize=16, crop=16)
+
+
+def data_module(root: Path) -> RenderedDataModule:
+    return RenderedDataModule(root, contract=CONTRACT, batch_size=2, cache_frames=True)
+
+
+def test_a_rendered_benchmark_is_read(tiny_benchmark: Path) -> None:
+    data = data_module(tiny_benchmark)
+    split = json.loads((tiny_benchmark / "split.json").read_text())
+    assert data.untrimmed_categories == split["untrimmed"]
+    assert data.moment_categories == split["moment"]
+    assert {video.video_id for video in data.untrimmed_videos()} == {"un_train_00000", "un_train_00001"}
+    assert {video.video_id for video in data.evaluation_videos()} == {"am_val_00000", "am_val_00001"}
+
+
+def test_every_video_and_moment_has_its_file(tiny_benchmark: Path) -> None:
+    data = data_module(tiny_benchmark)
+    paths = data.video_paths()
+    clips = data.moment_clips()
+    assert set(paths) == {*data.videos, *(clip.video_id for clip in clips)}
+    assert all(path.is_file() for path in paths.values())
+    assert len(clips) == 2 * len(data.moment_categories)
+
+
+def test_batches_of_pixels_come_from_the_files(tiny_benchmark: Path) -> None:
+    data = data_module(tiny_benchmark)
+    batch, _, _ = next(iter(data.train_dataloader()))
+    for part in batch.values():
+        assert part.snippets.values.shape[1:] == (3, 8, 16, 16)
+        assert part.snippets.lengths.sum() == len(part.snippets.values)
+    assert batch["untrimmed"].durations_sec.min() >= 6
+
+
+def test_a_folder_without_a_benchmark_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no rendered benchmark there; write one with 'aher render --output"):
+        data_module(tmp_path)
+
+
+def test_a_label_outside_the_split_is_refused(tiny_benchmark: Path, tmp_path: Path) -> None:
+    for name in ("split.json", "annotations.json"):
+        shutil.copy(tiny_benchmark / name, tmp_path)
+    annotations = (tmp_path / "annotations.json").read_text()
+    label = data_module(tmp_path).untrimmed_categories[0]
+    (tmp_path / "annotations.json").write_text(annotations.replace(f'"{label}"', '"yawning"'))
+    with pytest.raises(AnnotationError, match="label 'yawning' is not among the 4 known categories"):
+        data_module(tmp_path)

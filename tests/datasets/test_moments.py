@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from aher_lightning.datasets.moments import (
+    MomentDataset,
+    TrimmedClip,
+    find_moments,
+    moment_id,
+    random_run,
+    scan_moment_folder,
+)
+from aher_lightning.datasets.sampling import SampleKey
+from aher_lightning.errors import DataError
+from aher_lightning.structures import SnippetSequence
+
+
+class NumberSource:
+    """Ten snippets that tell their positions."""
+
+    def read(self, video_id: str, span_sec: tuple[float, float] | None = None) -> SnippetSequence:
+        assert video_id in "av"
+        return SnippetSequence(torch.arange(10.0)[:, None], 0.05 if span_sec is None else 0.5, 0.1)
+
+
+CLIPS = [TrimmedClip("a", None, "wave"), TrimmedClip("v", (1.0, 2.0), "jump")]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("jump/2.mp4", "jump/10.MKV", "jump/._2.txt", "wave/2.webm", "other/1.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_a_sample_holds_the_span_of_its_clip_and_its_label() -> None:
+    dataset = MomentDataset(CLIPS, NumberSource(), ["jump", "wave"])
+    iteration, moment = dataset[SampleKey(0, iteration=3)]
+    assert (len(dataset), iteration, moment.video_id, moment.label) == (2, 3, "a", 1)
+    assert moment.snippets.first_centre == 0.05
+    _, foreground = dataset[SampleKey(1)]
+    assert (foreground.video_id, foreground.label, foreground.snippets.first_centre) == ("v", 0, 0.5)
+
+
+def test_a_category_without_clips_is_refused() -> None:
+    with pytest.raises(DataError, match="no trimmed clip for clap, nod: add clips or drop the category"):
+        MomentDataset(CLIPS, NumberSource(), ["nod", "jump", "wave", "clap"])
+    with pytest.raises(DataError, match="no trimmed clip for any category"):
+        MomentDataset([], NumberSource(), [])
+
+
+def test_random_runs_are_neighbours_and_depend_on_the_key_alone() -> None:
+    dataset = MomentDataset(CLIPS, NumberSource(), ["jump", "wave"], max_snippets=3)
+    first, again, *others = (
+        dataset[SampleKey(0, 0, key)][1].snippets for key in ("a", "a", *(f"other {number}" for number in range(40)))
+    )
+    assert torch.equal(first.values, again.values)
+    assert torch.equal(first.values.diff(dim=0), torch.ones(2, 1))
+    assert (first.first_centre, first.step) == pytest.approx((1 / 6, 1 / 3))
+    assert {int(other.values[0]) for other in others} == set(range(8))
+
+
+@pytest.mark.parametrize("count", [10, 11])
+def test_short_sequences_are_kept_whole(count: int) -> None:
+    snippets = NumberSource().read("a")
+    assert random_run(snippets, count, "key") is snippets
+
+
+def test_folders_are_scanned_in_order(folder: Path) -> None:
+    clips = scan_moment_folder(folder, ["wave", "jump"])
+    assert clips == [
+        TrimmedClip("wave--2", None, "wave"),
+        TrimmedClip("jump--10", None, "jump"),
+        TrimmedClip("jump--2", None, "jump"),
+    ]
+    files = find_moments(folder, ["wave", "jump"])
+    assert list(files) == [clip.video_id for clip in clips]
+    assert files["jump--10"] == folder / "jump" / "10.MKV"
+    assert moment_id("jump", files["jump--10"]) == "jump--10"
+
+
+def test_a_missing_folder_and_equal_names_are_refused(folder: Path) -> None:
+    with pytest.raises(DataError, match="clap: no folder of moments for category 'clap'"):
+        scan_moment_folder(folder, ["jump", "clap"])
+    with pytest.raises(DataError, match="no folder of moments"):
+        find_moments(folder, ["clap"])
+    (folder / "jump" / "2.avi").touch()
+    with pytest.raises(DataError, match=r"2\.mp4: same name as 2\.avi but for the ending; rename"):
+        find_moments(folder, ["jump"])

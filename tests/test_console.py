@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from aher_lightning.console import LINES_WITHOUT_TERMINAL, ProgressReporter, error_console, output_console
+
+
+def plain() -> tuple[Console, io.StringIO]:
+    written = io.StringIO()
+    return Console(file=written, width=200), written
+
+
+@pytest.mark.parametrize("total", [1, 3, 4, 10, 1000])
+def test_without_a_terminal_there_are_a_few_lines(total: int) -> None:
+    console, written = plain()
+    with ProgressReporter("Working", total, unit="videos", console=console) as progress:
+        for _ in range(total):
+            progress.advance()
+    lines = written.getvalue().splitlines()
+    assert len(lines) == min(total, LINES_WITHOUT_TERMINAL)
+    assert lines[-1].startswith(f"Working: {total}/{total} videos")
+    assert lines[-1].endswith("s)")
+
+
+def test_steps_may_come_several_at_once() -> None:
+    console, written = plain()
+    with ProgressReporter("Working", 100, console=console) as progress:
+        progress.advance(99, note="loss 1.50")
+        progress.advance()
+    first, last = written.getvalue().splitlines()
+    assert first == "Working: 99/100 steps  loss 1.50"
+    assert last.startswith("Working: 100/100 steps  loss 1.50  (")
+
+
+def test_nothing_to_do_is_no_error() -> None:
+    console, written = plain()
+    with ProgressReporter("Working", 0, console=console) as progress:
+        assert progress.done == 0
+    assert written.getvalue() == ""
+
+
+def test_a_terminal_gets_a_bar() -> None:
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=120)
+    with ProgressReporter("Working", 2, unit="videos", console=console) as progress:
+        progress.advance(note="one of them")
+        progress.advance()
+    shown = written.getvalue()
+    assert "Working" in shown
+    assert "2/2" in shown
+    assert "one of them" in shown
+    assert "videos" not in shown
+
+
+def test_a_failure_ends_the_bar_and_is_passed_on() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True)
+    with pytest.raises(KeyError), ProgressReporter("Working", 2, console=console) as progress:  # noqa: PT012
+        progress.advance()
+        raise KeyError
+    assert progress.done == 1
+    assert not console._live_stack
+
+
+def test_consoles_write_to_redirected_streams(capsys: pytest.CaptureFixture[str]) -> None:
+    output_console().print("a result " * 40)
+    error_console().print("a complaint " * 40)
+    written = capsys.readouterr()
+    assert written.out == "a result " * 40 + "\n"
+    assert written.err == "a complaint " * 40 + "\n"

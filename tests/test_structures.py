@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import pytest
+
+from aher_lightning.errors import ConfigError
+from aher_lightning.structures import Categories
+
+
+def test_detections_are_labelled_by_the_evaluated_categories() -> None:
+    categories = Categories(("jump", "wave"), ("clap",))
+    assert categories.names == ["clap"]
+    assert Categories(["jump", "wave"], ["clap"], evaluated="untrimmed").names == ["jump", "wave"]
+    assert isinstance(categories.untrimmed, list)
+
+
+def test_categories_survive_a_checkpoint() -> None:
+    categories = Categories(["jump"], ["clap"], "untrimmed")
+    assert vars(Categories(**vars(categories))) == vars(categories)
+    assert vars(categories) == {"untrimmed": ["jump"], "moment": ["clap"], "evaluated": "untrimmed"}
+
+
+def test_the_category_sets_are_disjoint() -> None:
+    with pytest.raises(ConfigError, match="category 'clap' is in both category sets"):
+        Categories(["jump", "clap"], ["clap", "nod"])
