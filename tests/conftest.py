@@ -8,6 +8,7 @@ import pytest
 
 from aher_lightning.rendering.benchmark import render_benchmark
 from aher_lightning.rendering.plan import BenchmarkParameters
+from tests.helpers.command_line import TrainedRun, run_everything
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,9 @@ def tiny_benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
         max_duration_sec=8.0,
     )
     return render_benchmark(tmp_path_factory.mktemp("benchmark") / "data", parameters).output
+
+
+@pytest.fixture(scope="session")
+def trained_run(tiny_benchmark: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
+    """Checkpoints, features and predictions of all commands on the tiny benchmark; tests must not change them."""
+    return run_everything(tiny_benchmark, tmp_path_factory.mktemp("run"))

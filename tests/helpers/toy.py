@@ -61,7 +61,7 @@ class ToySource:
 
     def _instances(self, video_id: str, length_sec: float) -> list[tuple[str, float, float]]:
         if video_id in self.videos:
-            return [tuple(instance) for instance in self.videos[video_id].instances]
+            return [(label, start, end) for label, start, end in self.videos[video_id].instances]
         return [(self.labels[video_id], 0.0, length_sec)]
 
 
@@ -73,7 +73,8 @@ class ToyDataModule(MixedDataModule):
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**({"contract": TemporalContract(fps=10.0), "batch_size": 4} | options))
+        settings: dict[str, Any] = {"contract": TemporalContract(fps=10.0), "batch_size": 4}
+        super().__init__(**(settings | options))
 
     @property
     def untrimmed_categories(self) -> list[str]:

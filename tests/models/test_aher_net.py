@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from aher_lightning.models.aher_net import PARAMETER_GROUPS, AherNet
 from aher_lightning.models.base import WeightTransfer
+from aher_lightning.models.context import MomentSplicer
 from aher_lightning.models.transfer import IdentityTransfer
 from aher_lightning.structures import CategorySet
 from tests.helpers.golden_fill import golden_path
@@ -148,7 +149,7 @@ def test_discriminator_logits_are_ordered_like_anchors() -> None:
 
 
 def test_synthesis_depends_on_the_generator_alone() -> None:
-    network = small_network(splice_mode="released_fixed")
+    network = small_network(splicer=MomentSplicer("released_fixed"))
     moments = torch.rand(3, 12, 32)
     first, second = (network.synthesize(moments, generator(7)) for _ in range(2))
     assert first.features.shape == (3, 12, 64)

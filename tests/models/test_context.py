@@ -7,6 +7,7 @@ from torch import Tensor
 
 from aher_lightning.models.context import (
     ConvContextGenerator,
+    MomentSplicer,
     SpliceLayout,
     SpliceMode,
     draw_splice_layouts,
@@ -158,3 +159,19 @@ def test_released_synthetic_moments() -> None:
     assert largest_error(by_time[:, ::16, ::128], golden["out_sub"]) < 3e-5
     assert largest_error(by_time.mean(dim=2), golden["out_time_mean"]) < 3e-5
     assert largest_error(by_time.flatten(1).std(dim=1, correction=0), golden["out_std"]) < 3e-5
+
+
+def test_the_splicer_draws_shares_within_its_range() -> None:
+    moments = torch.rand(200, 3, 16)
+    splicer = MomentSplicer(shares=(0.1, 0.5))
+    synthetic = splicer(moments, moments[..., :8], moments[..., 8:], 40, generator())
+    widths = synthetic.segments[:, 0, 1] - synthetic.segments[:, 0, 0]
+    assert synthetic.features.shape == (200, 3, 40)
+    assert widths.min() == pytest.approx(0.1)
+    assert widths.max() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("shares", [(0.0, 0.5), (0.5, 1.0), (0.6, 0.4)])
+def test_shares_without_room_are_refused(shares: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match=r"shares must ascend within 0\.05\.\.0\.95"):
+        MomentSplicer(shares=shares)

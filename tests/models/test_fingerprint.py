@@ -23,10 +23,10 @@ def test_equal_weights_have_equal_fingerprints() -> None:
 
 
 CHANGES: dict[str, Callable[[nn.Sequential], object]] = {
-    "a weight": lambda net: net[0].weight.data.view(-1)[-1].add_(1e-6),
-    "a buffer": lambda net: net[1].running_mean.add_(1),
+    "a weight": lambda net: net.state_dict()["0.weight"].view(-1)[-1].add_(1e-6),
+    "a buffer": lambda net: net.state_dict()["1.running_mean"].add_(1),
     "a type": lambda net: net.double(),
-    "a shape": lambda net: net[0].register_parameter("weight", nn.Parameter(net[0].weight.detach().reshape(2, 3))),
+    "a shape": lambda net: net.get_submodule("0").register_parameter("bias", nn.Parameter(torch.zeros(1, 3))),
     "a name": lambda net: net.append(net.pop(0)),
 }
 

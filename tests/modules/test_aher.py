@@ -22,7 +22,7 @@ def module(**options: Any) -> AherModule:
 
 
 def trainer(folder: Path, iterations: int, **options: Any) -> pl.Trainer:
-    settings = {
+    settings: dict[str, Any] = {
         "default_root_dir": folder,
         "max_epochs": 1,
         "limit_train_batches": iterations,

@@ -55,7 +55,7 @@ def test_a_phase_changes_its_groups_and_no_other(name: str) -> None:
     network, phase = toy_network(), make()
     before = {key: value.clone() for key, value in network.state_dict().items()}
     optimizer = phase.optimizer([p for group in phase.groups for p in network.parameter_group(group)])
-    sum(phase.losses(network, toy_loss(), iteration_data()).values(), torch.zeros(())).backward()
+    sum(phase.losses(network, toy_loss(), iteration_data()).values(), torch.zeros(())).backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     changed = {
         group
@@ -71,7 +71,7 @@ def test_a_phase_changes_its_groups_and_no_other(name: str) -> None:
 def test_every_parameter_of_a_group_gets_a_gradient(name: str) -> None:
     torch.manual_seed(0)
     network, phase = toy_network(), PHASES[name][0]()
-    sum(phase.losses(network, toy_loss(), iteration_data()).values(), torch.zeros(())).backward()
+    sum(phase.losses(network, toy_loss(), iteration_data()).values(), torch.zeros(())).backward()  # type: ignore[no-untyped-call]
     for group in phase.groups:
         without = [p for p in network.parameter_group(group) if p.grad is None]
         assert not without, group
@@ -88,7 +88,7 @@ def test_the_loss_of_a_phase_falls(name: str) -> None:
         data = iteration_data()  # the same random layouts in every step, so that losses compare
         total = sum(phase.losses(network, toy_loss(), data).values(), torch.zeros(()))
         network.zero_grad()
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         totals.append(total.item())
     # Generators change the surroundings of a moment only, so their loss has a high floor.
@@ -100,9 +100,9 @@ def test_foregrounds_never_move_the_pyramid() -> None:
     network = toy_network()
     phase = RecognitionPhase(groups=("untrimmed_classifier", "moment_classifier", "pyramid"))
     losses = phase.losses(network, toy_loss(), iteration_data())
-    losses["foreground_cls"].backward()
+    losses["foreground_cls"].backward()  # type: ignore[no-untyped-call]
     assert all(p.grad is None for p in network.parameter_group("pyramid"))
-    losses["moment_cls"].backward()
+    losses["moment_cls"].backward()  # type: ignore[no-untyped-call]
     assert all(p.grad is not None for p in network.parameter_group("pyramid"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
@@ -39,6 +40,18 @@ class IterationCheckpoint(Checkpoint):
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the result of training."""
         trainer.save_checkpoint(self.path(trainer, "last.ckpt"))
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Let a run that had ended go on if it is asked for more iterations.
+
+        Lightning takes its only epoch, which is as long as the iterations asked for, to be over.
+        """
+        epoch = checkpoint.get("loops", {}).get("fit_loop", {}).get("epoch_progress", {})
+        for progress in epoch.values():
+            for state in ("processed", "completed"):
+                progress[state] = min(progress[state], progress["ready"] - 1)
 
     def path(self, trainer: pl.Trainer, name: str = "last.ckpt") -> Path:
         """Return where a checkpoint is saved.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from jsonargparse import ArgumentError, ArgumentParser
 
@@ -28,22 +29,30 @@ def load_module(path: Path) -> BaseModule:
         CheckpointError: If the file is no such checkpoint, or asks for classes that are not installed.
     """
     checkpoint = read_checkpoint(path)
-    state = checkpoint[STATE_KEY]
+    try:
+        module = _instantiate(checkpoint[STATE_KEY])
+        module.load_state_dict(checkpoint["state_dict"])
+        module.on_load_checkpoint(checkpoint)
+    except (ArgumentError, AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        # The parser lists what it tried before it says what went wrong.
+        text = " ".join(str(error).split()).rpartition("Errors: - ")[2]
+        reason = f"it lacks {text}" if isinstance(error, KeyError) else text
+        raise CheckpointError(
+            f"{path}: cannot rebuild its module ({reason:.200}); give a file of 'aher fit', and install what it "
+            "was trained with"
+        ) from error
+    return module.eval()
+
+
+def _instantiate(state: Mapping[str, Any]) -> BaseModule:
+    """Make the module that a checkpoint describes, without its weights."""
     configuration = state["configuration"]
     if not configuration:
-        raise CheckpointError(f"{path}: has no configuration to rebuild the module from; train it with 'aher fit'")
+        raise ValueError("it was trained without the command line")
     categories = {"class_path": "aher_lightning.structures.Categories", "init_args": state["categories"]}
+    # Earlier weights are in this checkpoint already; their files may be gone.
     own = {"categories": categories, "initial_weights": []}
+    wanted = {**configuration, "init_args": {**configuration["init_args"], **own}}
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(BaseModule, "model")
-    try:
-        wanted = {**configuration, "init_args": {**configuration["init_args"], **own}}
-        module = cast("BaseModule", parser.instantiate_classes(parser.parse_object({"model": wanted})).model)
-        module.load_state_dict(checkpoint["state_dict"])
-    except (ArgumentError, KeyError, TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(
-            f"{path}: cannot rebuild its module ({reason}); install what it was trained with"
-        ) from error
-    module.on_load_checkpoint(checkpoint)
-    return module.eval()
+    return cast("BaseModule", parser.instantiate_classes(parser.parse_object({"model": wanted})).model)

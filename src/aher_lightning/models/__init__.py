@@ -1,7 +1,7 @@
 """Networks in plain torch, pluggable through the bases in models.base."""
 
 from aher_lightning.models.aher_net import AherNet
-from aher_lightning.models.context import ConvContextGenerator
+from aher_lightning.models.context import ConvContextGenerator, MomentSplicer
 from aher_lightning.models.discriminator import ConvDiscriminator
 from aher_lightning.models.p3d import P3D
 from aher_lightning.models.p3d_small import P3DSmall
@@ -16,6 +16,7 @@ __all__ = [
     "DetectionDecoder",
     "HardNMS",
     "MLPTransfer",
+    "MomentSplicer",
     "P3DSmall",
     "ProductFusion",
 ]

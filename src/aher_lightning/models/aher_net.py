@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from aher_lightning.models.anchors import generate_anchors
 from aher_lightning.models.base import ContextGenerator, Discriminator, WeightTransfer
-from aher_lightning.models.context import ConvContextGenerator, SpliceMode, draw_splice_layouts, splice
+from aher_lightning.models.context import ConvContextGenerator, MomentSplicer
 from aher_lightning.models.discriminator import ConvDiscriminator
 from aher_lightning.models.heads import LocalizationHead, SegmentClassifier
 from aher_lightning.models.pyramid import TemporalPyramid
@@ -61,7 +61,7 @@ class AherNet(nn.Module):
         transfer: Makes the weight transfer of a level from its channels.
         generator: Makes a context generator from C.
         discriminator: Makes the discriminator of a level from its channels and the anchors per cell.
-        splice_mode: Order of moment and contexts, see :func:`~aher_lightning.models.context.splice_layout`.
+        splicer: Puts contexts around moments; the default one if not given.
         use_actionness: Whether heads tell action from background explicitly.
 
     Attributes:
@@ -85,13 +85,13 @@ class AherNet(nn.Module):
         transfer: Callable[[int], WeightTransfer] = MLPTransfer,
         generator: Callable[[int], ContextGenerator] = ConvContextGenerator,
         discriminator: Callable[[int, int], Discriminator] = ConvDiscriminator,
-        splice_mode: SpliceMode = "plain",
+        splicer: MomentSplicer | None = None,
         use_actionness: bool = True,
     ) -> None:
         super().__init__()
         self.length = length
         self.moment_length = length // 2
-        self.splice_mode: SpliceMode = splice_mode
+        self.splicer = splicer or MomentSplicer()
         ratios = len(scale_ratios)
         self.pyramid = TemporalPyramid(feature_channels, stem_channels=stem_channels, level_channels=level_channels)
         self.heads = nn.ModuleList(
@@ -194,8 +194,8 @@ class AherNet(nn.Module):
         Returns:
             Features ``(B, C, T)`` and segments ``(B, 1, 2)``.
         """
-        layouts = draw_splice_layouts(len(moments), self.length, generator, mode=self.splice_mode)
-        return splice(moments, self.start_generator(moments), self.end_generator(moments), layouts)
+        start_contexts, end_contexts = self.start_generator(moments), self.end_generator(moments)
+        return self.splicer(moments, start_contexts, end_contexts, self.length, generator)
 
     def discriminate(self, levels: Sequence[Tensor]) -> Tensor:
         """Return the discriminators' logits of "this is real background".

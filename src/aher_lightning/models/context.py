@@ -19,9 +19,50 @@ SpliceMode = Literal["plain", "released", "released_fixed"]
 
 _GRID = 20
 """Ratios and positions are multiples of 1 / 20, as in the authors' code."""
-_RATIO_IDS = (14, 19)
+MOMENT_SHARES = (0.7, 0.9)
+"""Smallest and largest share of a synthetic video that its moment takes in the authors' code."""
+
 _POSITION_IDS = (1, 19)
 """First and last + 1 of the ids that are drawn."""
+
+
+class MomentSplicer:
+    """Put generated contexts around moments: which share a moment takes, where it sits, in which order.
+
+    The paper does not say how long contexts are. Moments of the default share fill most of a synthetic
+    video; smaller shares resemble untrimmed videos whose actions are short.
+
+    Args:
+        mode: Order of the parts, see :func:`splice_layout`.
+        shares: Smallest and largest share of the time steps that a moment takes.
+
+    Raises:
+        ValueError: If the shares do not lie in ``[0.05, 0.95]`` in ascending order.
+    """
+
+    def __init__(self, mode: SpliceMode = "plain", *, shares: tuple[float, float] = MOMENT_SHARES) -> None:
+        if not 1 / _GRID <= shares[0] <= shares[1] <= 1 - 1 / _GRID:
+            raise ValueError(f"shares must ascend within 0.05..0.95, got {shares}")
+        self.mode: SpliceMode = mode
+        self.shares = shares
+
+    def __call__(
+        self, moments: Tensor, start_contexts: Tensor, end_contexts: Tensor, length: int, generator: torch.Generator
+    ) -> SyntheticMoments:
+        """Return synthetic moments of random layouts.
+
+        Args:
+            moments: Shape ``(B, C, T_m)``.
+            start_contexts: Shape ``(B, C, T_s)``.
+            end_contexts: Shape ``(B, C, T_e)``.
+            length: Time steps T of the result.
+            generator: Source of the random layouts, on the CPU.
+
+        Returns:
+            Features ``(B, C, T)`` and the segments of the moments in them, ``(B, 1, 2)``.
+        """
+        layouts = draw_splice_layouts(len(moments), length, generator, mode=self.mode, shares=self.shares)
+        return splice(moments, start_contexts, end_contexts, layouts)
 
 
 class SpliceLayout(NamedTuple):
@@ -115,15 +156,21 @@ def splice_layout(
 
 
 def draw_splice_layouts(
-    batch_size: int, length: int, generator: torch.Generator, *, mode: SpliceMode = "plain"
+    batch_size: int,
+    length: int,
+    generator: torch.Generator,
+    *,
+    mode: SpliceMode = "plain",
+    shares: tuple[float, float] = MOMENT_SHARES,
 ) -> list[SpliceLayout]:
-    """Draw a layout for every moment of a batch: 70 to 90 % moment, at 5 to 90 % of the rest.
+    """Draw a layout for every moment of a batch, its position at 5 to 90 % of what the moment leaves.
 
     Args:
         batch_size: Number of moments.
         length: Steps T of the synthetic moments.
         generator: Source of the random numbers, on the CPU.
         mode: Order of the parts.
+        shares: Smallest and largest share of the steps that a moment takes; rounded to twentieths.
 
     Returns:
         One layout per moment.
@@ -132,7 +179,8 @@ def draw_splice_layouts(
         >>> len(draw_splice_layouts(3, 512, torch.Generator().manual_seed(0)))
         3
     """
-    ratios = torch.randint(*_RATIO_IDS, (batch_size,), generator=generator).tolist()
+    smallest, largest = (round(share * _GRID) for share in shares)
+    ratios = torch.randint(smallest, largest + 1, (batch_size,), generator=generator).tolist()
     positions = torch.randint(*_POSITION_IDS, (batch_size,), generator=generator).tolist()
     pairs = zip(ratios, positions, strict=True)
     return [splice_layout(length, *ids, mode=mode, row=row) for row, ids in enumerate(pairs)]

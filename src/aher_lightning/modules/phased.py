@@ -11,6 +11,7 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
+from aher_lightning.errors import ConfigError
 from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.base import Backbone
@@ -41,10 +42,14 @@ class PhasedModule(BaseModule):
         backbone: Turns pixels into features.
         network: The localization network.
         loss: Localization loss; the default one if not given.
-        decoder: Makes detections of the network's outputs; the default one if not given.
+        decoder: Makes detections of the network's outputs; if not given, the default one with the loss's scales.
         phases: The phases, in order.
         initial_weights: Checkpoints whose backbone and network to start from.
         seed: Seed of all random choices during training.
+
+    Raises:
+        CheckpointError: If initial weights do not fit.
+        ConfigError: If loss and decoder scale offsets differently.
     """
 
     def __init__(
@@ -68,7 +73,10 @@ class PhasedModule(BaseModule):
         self.automatic_optimization = False
         self.network = network
         self.loss = loss or LocalizationLoss()
-        self.decoder = decoder or DetectionDecoder()
+        self.decoder = decoder or DetectionDecoder(
+            centre_scale=self.loss.centre_scale, width_scale=self.loss.width_scale
+        )
+        _check_scales(self.loss, self.decoder)
         self.phases = list(phases)
         self.load_initial_weights(("backbone", "network"))
 
@@ -174,3 +182,11 @@ class PhasedModule(BaseModule):
         super().train(mode)
         self.backbone.eval()
         return self
+
+
+def _check_scales(loss: LocalizationLoss, decoder: DetectionDecoder) -> None:
+    """Refuse a decoder that reads offsets in another unit than the loss taught."""
+    for name in ("centre_scale", "width_scale"):
+        taught, read = getattr(loss, name), getattr(decoder, name)
+        if taught != read:
+            raise ConfigError(f"{name} is {taught} in the loss and {read} in the decoder; set both to the same value")

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from aher_lightning.callbacks import IterationCheckpoint
+from aher_lightning.modules.checkpoint import STATE_KEY
+from tests.helpers.toy import ToyDataModule
+from tests.helpers.training import quiet_trainer, toy_localizer, train
+
+
+def saved(folder: Path) -> dict[str, int]:
+    """Iterations of the checkpoints in a folder."""
+    return {path.name: torch.load(path)[STATE_KEY]["iteration"] for path in sorted(folder.glob("**/*.ckpt"))}
+
+
+@pytest.mark.parametrize(
+    ("every", "keep_all", "expected"),
+    [
+        (0, False, {"last.ckpt": 5}),
+        (2, False, {"last.ckpt": 5}),
+        (2, True, {"iteration_000002.ckpt": 2, "iteration_000004.ckpt": 4, "last.ckpt": 5}),
+        (9, True, {"last.ckpt": 5}),
+    ],
+)
+def test_checkpoints_are_saved_by_iteration(
+    every: int, keep_all: bool, expected: dict[str, int], tmp_path: Path
+) -> None:
+    callback = IterationCheckpoint(every_n_iterations=every, keep_all=keep_all)
+    train(toy_localizer(), tmp_path, 5, callbacks=[callback])
+    assert saved(tmp_path) == expected
+
+
+def test_a_run_that_is_cut_off_leaves_the_last_checkpoint(tmp_path: Path) -> None:
+    class StopAt(IterationCheckpoint):
+        def on_train_batch_end(self, *arguments: object) -> None:
+            super().on_train_batch_end(*arguments)  # type: ignore[arg-type]
+            if arguments[-1] == 3:
+                raise KeyError
+
+    with pytest.raises(KeyError):
+        train(toy_localizer(), tmp_path, 5, callbacks=[StopAt(every_n_iterations=3)])
+    assert saved(tmp_path) == {"last.ckpt": 3}
+
+
+def test_it_takes_the_place_of_lightnings_own(tmp_path: Path) -> None:
+    trainer = train(toy_localizer(), tmp_path, 1, callbacks=[IterationCheckpoint(Path("below"))])
+    assert [type(one) for one in trainer.checkpoint_callbacks] == [IterationCheckpoint]
+    assert saved(tmp_path) == {"last.ckpt": 1}
+    assert (tmp_path / "below" / "last.ckpt").is_file()
+
+
+@pytest.mark.parametrize(("more", "expected"), [(5, 5), (2, 2)])
+def test_a_finished_run_goes_on_if_asked_for_more(more: int, expected: int, tmp_path: Path) -> None:
+    train(toy_localizer(), tmp_path / "first", 2)
+    resumed, whole = toy_localizer(), toy_localizer()
+    trainer = quiet_trainer(tmp_path / "second", more, callbacks=[IterationCheckpoint(every_n_iterations=1)])
+    trainer.fit(resumed, datamodule=ToyDataModule(), ckpt_path=tmp_path / "first" / "last.ckpt")
+    train(whole, tmp_path / "whole", expected)
+    assert resumed.iteration == whole.iteration == expected
+    assert all(torch.equal(value, resumed.state_dict()[key]) for key, value in whole.state_dict().items())
+    assert saved(tmp_path / "second") == {"last.ckpt": expected}
+
+
+def test_a_run_that_was_told_to_stop_goes_on(tmp_path: Path) -> None:
+    class StopAtTwo(pl.Callback):
+        def on_train_batch_end(self, trainer: pl.Trainer, *arguments: object) -> None:
+            trainer.should_stop = trainer.should_stop or arguments[-1] == 1
+
+    train(toy_localizer(), tmp_path, 4, callbacks=[StopAtTwo(), IterationCheckpoint()], min_epochs=0)
+    assert saved(tmp_path) == {"last.ckpt": 2}
+    resumed = toy_localizer()
+    quiet_trainer(tmp_path, 4).fit(resumed, datamodule=ToyDataModule(), ckpt_path=tmp_path / "last.ckpt")
+    assert resumed.iteration == 4

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from aher_lightning.errors import CheckpointError, ConfigError, ContractError
+from aher_lightning.models.fingerprint import fingerprint
+from aher_lightning.modules.base import CLIPS_AT_ONCE, BaseModule, EvaluationOutput
+from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
+from aher_lightning.structures import Categories
+from aher_lightning.video.contract import TemporalContract
+from tests.helpers.toy import CATEGORIES, CHANNELS, MOMENT, UNTRIMMED, ToyDataModule
+from tests.helpers.training import (
+    pixels,
+    quiet_trainer,
+    small_contract,
+    toy_classifier,
+    toy_localizer,
+    train,
+    untrimmed_batch,
+)
+
+
+def test_features_of_pixels_and_cached_features_agree() -> None:
+    module = toy_localizer().eval()
+    module.contract = small_contract()
+    clips = pixels(5)
+    features = module.snippet_features(clips.values)
+    assert features.shape == (5, CHANNELS)
+    assert torch.equal(module.snippet_features(features), features)
+    from_pixels = module.encode(clips, 8)
+    torch.testing.assert_close(from_pixels, module.encode(clips._replace(values=features), 8))
+    assert from_pixels.shape == (1, CHANNELS, 8)
+
+
+def test_many_clips_run_through_in_parts() -> None:
+    module = toy_localizer().eval()
+    module.contract = small_contract()
+    sizes: list[int] = []
+    module.backbone.register_forward_hook(lambda _, inputs, __: sizes.append(len(inputs[0])))
+    features = module.snippet_features(pixels(2 * CLIPS_AT_ONCE + 1).values)
+    assert sizes == [CLIPS_AT_ONCE, CLIPS_AT_ONCE, 1]
+    torch.testing.assert_close(features[-1:], module.snippet_features(pixels(2 * CLIPS_AT_ONCE + 1).values[-1:]))
+
+
+def test_half_precision_features_are_widened() -> None:
+    assert toy_localizer().snippet_features(torch.zeros(2, CHANNELS, dtype=torch.float16)).dtype == torch.float32
+
+
+def test_features_of_another_size_are_refused() -> None:
+    with pytest.raises(ContractError, match="features have 5 channels and the backbone 8; extract them"):
+        toy_localizer().snippet_features(torch.zeros(2, 5))
+
+
+def test_pixels_need_a_contract() -> None:
+    with pytest.raises(ContractError, match="no temporal contract yet: attach a data module or load a checkpoint"):
+        toy_localizer().snippet_features(pixels(1).values)
+
+
+def test_data_brings_its_contract(tmp_path: Path) -> None:
+    module = toy_localizer()
+    train(module, tmp_path)
+    assert module.contract == TemporalContract(fps=10.0)
+
+
+def test_a_checkpoint_holds_what_it_takes_to_go_on(tmp_path: Path) -> None:
+    module = toy_localizer()
+    train(module, tmp_path, 2)
+    state = read_checkpoint(tmp_path / "last.ckpt")[STATE_KEY]
+    assert state["iteration"] == module.iteration == 2
+    assert state["categories"] == {"untrimmed": UNTRIMMED, "moment": MOMENT, "evaluated": "moment"}
+    contract = TemporalContract.from_dict(state["contract"])
+    assert (contract.backbone, contract.weights_sha256) == ("MeanBackbone", fingerprint(module.backbone))
+    restored = toy_localizer()
+    restored.on_load_checkpoint({STATE_KEY: state})
+    assert (restored.iteration, restored.contract) == (2, contract)
+
+
+def state(**changes: Any) -> dict[str, Any]:
+    whole = {"configuration": {}, "categories": vars(CATEGORIES), "contract": None, "iteration": 1}
+    return {STATE_KEY: whole | changes}
+
+
+def test_checkpoints_of_something_else_are_refused() -> None:
+    module = toy_localizer()
+    with pytest.raises(CheckpointError, match="not written by this package"):
+        module.on_load_checkpoint({})
+    other = vars(Categories(UNTRIMMED, ["yawn"]))
+    with pytest.raises(CheckpointError, match="trained for other moment categories than the data has"):
+        module.on_load_checkpoint(state(categories=other))
+    module.contract = TemporalContract(fps=10.0)
+    with pytest.raises(ContractError, match=r"fps is 10\.0 here and 25\.0 there"):
+        module.on_load_checkpoint(state(contract=TemporalContract(fps=25.0).to_dict()))
+
+
+def test_who_extracted_the_features_does_not_matter_for_loading() -> None:
+    module = toy_localizer()
+    module.contract = TemporalContract(fps=10.0, reader="PyAVReader")
+    module.on_load_checkpoint(state(contract=TemporalContract(fps=10.0, weights_sha256="ab").to_dict()))
+    assert module.iteration == 1
+
+
+@pytest.mark.parametrize("verb", ["fit", "validate", "test", "predict"])
+def test_features_of_other_weights_are_refused(verb: str, tmp_path: Path) -> None:
+    data = ToyDataModule(contract=TemporalContract(fps=10.0, weights_sha256="0" * 64))
+    trainer = quiet_trainer(tmp_path, limit_val_batches=1)
+    with pytest.raises(ContractError, match="weights_sha256: the features were extracted by other backbone weights"):
+        getattr(trainer, verb)(toy_localizer(), datamodule=data)
+
+
+def test_test_and_predict_return_detections_of_every_video(tmp_path: Path) -> None:
+    module = toy_localizer()
+    outputs = quiet_trainer(tmp_path).predict(module, datamodule=ToyDataModule(eval_batch_size=3))
+    assert outputs is not None
+    assert all(isinstance(output, EvaluationOutput) for output in outputs)
+    assert [name for output in outputs for name in output.video_ids] == ["val0", "val1", "val2", "val3"]  # type: ignore[union-attr]
+    (metrics,) = quiet_trainer(tmp_path).test(module, datamodule=ToyDataModule(), verbose=False)
+    assert {"test/mAP", "test/mAP@0.50", "test/AR@100", "test/AUC"} <= set(metrics)
+
+
+def test_a_second_evaluation_does_not_add_to_the_first(tmp_path: Path) -> None:
+    module, trainer = toy_localizer(), quiet_trainer(tmp_path)
+    first, second = (trainer.test(module, datamodule=ToyDataModule(), verbose=False) for _ in range(2))
+    assert first == second
+
+
+def test_initial_weights_are_copied_and_later_ones_win(tmp_path: Path) -> None:
+    trained = toy_classifier()
+    train(trained, tmp_path / "classifier", 3)
+    train(toy_localizer(), tmp_path / "localizer")
+    checkpoints = [tmp_path / "localizer" / "last.ckpt", tmp_path / "classifier" / "last.ckpt"]
+    started = toy_localizer(initial_weights=checkpoints)
+    assert fingerprint(started.backbone) == fingerprint(trained.backbone)
+    assert started.iteration == 0
+
+
+def test_initial_weights_of_nothing_wanted_are_refused(tmp_path: Path) -> None:
+    module = toy_localizer()
+    torch.save({"state_dict": {"other.w": torch.zeros(1)}, **state()}, tmp_path / "other.ckpt")
+    with pytest.raises(CheckpointError, match=r"other\.ckpt: has no weights for backbone or network; remove it"):
+        toy_localizer(initial_weights=[tmp_path / "other.ckpt"])
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        toy_localizer(initial_weights=["missing.ckpt"])
+    assert module.initial_weights == []
+
+
+def test_a_batch_of_another_iteration_is_refused() -> None:
+    module = toy_localizer()
+    module.check_iteration(0)
+    BaseModule.finish_iteration(module)
+    with pytest.raises(ConfigError, match="the data is at iteration 0 and the module at 1"):
+        module.check_iteration(0)
+
+
+def test_random_numbers_are_a_function_of_seed_and_iteration() -> None:
+    def draw(seed: int, iteration: int) -> float:
+        module = toy_localizer(seed=seed)
+        module.iteration = iteration
+        module.on_train_batch_start(None, 0)
+        return float(torch.rand(()))
+
+    assert draw(0, 3) == draw(0, 3)
+    assert len({draw(0, 3), draw(0, 4), draw(1, 3)}) == 3
+
+
+def test_evaluation_updates_the_metrics_of_its_split() -> None:
+    module = toy_localizer().eval()
+    module.contract = small_contract()
+    module.validation_step(untrimmed_batch(pixels(4), [[[1.0, 2.0]]], [[0]]), 0)
+    assert module.validation_metrics.mean_average_precision.update_count == 1
+    assert module.test_metrics.mean_average_precision.update_count == 0

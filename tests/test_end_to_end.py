@@ -1,0 +1,117 @@
+"""The whole way from video files to scores, by the public commands alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from aher_lightning.cli import main
+from aher_lightning.datasets.annotations import read_activitynet, restrict
+from aher_lightning.datasets.categories import read_categories
+from aher_lightning.datasets.feature_store import NpyFeatureStore
+from aher_lightning.metrics.proposal_recall import ProposalRecall
+from aher_lightning.metrics.temporal_map import TemporalMeanAveragePrecision
+from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
+from aher_lightning.reports.activitynet_json import read_predictions
+from tests.helpers.command_line import TrainedRun, trainer_words
+
+pytestmark = pytest.mark.slow
+
+
+def read_report(run: TrainedRun, output: Path) -> dict[str, dict[str, float]]:
+    """Score the predictions of the test run by ``aher evaluate``."""
+    words = ["evaluate", "--ground-truth", str(run.data / "annotations.json"), "--proposals"]
+    words += ["--predictions", str(run.folder / "aher" / "predictions.json")]
+    words += ["--categories", str(run.data / "split.json"), "--group", "moment", "--output", str(output)]
+    assert main(words) == 0
+    report: dict[str, dict[str, float]] = json.loads(output.read_text())
+    return report
+
+
+def named(report: dict[str, dict[str, float]]) -> dict[str, float]:
+    """The numbers of a report by the names of the metrics."""
+    names = {"average": "mAP"}
+    values = {names.get(key, f"mAP@{key}"): value for key, value in report["mAP"].items()}
+    recalls = {f"AR@{number}": report["AR@AN"][str(number)] for number in (1, 10, 100)}
+    return {**values, **recalls, "AUC": float(report["AUC"])}  # type: ignore[arg-type]
+
+
+def test_every_step_leaves_its_files(trained_run: TrainedRun) -> None:
+    for step in ("recognition", "stage0", "aher"):
+        state = read_checkpoint(trained_run.folder / step / "last.ckpt")[STATE_KEY]
+        assert state["iteration"] == 2
+        assert state["configuration"]["class_path"].startswith("aher_lightning.modules.")
+        assert state["contract"]["clip_length"] == 8
+    assert {path.name for path in (trained_run.folder / "aher").iterdir()} >= {"predictions.json", "metrics.json"}
+    assert NpyFeatureStore(trained_run.features).verify() == []
+
+
+def test_the_saved_predictions_score_what_the_test_said(trained_run: TrainedRun, tmp_path: Path) -> None:
+    said = json.loads((trained_run.folder / "aher" / "metrics.json").read_text())
+    scored = named(read_report(trained_run, tmp_path / "report.json"))
+    # Metrics are logged in single precision; but for that they agree exactly.
+    single = {f"test/{key}": float(torch.tensor(value, dtype=torch.float32)) for key, value in scored.items()}
+    assert single == said
+    assert scored["AUC"] > 0
+    assert 0 < scored["mAP@0.50"] <= 1
+
+
+def test_the_report_equals_the_metric_classes_exactly(trained_run: TrainedRun, tmp_path: Path) -> None:
+    categories = read_categories(trained_run.data / "split.json", "moment")
+    found = read_predictions(trained_run.folder / "aher" / "predictions.json", categories).detections
+    videos = restrict(
+        read_activitynet(trained_run.data / "annotations.json"), subset="validation", categories=categories
+    )
+    assert list(found) == list(videos)
+    indices = {name: index for index, name in enumerate(categories)}
+    precision, recall = TemporalMeanAveragePrecision(), ProposalRecall()
+    for metric in (precision, recall):
+        targets = [video.as_targets(indices) for video in videos.values()]
+        metric.update(list(found.values()), targets, range(len(videos)))
+    values = {key: float(value) for key, value in {**precision.compute(), **recall.compute()}.items()}
+    assert values == named(read_report(trained_run, tmp_path / "report.json"))
+
+
+def test_a_video_file_gives_what_the_test_run_gave(trained_run: TrainedRun, tmp_path: Path) -> None:
+    video = trained_run.data / "videos" / "am_val_00001.mp4"
+    words = ["localize", str(video), f"--checkpoint={trained_run.checkpoint}", f"--output={tmp_path / 'out'}"]
+    assert main(words) == 0
+    (localized,) = read_predictions(tmp_path / "out" / "am_val_00001.json").detections.values()
+    tested = read_predictions(trained_run.folder / "aher" / "predictions.json").detections["am_val_00001"]
+    assert len(localized.scores) > 0
+    torch.testing.assert_close(localized.scores[:5], tested.scores[:5], atol=1e-4, rtol=0)
+    torch.testing.assert_close(localized.segments[0], tested.segments[0], atol=1e-3, rtol=0)
+
+
+def test_predict_writes_what_test_writes(trained_run: TrainedRun, tmp_path: Path) -> None:
+    words = trainer_words("predict", trained_run.data, tmp_path)
+    assert main([*words, trained_run.cached, f"--ckpt_path={trained_run.checkpoint}"]) == 0
+    written = (tmp_path / "predictions.json").read_text()
+    assert written == (trained_run.folder / "aher" / "predictions.json").read_text()
+
+
+def test_a_resumed_run_equals_the_uninterrupted_one(trained_run: TrainedRun, tmp_path: Path) -> None:
+    start = f'--model.init_args.initial_weights=["{trained_run.folder}/stage0/last.ckpt"]'
+
+    def fit(name: str, *options: str) -> dict[str, torch.Tensor]:
+        words = trainer_words("fit", trained_run.data, tmp_path / name)
+        assert main([*words, trained_run.cached, start, "--iterations=3", *options]) == 0
+        weights: dict[str, torch.Tensor] = read_checkpoint(tmp_path / name / "last.ckpt")["state_dict"]
+        return weights
+
+    whole, resumed = fit("whole"), fit("resumed", f"--ckpt_path={trained_run.checkpoint}")
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(value, resumed[key]) for key, value in whole.items())
+
+
+def test_pixels_train_what_features_train(trained_run: TrainedRun, tmp_path: Path) -> None:
+    start = f'--model.init_args.initial_weights=["{trained_run.folder}/stage0/last.ckpt"]'
+    words = trainer_words("fit", trained_run.data, tmp_path)
+    assert main([*words, start]) == 0
+    from_pixels = read_checkpoint(tmp_path / "last.ckpt")["state_dict"]
+    from_features = read_checkpoint(trained_run.checkpoint)["state_dict"]
+    for key, value in from_features.items():
+        torch.testing.assert_close(from_pixels[key], value, atol=2e-3, rtol=1e-3)
