@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.trainer.states import TrainerFn
 
 from aher_lightning.callbacks.iterations import finished_iterations
 
@@ -44,14 +45,14 @@ class IterationCheckpoint(Checkpoint):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Let a run that had ended go on if it is asked for more iterations.
-
-        Lightning takes its only epoch, which is as long as the iterations asked for, to be over.
-        """
-        epoch = checkpoint.get("loops", {}).get("fit_loop", {}).get("epoch_progress", {})
-        for progress in epoch.values():
-            for state in ("processed", "completed"):
-                progress[state] = min(progress[state], progress["ready"] - 1)
+        """Let a run that had ended go on if it is asked for more iterations; Lightning takes it to be over."""
+        loop = checkpoint.get("loops", {}).get("fit_loop", {})
+        if trainer.state.fn != TrainerFn.FITTING or not loop:
+            return
+        batches, limit = loop["epoch_loop.batch_progress"], trainer.limit_train_batches
+        is_ended = loop["epoch_progress"]["current"]["completed"] == loop["epoch_progress"]["current"]["ready"]
+        if is_ended and isinstance(limit, int) and batches["current"]["ready"] < limit:
+            _reopen(loop)
 
     def path(self, trainer: pl.Trainer, name: str = "last.ckpt") -> Path:
         """Return where a checkpoint is saved.
@@ -64,3 +65,14 @@ class IterationCheckpoint(Checkpoint):
             Path of the file.
         """
         return Path(trainer.default_root_dir) / self.folder / name
+
+
+def _reopen(loop: dict[str, Any]) -> None:
+    """Change the state that Lightning has after its only epoch to the one that it has after a training batch."""
+    for progress in loop["epoch_progress"].values():
+        progress["processed"] -= 1
+        progress["completed"] -= 1
+    for progress in (loop["epoch_loop.batch_progress"]["total"], loop["epoch_loop.batch_progress"]["current"]):
+        progress["completed"] -= 1
+    loop["epoch_loop.batch_progress"]["is_last_batch"] = False
+    loop["epoch_loop.state_dict"]["_batches_that_stepped"] -= 1
