@@ -27,10 +27,10 @@ def test_render_reports_and_reuses(tmp_path: Path, capsys: pytest.CaptureFixture
 
     assert isinstance(first, RenderResult)
     assert (first.is_reused, second.is_reused) == (False, True)
-    assert rendering.err.count("rendering videos: ") == 10
-    assert "is ready: 10 moment, " in rendering.err
-    assert "already holds this benchmark, reusing it" in reusing.err
-    assert rendering.out == reusing.out == ""
+    assert rendering.out.count("Rendering: ") == 4
+    assert "Rendering: 10/10 videos" in rendering.out
+    assert "is ready: 10 moment, " in rendering.out
+    assert "already holds this benchmark, reusing it" in reusing.out
 
 
 def test_render_shows_a_bar_on_a_terminal(
@@ -39,7 +39,7 @@ def test_render_shows_a_bar_on_a_terminal(
     monkeypatch.setenv("FORCE_COLOR", "1")
     render(tmp_path / "benchmark", **SIZES)
 
-    assert "10/10" in capsys.readouterr().err
+    assert "10/10" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,8 @@ def test_the_backbone_is_trained_if_a_phase_says_so() -> None:
 
 def test_batch_norm_of_the_backbone_never_learns_statistics() -> None:
     module = toy_localizer()
+    # Lightning leaves the mode of a module as it finds it.
+    assert not module.backbone.training
     module.backbone.add_module("norm", nn.BatchNorm1d(CHANNELS))
     module.train()
     assert module.training

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from aher_lightning.console import error_console, output_console
 from aher_lightning.errors import PredictionError, VideoError
@@ -54,11 +55,12 @@ def localize(videos: Sequence[Path], checkpoint: Path, output: Path = Path("dete
 
 def _table(found: LocalizedVideo, categories: Sequence[str], show: int) -> Table:
     """The best detections of a video."""
-    table = Table(title=f"{found.path.name}  ({found.duration_sec:.1f} s)", title_justify="left")
+    # Names are texts, lest square brackets in them pass for markup.
+    table = Table(title=Text(f"{found.path.name}  ({found.duration_sec:.1f} s)"), title_justify="left")
     for column in ("start", "end", "score"):
         table.add_column(column, justify="right")
     table.add_column("action")
     segments, scores, labels = (field[:show].tolist() for field in found.detections)
     for (start, end), score, label in zip(segments, scores, labels, strict=True):
-        table.add_row(f"{start:.1f} s", f"{end:.1f} s", f"{score:.3f}", categories[label])
+        table.add_row(f"{start:.1f} s", f"{end:.1f} s", f"{score:.3f}", Text(categories[label]))
     return table

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+from aher_lightning.console import ProgressReporter, output_console
 from aher_lightning.errors import ConfigError
-from aher_lightning.rendering.benchmark import ProgressReport, RenderResult, count_cores, render_benchmark
-from aher_lightning.rendering.plan import BenchmarkParameters
+from aher_lightning.rendering.benchmark import RenderResult, count_cores, render_benchmark
+from aher_lightning.rendering.plan import BenchmarkParameters, list_videos
 
 
 def render(
@@ -62,28 +58,15 @@ def render(
         untrimmed_validation_videos=untrimmed_validation_videos,
         moment_training_videos=moment_training_videos,
     )
-    console = Console(stderr=True)
-    with _progress(console) as report:
-        result = render_benchmark(output, parameters, workers=workers or count_cores(), report=report)
+    total = len(list_videos(parameters))
+    with ProgressReporter("Rendering", total, unit="videos") as progress:
+        result = render_benchmark(
+            output,
+            parameters,
+            workers=workers or count_cores(),
+            report=lambda done, _: progress.advance(done - progress.done),
+        )
     summary = ", ".join(f"{count} {name}" for name, count in result.counts.items() if count)
     verb = "already holds this benchmark, reusing it" if result.is_reused else "is ready"
-    console.print(f"{output} {verb}: {summary}", soft_wrap=True, markup=False, highlight=False)
+    output_console().print(f"{output} {verb}: {summary}", markup=False)
     return result
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[ProgressReport]:
-    """Give a progress bar on a terminal, a line per tenth of the work elsewhere."""
-    if not console.is_terminal:
-        yield lambda done, total: _print_tenths(console, done, total)
-        return
-    columns = (TextColumn("rendering videos"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("render", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _print_tenths(console: Console, done: int, total: int) -> None:
-    """Print a line whenever another tenth of the work is done."""
-    if done * 10 // total != (done - 1) * 10 // total:
-        console.print(f"rendering videos: {done} of {total}", highlight=False)
