@@ -284,16 +284,39 @@ def test_bad_predictions_fail_with_one_line(
 
 def test_training_needs_a_number_of_iterations(tiny_benchmark: Path, tmp_path: Path, fails: Fails) -> None:
     words = trainer_words("fit", tiny_benchmark, tmp_path / "out")
-    assert "add 'iterations: 1000' to the configuration" in fails(*words, "--iterations=null")
+    for iterations in ("null", "0"):
+        assert "add 'iterations: 1000' to the configuration" in fails(*words, f"--iterations={iterations}")
+    line = fails(*words, "--trainer.val_check_interval=5")
+    assert "'trainer.val_check_interval' is 5, but there are only 2 iterations: lower it" in line
+    assert "'batch_size', 'eval_batch_size' and 'max_snippets' must be" in fails(*words, "--data.batch_size=0")
     assert not (tmp_path / "out" / "last.ckpt").exists()
 
 
 def test_missing_data_fails_with_one_line(tmp_path: Path, fails: Fails) -> None:
     line = fails(*trainer_words("fit", tmp_path / "nowhere", tmp_path / "out"))
     assert "no rendered benchmark there; write one with 'aher render" in line
-    line = fails("fit", "--config", "anet_un_am.yaml", "--data.root", tmp_path, "--model.init_args.backbone=P3DSmall")
-    print(line)
-    assert "activity_net.v1-3.json: no such file" in line or "extract" in line
+    small = ["--model.init_args.backbone=P3DSmall", "--trainer.strategy=auto", "--trainer.devices=1"]
+    small.append(f"--trainer.default_root_dir={tmp_path / 'out'}")
+    line = fails("fit", "--config", "anet_un_am.yaml", "--data.root", tmp_path, *small)
+    assert "activity_net.v1-3.json: no such file" in line
+
+
+def test_an_unwritable_place_fails_with_one_line(tiny_benchmark: Path, tmp_path: Path, fails: Fails) -> None:
+    (tmp_path / "file").touch()
+    line = fails(*trainer_words("fit", tiny_benchmark, tmp_path / "file" / "below"))
+    assert str(tmp_path / "file") in line
+    assert "choose another place" in line
+
+
+def test_a_module_that_trains_nothing_says_so(tiny_benchmark: Path, tmp_path: Path, fails: Fails) -> None:
+    module = ["--model.class_path=ProposalClassifierModule", "--model.init_args.initial_weights=[]"]
+    words = [word for word in trainer_words("fit", tiny_benchmark, tmp_path / "out") if "tiny.yaml" not in word]
+    data = ["--data=RenderedDataModule", "--data.contract.fps=10", f"--data.root={tiny_benchmark}"]
+    words = [word for word in words if not word.startswith("--data")]
+    options = ["--model.init_args.backbone=P3DSmall", "--iterations=1", "--trainer.accelerator=cpu"]
+    options.append("--trainer.logger=false")
+    fails(*words, *module, *data, *options)
+    assert not (tmp_path / "out" / "last.ckpt").exists()
 
 
 def test_rendering_options_out_of_range_fail_with_one_line(tmp_path: Path, fails: Fails) -> None:
@@ -301,13 +324,3 @@ def test_rendering_options_out_of_range_fail_with_one_line(tmp_path: Path, fails
     (tmp_path / "file").touch()
     assert "choose another --output" in fails("render", "--output", tmp_path / "file")
     assert not (tmp_path / "x").exists()
-
-
-@pytest.mark.parametrize("config", sorted(path.name for path in configs_folder().glob("*.yaml")))
-def test_shipped_configurations_parse(config: str, capsys: pytest.CaptureFixture[str]) -> None:
-    verb = "extract" if "extract" in config else "fit"
-    base = [] if config in {"demo.yaml", "anet_un_am.yaml"} or verb == "extract" else ["--config", "demo.yaml"]
-    assert main([verb, *base, "--config", config, "--print_config"]) == 0
-    shown = capsys.readouterr().out
-    assert "class_path: aher_lightning.datamodules." in shown
-    assert (verb == "extract") == ("class_path: aher_lightning.modules." not in shown)

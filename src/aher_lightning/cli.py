@@ -13,6 +13,7 @@ from typing import NamedTuple, get_type_hints
 
 import torch  # first of all: decord must be loaded after it
 from jsonargparse import ArgumentParser
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import LightningDataModule, LightningModule
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from rich.markup import escape
@@ -20,7 +21,7 @@ from rich.markup import escape
 from aher_lightning import __version__, datamodules, datasets, losses, models, modules, video
 from aher_lightning.callbacks import IterationCheckpoint, MetricsWriter, PhaseProgress, PredictionWriter, TrainingCurves
 from aher_lightning.console import error_console, output_console
-from aher_lightning.errors import AherError, ConfigError
+from aher_lightning.errors import AherError, ConfigError, DataError
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.checkpoint import read_checkpoint
 from aher_lightning.shipped_configs import find_config
@@ -86,9 +87,16 @@ class AherCLI(LightningCLI):
             self.model.configuration = configuration.get(str(self.subcommand), configuration)["model"]
 
     def before_fit(self) -> None:
-        """Refuse to train without end."""
-        if self._get(self.config, "iterations") is None:
+        """Refuse to train without end, or without ever reaching a validation."""
+        iterations = self._get(self.config, "iterations")
+        if iterations is None or iterations < 1:
             raise ConfigError("training needs a number of iterations: add 'iterations: 1000' to the configuration")
+        interval = self._get(self.config, "trainer.val_check_interval")
+        validates = self._get(self.config, "trainer.limit_val_batches") != 0
+        if validates and isinstance(interval, int) and interval > iterations:
+            raise ConfigError(
+                f"'trainer.val_check_interval' is {interval}, but there are only {iterations} iterations: lower it"
+            )
 
     def _parse_ckpt_path(self) -> None:
         """Check the checkpoint before anything is built; what the configuration says stays in force."""
@@ -254,11 +262,16 @@ def find_user_error(error: BaseException) -> AherError | None:
         error: Any error.
 
     Returns:
-        The first one of ours along the chain of causes, if there is one.
+        The first one of ours along the chain of causes; one made of what the file system or Lightning complains
+        about; else nothing.
     """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, AherError):
         cause = cause.__cause__ or cause.__context__
+    if cause is None and isinstance(error, OSError) and error.filename is not None:
+        return DataError(f"{error.filename}: {error.strerror}; choose another place or correct the path")
+    if cause is None and isinstance(error, MisconfigurationException):
+        return ConfigError(" ".join(str(error).split()))
     return cause
 
 

@@ -20,7 +20,7 @@ def test_snippets_are_packed_in_order() -> None:
     packed = pack_snippets([snippets(2), snippets(3)])
     assert packed.values.shape == (5, 3)
     assert packed.lengths.tolist() == [2, 3]
-    assert [part[0, 0].item() for part in packed.values.split([2, 3])] == [2.0, 3.0]
+    assert [part[0, 0].item() for part in packed.values.split_with_sizes([2, 3])] == [2.0, 3.0]
     assert packed.first_centres.tolist() == torch.tensor([0.25, 0.5 / 3]).tolist()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import Any
 
 import pytest
 
@@ -8,8 +9,8 @@ from aher_lightning.datasets.sampling import EvaluationSampler, IterationBatchSa
 
 
 def sampler(**options: int) -> IterationBatchSampler:
-    settings = {"seed": 3, "rank": 0, "world_size": 1} | options
-    return IterationBatchSampler(10, 4, stream="moments", **settings)
+    settings: dict[str, Any] = {"seed": 3, "rank": 0, "world_size": 1}
+    return IterationBatchSampler(10, 4, stream="moments", **(settings | options))
 
 
 def indices(batch: list[SampleKey]) -> list[int]:

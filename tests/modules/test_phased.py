@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import nn
 
@@ -79,14 +80,25 @@ def test_the_backbone_is_trained_if_a_phase_says_so() -> None:
 
 def test_batch_norm_of_the_backbone_never_learns_statistics() -> None:
     module = toy_localizer()
-    # Lightning leaves the mode of a module as it finds it.
-    assert not module.backbone.training
     module.backbone.add_module("norm", nn.BatchNorm1d(CHANNELS))
     module.train()
     assert module.training
     assert module.network.training
     assert not module.backbone.training
     assert not any(part.training for part in module.backbone.modules())
+
+
+def test_lightning_trains_with_a_fixed_backbone_before_and_after_validation(tmp_path: Path) -> None:
+    modes: list[tuple[bool, bool]] = []
+
+    class Look(pl.Callback):
+        def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
+            module = trainer.lightning_module
+            modes.append((module.get_submodule("network").training, module.get_submodule("backbone").training))
+
+    options = {"limit_val_batches": 1.0, "val_check_interval": 1, "enable_checkpointing": False}
+    train(toy_localizer(), tmp_path, 2, callbacks=[Look()], **options)
+    assert modes == [(True, False), (True, False)]
 
 
 def test_an_unknown_group_is_refused() -> None:

@@ -27,7 +27,7 @@ def test_groups_equal_a_plain_search() -> None:
         found = group_snippets(scores, thresholds, max_groups=1000)
         triples = torch.cat([found.labels[:, None], found.segments.long()], dim=1)
         assert set(map(tuple, triples.tolist())) == slow_groups(scores, thresholds)
-        assert len(triples) == len(triples.unique(dim=0))
+        assert len(triples) == len(torch.unique(triples, dim=0))
 
 
 def test_score_is_the_mean_of_the_run_and_best_comes_first() -> None:

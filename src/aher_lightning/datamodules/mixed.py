@@ -49,6 +49,9 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         max_snippets: If given, training moments and foregrounds are random runs of so many snippets.
         num_workers: Loader processes per part.
         seed: Seed of the order of samples.
+
+    Raises:
+        ConfigError: If a size is not positive.
     """
 
     def __init__(
@@ -67,6 +70,8 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if min(batch_size, eval_batch_size) < 1 or (max_snippets is not None and max_snippets < 1):
+            raise ConfigError("'batch_size', 'eval_batch_size' and 'max_snippets' must be at least 1; correct them")
         self._contract = contract
         self.features = features
         self.reader = reader

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError
 from aher_lightning.models.base import Backbone
 from aher_lightning.models.fingerprint import fingerprint
-from aher_lightning.modules.checkpoint import STATE_KEY, load_submodule, read_checkpoint
+from aher_lightning.modules.checkpoint import STATE_KEY, check_architecture, load_submodule, read_checkpoint
 from aher_lightning.modules.evaluation import DetectionMetrics
 from aher_lightning.ops.randomness import key_seed
 from aher_lightning.ops.resample import resample_sequences
@@ -206,6 +206,10 @@ class BaseModule(pl.LightningModule, ABC):
         """Refuse features that another backbone extracted."""
         self._check_backbone()
 
+    def on_predict_start(self) -> None:
+        """Refuse features that another backbone extracted."""
+        self._check_backbone()
+
     def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
         """Make every random draw of the iteration a function of (seed, iteration, rank)."""
         torch.manual_seed(key_seed(self.seed, "global", self.iteration, self.global_rank))
@@ -253,6 +257,8 @@ class BaseModule(pl.LightningModule, ABC):
         for name in ("untrimmed", "moment"):
             if state["categories"][name] != getattr(self.categories, name):
                 raise CheckpointError(f"the checkpoint was trained for other {name} categories than the data has")
+        if "state_dict" in checkpoint:
+            check_architecture(self, checkpoint["state_dict"], "the checkpoint")
         self.iteration = state["iteration"]
         if state["contract"] is not None:
             stored = TemporalContract.from_dict(state["contract"])

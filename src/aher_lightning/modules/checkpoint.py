@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -31,10 +32,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint; train one with 'aher fit' or correct the path")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path}: not a readable checkpoint ({reason})") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about files that are refused anyway
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # what is no checkpoint makes the unpickler stumble in any way
+        reason = "holds more than tensors and plain values" if isinstance(error, pickle.UnpicklingError) else "damaged"
+        raise CheckpointError(f"{path}: not a readable checkpoint ({reason}); give a file of 'aher fit'") from error
     if not isinstance(checkpoint, dict) or not {"state_dict", STATE_KEY} <= checkpoint.keys():
         raise CheckpointError(f"{path}: not a checkpoint of this package; give a file written by 'aher fit'")
     return cast("dict[str, Any]", checkpoint)
@@ -58,16 +61,30 @@ def load_submodule(module: nn.Module, weights: Mapping[str, Tensor], prefix: str
     part = {key[len(prefix) + 1 :]: value for key, value in weights.items() if key.startswith(f"{prefix}.")}
     if not part:
         return False
+    check_architecture(module, part, f"{origin}: '{prefix}'")
+    module.load_state_dict(part)
+    return True
+
+
+def check_architecture(module: nn.Module, weights: Mapping[str, Tensor], origin: str) -> None:
+    """Refuse weights that do not fit a module exactly.
+
+    Args:
+        module: Shall receive the weights.
+        weights: Its state dict, as it should be.
+        origin: Whose weights they are, for the message.
+
+    Raises:
+        CheckpointError: If names or shapes differ.
+    """
     own = module.state_dict()
     differing = sorted(
         key
-        for key in own.keys() | part.keys()
-        if key not in own or key not in part or own[key].shape != part[key].shape
+        for key in own.keys() | weights.keys()
+        if key not in own or key not in weights or own[key].shape != weights[key].shape
     )
     if differing:
         raise CheckpointError(
-            f"{origin}: '{prefix}' has another architecture than the configuration asks for "
+            f"{origin} has another architecture than the configuration asks for "
             f"({len(differing)} of {len(own)} tensors differ, first '{differing[0]}')"
         )
-    module.load_state_dict(part)
-    return True

@@ -177,6 +177,10 @@ class PhasedModule(BaseModule):
                 configured[-1]["lr_scheduler"] = phase.scheduler(optimizer)
         return configured
 
+    def on_train_start(self) -> None:
+        """Fix the statistics of the backbone; Lightning leaves modes as it finds them, without calling train()."""
+        self.backbone.eval()
+
     def train(self, mode: bool = True) -> PhasedModule:
         """Switch to training mode, all but the backbone."""
         super().train(mode)

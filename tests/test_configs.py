@@ -1,0 +1,60 @@
+"""The shipped configurations do what their comments say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from aher_lightning.cli import main
+from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
+from aher_lightning.shipped_configs import configs_folder
+from tests.helpers.command_line import TrainedRun
+
+SMALL_ANET = (
+    "--model.backbone.depth=63",
+    "--model.network.stem_channels=[8,8]",
+    "--model.network.level_channels=[4,4,4,4,4,4,4,4]",
+    "--trainer.devices=1",
+    "--trainer.strategy=auto",
+    "--trainer.logger=false",
+)
+
+
+@pytest.mark.parametrize("overlay", [(), ("--config", "anet_stage0.yaml")])
+def test_missing_data_is_one_line_that_names_folder_and_guide(
+    overlay: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "anet"
+    words = ["fit", "--config", "anet_un_am.yaml", *overlay, *SMALL_ANET]
+    assert main([*words, f"--data.root={missing}", f"--trainer.default_root_dir={tmp_path}"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"aher fit: {missing}: no such data folder; docs/paper_settings.md tells how to get ActivityNet v1.3"
+    assert (Path(__file__).parents[1] / "docs" / "paper_settings.md").is_file()
+
+
+def test_every_shipped_config_says_how_it_is_used() -> None:
+    files = sorted(configs_folder().glob("*.yaml"))
+    assert len(files) >= 7
+    for file in files:
+        comment = [line for line in file.read_text().splitlines() if line.startswith("#")]
+        assert any("aher " in line for line in comment), file.name
+
+
+@pytest.mark.slow
+def test_training_from_pixels_moves_the_backbone(trained_run: TrainedRun, tmp_path: Path) -> None:
+    def backbone(iterations: int) -> dict[str, torch.Tensor]:
+        folder = tmp_path / str(iterations)
+        words = ["fit", "--config", "demo.yaml", "--config", "demo_end_to_end.yaml", "--model.initial_weights=[]"]
+        words += [f"--data.root={trained_run.data}", f"--trainer.default_root_dir={folder}", "--trainer.logger=false"]
+        words += [f"--iterations={iterations}", "--trainer.limit_val_batches=0", "--data.batch_size=2"]
+        assert main(words) == 0
+        checkpoint = read_checkpoint(folder / "last.ckpt")
+        assert checkpoint[STATE_KEY]["iteration"] == iterations
+        return {key: value for key, value in checkpoint["state_dict"].items() if key.startswith("backbone.")}
+
+    one, two = backbone(1), backbone(2)
+    moved = [key for key, value in one.items() if not torch.equal(value, two[key])]
+    assert any("stem" in key for key in moved)
+    assert not any("running" in key for key in moved)  # batch norm keeps its statistics
