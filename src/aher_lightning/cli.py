@@ -129,6 +129,7 @@ def run_trainer(arguments: Sequence[str]) -> None:
         save_config_kwargs={"overwrite": True},
         trainer_defaults={
             "max_epochs": 1,
+            "min_epochs": 0,  # else callbacks that stop training are not heard
             "use_distributed_sampler": False,
             "enable_checkpointing": True,
             "enable_progress_bar": False,

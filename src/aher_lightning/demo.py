@@ -47,8 +47,8 @@ class System(NamedTuple):
 
 
 SYSTEMS = (
-    System("random proposals x moment classifier", "random"),
-    System("stage-0 proposals x moment classifier", "baseline"),
+    System("random proposals x classifier", "random"),
+    System("stage-0 proposals x classifier", "baseline"),
     System("AherNet", "aher"),
 )
 
@@ -79,7 +79,10 @@ def demo_steps(output: Path, seed: int, overrides: Sequence[str] = ()) -> list[S
 
     cached = f"--data.features.root={features}"
     return [
-        Step("Render videos and annotations", ["render", f"--output={data}", f"--seed={seed}"]),
+        Step(
+            "Render videos and annotations",
+            ["render", f"--output={data}", f"--seed={seed}", "--untrimmed-validation-videos=0"],
+        ),
         Step(
             "Learn to recognize actions from trimmed clips",
             run("fit", "demo_recognition.yaml", "recognition", (), *overrides),
@@ -149,7 +152,7 @@ def show_results(output: Path) -> None:
     Args:
         output: Folder of a finished demo.
     """
-    table = Table(title="Actions that had no temporal annotation (mAP at tIoU, average mAP, AUC; %)")
+    table = Table(title="Categories that had no temporal annotation, %", title_justify="left")
     table.add_column("system")
     for name in METRICS:
         table.add_column(name, justify="right")
