@@ -47,8 +47,8 @@ class System(NamedTuple):
 
 
 SYSTEMS = (
-    System("random proposals x classifier", "random"),
-    System("stage-0 proposals x classifier", "baseline"),
+    System("random segments x classifier", "random"),
+    System("stage 0 x classifier", "baseline"),
     System("AherNet", "aher"),
 )
 
