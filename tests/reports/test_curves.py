@@ -44,6 +44,6 @@ def test_svg_names_every_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(matplotlib.rcParams, "svg.fonttype", "none")
     draw_curves(tmp_path / "curves.svg", LOSSES | METRICS, "Seven iterations")
     text = (tmp_path / "curves.svg").read_text()
-    for shown in ("recognition", "transfer", "mAP", "Seven iterations", "iteration", "loss"):
+    for shown in ("recognition", "transfer", "mAP", "Seven iterations", "iteration", "training loss"):
         assert f">{shown}</text>" in text
     assert "AR@100" not in text

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from aher_lightning.callbacks.iterations import finished_iterations
+from aher_lightning.modules.phased import PhasedModule
 from aher_lightning.reports.curves import History, draw_curves
 
 
@@ -42,7 +43,9 @@ class TrainingCurves(Callback):
         """Draw the figure."""
         if trainer.is_global_zero and self.history:
             title = f"{type(pl_module).__name__} after {finished_iterations(pl_module)} iterations"
-            draw_curves(Path(trainer.default_root_dir) / self.path, self.history, title)
+            # The terms of a phase's loss are in the log; the figure shows their sums, one curve per phase.
+            phases = [phase.name for phase in pl_module.phases] if isinstance(pl_module, PhasedModule) else None
+            draw_curves(Path(trainer.default_root_dir) / self.path, self.history, title, losses=phases)
 
     def state_dict(self) -> dict[str, Any]:
         """Keep the history in checkpoints, so that a resumed run draws all of it."""

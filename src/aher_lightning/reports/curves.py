@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -13,39 +13,60 @@ History = dict[str, list[tuple[int, float]]]
 """Points ``(iteration, value)`` by log key, such as ``train/recognition`` and ``val/mAP``."""
 
 
-def draw_curves(path: Path, history: History, title: str) -> None:
-    """Draw losses on the left and, if there are any, validation metrics on the right.
+SHOWN_METRICS = ("mAP@0.50", "mAP@0.75", "mAP@0.95", "mAP", "AUC", "instance_accuracy")
+"""Validation metrics worth a curve; the others are in the log."""
+
+SMOOTHING_POINTS = 9
+"""Neighbouring points that a smooth curve averages."""
+
+
+def draw_curves(path: Path, history: History, title: str, losses: Sequence[str] | None = None) -> None:
+    """Draw losses on the left, raw and smoothed, and validation metrics on the right, if there are any.
 
     Args:
         path: Image file to write; missing parent folders are made.
         history: Points by log key; ``train/`` keys are losses, ``val/`` keys metrics in ``[0, 1]``.
         title: Title of the figure.
+        losses: Names of the losses to draw, in order; all of them if not given.
     """
-    losses = _with_prefix(history, "train/")
-    metrics = {key: points for key, points in _with_prefix(history, "val/").items() if "AR@" not in key}
+    names = sorted(_with_prefix(history, "train/")) if losses is None else losses
+    drawn = {name: history[f"train/{name}"] for name in names if f"train/{name}" in history}
+    metrics = {name: history[f"val/{name}"] for name in SHOWN_METRICS if f"val/{name}" in history}
     figure = Figure(figsize=(11, 4.2) if metrics else (6, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title)
     panels = figure.subplots(1, 2 if metrics else 1, squeeze=False)[0]
-    _draw(panels[0], losses, "loss")
+    for number, (name, points) in enumerate(drawn.items()):
+        iterations, values = zip(*points, strict=True)
+        panels[0].plot(iterations, values, color=f"C{number}", alpha=0.25, linewidth=0.8)
+        panels[0].plot(iterations, _smooth(values), color=f"C{number}", label=name, linewidth=1.6)
     panels[0].set_yscale("log")
+    _finish(panels[0], "training loss")
     if metrics:
-        _draw(panels[1], metrics, "validation", marker="o")
+        for name, points in metrics.items():
+            panels[1].plot(*zip(*points, strict=True), label=name, marker="o", markersize=4)
         panels[1].set_ylim(0, 1)
+        _finish(panels[1], "validation")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)
 
 
-def _with_prefix(history: Mapping[str, list[tuple[int, float]]], prefix: str) -> History:
-    return {key.removeprefix(prefix): points for key, points in history.items() if key.startswith(prefix)}
+def _with_prefix(history: History, prefix: str) -> list[str]:
+    """Names of the log keys with a prefix, without it."""
+    return [key.removeprefix(prefix) for key in history if key.startswith(prefix)]
 
 
-def _draw(axes: Axes, curves: History, label: str, marker: str = "") -> None:
-    for name, points in sorted(curves.items()):
-        iterations, values = zip(*points, strict=True)
-        axes.plot(iterations, values, label=name, marker=marker, markersize=4, linewidth=1.2)
+def _smooth(values: Sequence[float]) -> list[float]:
+    """Means over neighbouring points, fewer of them at the ends."""
+    half = SMOOTHING_POINTS // 2
+    windows = [values[max(0, place - half) : place + half + 1] for place in range(len(values))]
+    return [sum(window) / len(window) for window in windows]
+
+
+def _finish(axes: Axes, label: str) -> None:
+    """Label a panel; its legend stands below, where it hides nothing."""
     axes.set_xlabel("iteration")
     axes.set_ylabel(label)
     axes.grid(alpha=0.3)
-    if curves:
-        axes.legend(fontsize=8, loc="best", ncols=2)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=5, frameon=False)
