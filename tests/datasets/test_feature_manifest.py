@@ -128,3 +128,14 @@ def test_a_damaged_contract_or_entry_names_its_file(tmp_path: Path) -> None:
     change(tmp_path / "manifest.json", contract={"fps": 10.0})
     with pytest.raises(ContractError, match=r"manifest\.json: the temporal contract lacks"):
         FeatureManifest(tmp_path)
+
+
+def test_an_entry_merged_while_it_is_read_is_found_in_the_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = FeatureManifest.create(tmp_path, CONTRACT)
+    manifest.add("a", VIDEO)
+    listed = sorted((tmp_path / "entries").glob("*.json"))
+    FeatureManifest(tmp_path).merge()
+    monkeypatch.setattr(manifest, "_entry_paths", lambda: listed)  # what a slower process has listed before
+    assert manifest.videos() == {"a": VIDEO}

@@ -153,13 +153,16 @@ def _content(contract: TemporalContract, videos: Mapping[str, StoredVideo]) -> d
 
 def _read_entry(path: Path) -> StoredVideo | None:
     """Read what a writer recorded about one video; ``None`` if it has been merged since it was listed."""
-    if not path.exists():
-        return None
     try:
         validate_video_id(path.stem, MalformedError)
         return _parse(read_json_object(path, DataError))
     except MalformedError as failure:
         raise DataError(f"{path}: is damaged ({failure}); delete it and extract the video again") from None
+    except DataError:
+        # Asked only now: whoever asks first may find the file and see it go before it is read.
+        if path.exists():
+            raise
+        return None
 
 
 def _parse(value: object) -> StoredVideo:
