@@ -4,9 +4,6 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-# torch and loaders each start threads; more of them than cores only wait for one another.
-export OMP_NUM_THREADS ?= 1
-
 .PHONY: help install demo test check format clean
 
 help:
@@ -32,6 +29,8 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# Two test processes on two cores: more threads than cores only wait for one another.
+test: export OMP_NUM_THREADS = 1
 test: check
 	$(BIN)/python -m pytest --numprocesses 2 --cov --cov-report term:skip-covered
 
