@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from aher_lightning.commands.localize import localize
+from aher_lightning.datasets.categories import read_categories
 from aher_lightning.errors import CheckpointError, PredictionError, VideoError
 from aher_lightning.inference.localizer import Localizer
 from aher_lightning.reports.activitynet_json import read_predictions
+from aher_lightning.video.auto_reader import AutoReader
+from tests.helpers.command_line import TrainedRun
 from tests.helpers.toy import MOMENT
 from tests.helpers.trained import checkpointed_localizer
-from tests.helpers.videos import VideoSpec, write_video
+from tests.helpers.videos import REAL_VIDEOS, VideoSpec, needs_real_videos, write_video
 
 
 @pytest.fixture
@@ -64,3 +67,18 @@ def test_the_same_video_twice_is_localized_once(checkpoint: Path, tmp_path: Path
     video = write_video(tmp_path / "a.mp4")
     (written,) = localize([video, video], checkpoint, tmp_path / "out", show=0)
     assert json.loads(written.read_text())["results"].keys() == {"a"}
+
+
+@pytest.mark.real_video
+@needs_real_videos
+def test_real_footage_is_localized(trained_run: TrainedRun, tmp_path: Path) -> None:
+    video = REAL_VIDEOS / "ut_interaction" / "untrimmed" / "ut_q01.mp4"
+    (written,) = localize([video], trained_run.checkpoint, tmp_path / "out")
+    predictions = read_predictions(written)
+    found = predictions.detections["ut_q01"]
+    duration_sec = AutoReader().probe(video).duration_sec
+    assert duration_sec == pytest.approx(49.4, abs=0.1)
+    assert 0 < len(found.scores) <= 100
+    assert found.segments.min() >= 0
+    assert found.segments.max() <= duration_sec
+    assert set(predictions.categories) <= set(read_categories(trained_run.data / "split.json", "moment"))
