@@ -13,9 +13,9 @@ from aher_lightning.datasets.spans import snippets_in_span
 from aher_lightning.errors import DataError
 from aher_lightning.structures import SnippetSequence
 from aher_lightning.video.auto_reader import AutoReader
-from aher_lightning.video.clips import clips_from_frames, count_clips, fit_frame, frame_times
+from aher_lightning.video.clips import clips_from_frames, count_clips, frame_times, iter_fitted_frames
 from aher_lightning.video.contract import TemporalContract
-from aher_lightning.video.reader import Image, VideoReader
+from aher_lightning.video.reader import VideoReader
 
 
 class VideoFolder:
@@ -114,14 +114,8 @@ class VideoFolder:
         return self._frames[video_id][first:last]
 
     def _decode(self, path: Path, times_sec: list[float]) -> Tensor:
-        """The frames on display at some times, resized and cropped; a frame shown twice is resized once."""
-        shown: Image | None = None
-        frames: list[Tensor] = []
-        for image in self.reader.iter_frames(path, times_sec):
-            if image is not shown:
-                shown, fitted = image, fit_frame(image, self.contract.resize, self.contract.crop)
-            frames.append(fitted)
-        return torch.stack(frames)
+        """The frames on display at some times, ``(M, 3, H, W)``."""
+        return torch.stack(list(iter_fitted_frames(self.reader, path, self.contract, times_sec)))
 
 
 def find_videos(root: Path, video_ids: Iterable[str], prefix: str = "") -> dict[str, Path]:

@@ -145,7 +145,20 @@ class DetectionDecoder:
         segments = self.decode_segments(outputs, anchors)
         by_cell = outputs.class_logits.softmax(dim=1).transpose(1, 2)  # (B, N, K)
         anchors_per_cell = len(anchors) // max(1, by_cell.shape[1])
-        scores, labels = self.fusion(by_cell.repeat_interleave(anchors_per_cell, dim=1), outputs.overlaps)
+        return self.fuse(segments, by_cell.repeat_interleave(anchors_per_cell, dim=1), outputs.overlaps)
+
+    def fuse(self, segments: Tensor, probabilities: Tensor, overlaps: Tensor) -> Candidates:
+        """Score and classify segments; those outside the video are marked absent.
+
+        Args:
+            segments: ``(start, end)``, normalized and clipped to the video, shape ``(B, A, 2)``.
+            probabilities: Class probabilities of each segment, shape ``(B, A, K)``.
+            overlaps: Predicted tIoU, shape ``(B, A)``.
+
+        Returns:
+            The candidates.
+        """
+        scores, labels = self.fusion(probabilities, overlaps)
         is_inside = segments[..., 1] > segments[..., 0]
         return Candidates(segments, scores.masked_fill(~is_inside, -torch.inf), labels)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from aher_lightning.errors import ConfigError
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.base import Backbone
-from aher_lightning.models.postprocess import Candidates, DetectionDecoder
+from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.ops.pooling import mean_over_segments
 from aher_lightning.ops.randomness import random_generator
@@ -84,9 +84,7 @@ class ProposalClassifierModule(BaseModule):
             segments, overlaps = self.decoder.decode_segments(outputs, self.network.anchors), outputs.overlaps
         classifier = self.untrimmed_classifier if self.categories.evaluated == "untrimmed" else self.moment_classifier
         probabilities = classifier(features.transpose(1, 2)).softmax(dim=-1).transpose(1, 2)  # (B, K, T)
-        fused = self.decoder.fusion(mean_over_segments(probabilities, segments), overlaps)
-        is_inside = segments[..., 1] > segments[..., 0]
-        candidates = Candidates(segments, fused[0].masked_fill(~is_inside, -torch.inf), fused[1])
+        candidates = self.decoder.fuse(segments, mean_over_segments(probabilities, segments), overlaps)
         return self.decoder.select(candidates, durations_sec)
 
     def training_step(self, batch: object, batch_idx: int) -> None:

@@ -120,6 +120,30 @@ def fit_frame(image: Image, resize: int, crop: int) -> Tensor:
     return pixels[:, top : top + crop, left : left + crop].contiguous()
 
 
+def iter_fitted_frames(
+    reader: VideoReader, path: Path, contract: TemporalContract, times_sec: Sequence[float]
+) -> Iterator[Tensor]:
+    """Yield the frames on display at some times, resized and cropped; a frame shown twice is resized once.
+
+    Args:
+        reader: Decodes the video.
+        path: File to read.
+        contract: Size of the frames.
+        times_sec: Seconds after the first frame, ascending.
+
+    Yields:
+        Pixels, uint8, shape ``(3, H, W)``; do not write into them.
+
+    Raises:
+        VideoError: If the video cannot be decoded.
+    """
+    shown: Image | None = None
+    for image in reader.iter_frames(path, times_sec):
+        if image is not shown:
+            shown, fitted = image, fit_frame(image, contract.resize, contract.crop)
+        yield fitted
+
+
 def iter_grid_frames(
     reader: VideoReader, path: Path, contract: TemporalContract, span_sec: tuple[float, float] | None = None
 ) -> Iterator[Tensor]:
@@ -139,11 +163,7 @@ def iter_grid_frames(
     """
     start_sec, duration_sec = _span(reader, path, span_sec)
     times = frame_times(duration_sec, contract) + start_sec
-    shown: Image | None = None
-    for image in reader.iter_frames(path, times.tolist()):
-        if image is not shown:
-            shown, fitted = image, fit_frame(image, contract.resize, contract.crop)
-        yield fitted
+    yield from iter_fitted_frames(reader, path, contract, times.tolist())
 
 
 def iter_clips(
