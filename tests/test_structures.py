@@ -22,3 +22,12 @@ def test_categories_survive_a_checkpoint() -> None:
 def test_the_category_sets_are_disjoint() -> None:
     with pytest.raises(ConfigError, match="category 'clap' is in both category sets"):
         Categories(["jump", "clap"], ["clap", "nod"])
+
+
+def test_labels_of_both_sets_go_boundary_supervised_first() -> None:
+    both = Categories(["jump"], ["clap", "nod"], evaluated="all")
+    assert both.names == ["jump", "clap", "nod"]
+    assert both.groups == {"untrimmed": range(1), "moment": range(1, 3)}
+    one = Categories(["jump"], ["clap", "nod"], evaluated="untrimmed")
+    assert one.names == ["jump"]
+    assert one.groups == {"untrimmed": range(1)}

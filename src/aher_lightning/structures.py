@@ -8,6 +8,7 @@ G ground-truth instances, A anchors, L pyramid levels, K categories.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 from torch import Tensor
@@ -16,6 +17,9 @@ from aher_lightning.errors import ConfigError
 
 CategorySet = Literal["untrimmed", "moment"]
 """Which categories a classifier speaks of: boundary-annotated ones, or those known from moments only."""
+
+EvaluatedSet = Literal["untrimmed", "moment", "all"]
+"""Which categories are detected and scored: one of the two sets, or both at once."""
 
 
 class Categories:
@@ -32,20 +36,33 @@ class Categories:
     Example:
         >>> Categories(["jump"], ["clap", "nod"]).names
         ['clap', 'nod']
+        >>> Categories(["jump"], ["clap", "nod"], "all").groups
+        {'untrimmed': range(0, 1), 'moment': range(1, 3)}
     """
 
-    def __init__(self, untrimmed: Sequence[str], moment: Sequence[str], evaluated: CategorySet = "moment") -> None:
+    def __init__(self, untrimmed: Sequence[str], moment: Sequence[str], evaluated: EvaluatedSet = "moment") -> None:
         shared = sorted(set(untrimmed) & set(moment))
         if shared:
             raise ConfigError(f"category '{shared[0]}' is in both category sets; a category belongs to one of them")
         self.untrimmed = list(untrimmed)
         self.moment = list(moment)
-        self.evaluated: CategorySet = evaluated
+        self.evaluated: EvaluatedSet = evaluated
 
     @property
     def names(self) -> list[str]:
         """The evaluated categories, which the labels of detections index."""
-        return self.untrimmed if self.evaluated == "untrimmed" else self.moment
+        return [name for category_set in self.evaluated_sets for name in getattr(self, category_set)]
+
+    @property
+    def evaluated_sets(self) -> tuple[CategorySet, ...]:
+        """The category sets that are evaluated, in the order of the labels."""
+        return ("untrimmed", "moment") if self.evaluated == "all" else (self.evaluated,)
+
+    @property
+    def groups(self) -> dict[CategorySet, range]:
+        """The labels of each evaluated category set."""
+        ends = list(accumulate(len(getattr(self, category_set)) for category_set in self.evaluated_sets))
+        return {one: range(first, end) for one, first, end in zip(self.evaluated_sets, [0, *ends], ends, strict=False)}
 
 
 class SnippetSequence(NamedTuple):

@@ -106,6 +106,15 @@ def test_anchor_classifiers_can_be_reused_and_restricted() -> None:
     torch.testing.assert_close(some.offsets, everything.offsets)
 
 
+def test_both_category_sets_at_once_are_the_two_one_after_the_other() -> None:
+    network = small_network()
+    features = torch.rand(2, 12, 64)
+    parts = [network(features, "untrimmed"), network(features, "moment")]
+    both = network(features, "all")
+    torch.testing.assert_close(both.class_logits, torch.cat([part.class_logits for part in parts], dim=1))
+    torch.testing.assert_close(both.offsets, parts[0].offsets)
+
+
 def test_groups_partition_the_parameters() -> None:
     network = small_network()
     grouped = [id(parameter) for group in PARAMETER_GROUPS for parameter in network.parameter_group(group)]

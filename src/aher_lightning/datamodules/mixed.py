@@ -22,7 +22,7 @@ from aher_lightning.datasets.snippet_source import SnippetSource
 from aher_lightning.datasets.untrimmed import UntrimmedDataset
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import ConfigError
-from aher_lightning.structures import Categories, CategorySet, MomentBatch, UntrimmedBatch
+from aher_lightning.structures import Categories, EvaluatedSet, MomentBatch, UntrimmedBatch
 from aher_lightning.video.contract import PROVENANCE, TemporalContract
 from aher_lightning.video.reader import VideoReader
 
@@ -42,7 +42,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         features: Cached features to read instead of videos; must satisfy the contract.
         reader: Decodes videos; ``None`` chooses one by itself.
         cache_frames: Whether to keep decoded frames in memory; for small data sets read many times.
-        evaluated: Category set of the evaluation videos.
+        evaluated: Whose videos validation and test score: one category set, or "all".
         parts: Parts of a training batch; recognition from pixels does without "untrimmed".
         batch_size: Samples of each part per iteration and process.
         eval_batch_size: Videos per evaluation batch.
@@ -61,7 +61,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         features: FeatureStore | None = None,
         reader: VideoReader | None = None,
         cache_frames: bool = False,
-        evaluated: CategorySet = "moment",
+        evaluated: EvaluatedSet = "moment",
         parts: Sequence[Part] = ("untrimmed", "foreground", "moments"),
         batch_size: int = 16,
         eval_batch_size: int = 8,
@@ -76,7 +76,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         self.features = features
         self.reader = reader
         self.cache_frames = cache_frames
-        self.evaluated: CategorySet = evaluated
+        self.evaluated: EvaluatedSet = evaluated
         self.parts = tuple(parts)
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size

@@ -15,7 +15,7 @@ from aher_lightning.models.discriminator import ConvDiscriminator
 from aher_lightning.models.heads import LocalizationHead, SegmentClassifier
 from aher_lightning.models.pyramid import TemporalPyramid
 from aher_lightning.models.transfer import MLPTransfer
-from aher_lightning.structures import CategorySet, LevelOutputs, SyntheticMoments
+from aher_lightning.structures import CategorySet, EvaluatedSet, LevelOutputs, SyntheticMoments
 
 PARAMETER_GROUPS = (
     "pyramid",
@@ -131,23 +131,25 @@ class AherNet(nn.Module):
         logits: Tensor = self._segment_classifier(category_set)(levels)
         return logits
 
-    def anchor_classifiers(self, category_set: CategorySet, categories: Tensor | None = None) -> list[LevelClassifier]:
+    def anchor_classifiers(self, category_set: EvaluatedSet, categories: Tensor | None = None) -> list[LevelClassifier]:
         """Transfer the segment-level classifiers to anchor-level ones.
 
         At inference they can be computed once for many videos. In training with very many categories,
         a subset saves the time that the others would cost.
 
         Args:
-            category_set: Whose categories.
+            category_set: Whose categories; of "all", those with boundaries come first.
             categories: Indices of the wanted ones, ``(K',)``; all if not given.
 
         Returns:
             One classifier per level.
         """
-        classifier = self._segment_classifier(category_set)
+        sets: tuple[CategorySet, ...] = ("untrimmed", "moment") if category_set == "all" else (category_set,)
+        classifiers = [self._segment_classifier(one) for one in sets]
         transferred = []
         for level, transfer in enumerate(self.transfers):
-            weight, bias = classifier.weights(level), classifier.biases(level)
+            weight = torch.cat([classifier.weights(level) for classifier in classifiers])
+            bias = torch.cat([classifier.biases(level) for classifier in classifiers])
             if categories is not None:
                 weight, bias = weight[categories], bias[categories]
             transferred.append(LevelClassifier(*transfer(weight, bias)))
@@ -156,14 +158,14 @@ class AherNet(nn.Module):
     def localize(
         self,
         levels: Sequence[Tensor],
-        category_set: CategorySet,
+        category_set: EvaluatedSet,
         classifiers: Sequence[LevelClassifier] | None = None,
     ) -> LevelOutputs:
         """Return what the network says about every cell and anchor.
 
         Args:
             levels: Feature maps, shapes ``(B, d_j, n_j)``.
-            category_set: Whose categories.
+            category_set: Whose categories; of "all", those with boundaries come first.
             classifiers: Result of :meth:`anchor_classifiers`; computed here if not given.
 
         Returns:
@@ -209,12 +211,12 @@ class AherNet(nn.Module):
         pairs = zip(self.discriminators, levels, strict=True)
         return torch.cat([discriminator(features).flatten(1) for discriminator, features in pairs], dim=1)
 
-    def forward(self, features: Tensor, category_set: CategorySet) -> LevelOutputs:
-        """Localize actions of one category set.
+    def forward(self, features: Tensor, category_set: EvaluatedSet) -> LevelOutputs:
+        """Localize actions of one category set, or of both.
 
         Args:
             features: Feature sequences, shape ``(B, C, T)``.
-            category_set: Whose categories.
+            category_set: Whose categories; of "all", those with boundaries come first.
 
         Returns:
             See :meth:`localize`.

@@ -82,8 +82,9 @@ class ProposalClassifierModule(BaseModule):
         else:
             outputs = self.network(features, self.categories.evaluated)
             segments, overlaps = self.decoder.decode_segments(outputs, self.network.anchors), outputs.overlaps
-        classifier = self.untrimmed_classifier if self.categories.evaluated == "untrimmed" else self.moment_classifier
-        probabilities = classifier(features.transpose(1, 2)).softmax(dim=-1).transpose(1, 2)  # (B, K, T)
+        classifiers = [self.get_submodule(f"{one}_classifier") for one in self.categories.evaluated_sets]
+        logits = torch.cat([classifier(features.transpose(1, 2)) for classifier in classifiers], dim=-1)
+        probabilities = logits.softmax(dim=-1).transpose(1, 2)  # (B, K, T)
         candidates = self.decoder.fuse(segments, mean_over_segments(probabilities, segments), overlaps)
         return self.decoder.select(candidates, durations_sec)
 

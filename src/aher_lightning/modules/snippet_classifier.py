@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
@@ -96,8 +96,8 @@ class SnippetClassifierModule(BaseModule):
         Returns:
             Probabilities, ``(N, K)``.
         """
-        classifier = self.untrimmed_classifier if self.categories.evaluated == "untrimmed" else self.moment_classifier
-        return cast("Tensor", classifier(features)).softmax(dim=-1)
+        classifiers = [self.get_submodule(f"{one}_classifier") for one in self.categories.evaluated_sets]
+        return torch.cat([classifier(features) for classifier in classifiers], dim=-1).softmax(dim=-1)
 
     def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
         """Localize actions by grouping neighbouring snippets (AherNet0 of the paper, section 4.3)."""
