@@ -10,6 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aher_lightning.losses.localization import LocalizationLoss
+from aher_lightning.losses.options import (
+    ActionnessOptions,
+    ClassificationOptions,
+    MatchingOptions,
+    OffsetOptions,
+    OverlapOptions,
+)
 from aher_lightning.structures import LevelOutputs
 from tests.helpers.golden_anchors import ANCHORS_PER_CELL, LEVELS
 from tests.helpers.golden_fill import fill, golden_path
@@ -19,6 +27,19 @@ RELEASED_LOSSES: dict[str, Any] = json.loads(
 )
 NUM_VIDEOS = 16
 NUM_CLASSES = 200
+
+
+def released_loss(*, foreground: float = 0.8, background: float = 0.3, negative_ratio: float = 1.0) -> LocalizationLoss:
+    """Return the loss with all the choices of the released code, as configs/recipes/released.yaml makes them."""
+    return LocalizationLoss(
+        matching=MatchingOptions(foreground=foreground, background=background, clip_anchors=True),
+        classification=ClassificationOptions(weight=2.0, labels="video", reduction="sum"),
+        offset=OffsetOptions(divide_by="selected"),
+        overlap=OverlapOptions(weight=25.0, anchors="overlapping"),
+        actionness=ActionnessOptions(weight=2.0, negative_ratio=negative_ratio, strict=True),
+        centre_scale=0.1,
+        width_scale=0.1,
+    )
 
 
 def released_labels() -> Tensor:

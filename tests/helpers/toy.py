@@ -13,6 +13,7 @@ from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.datasets.snippet_source import SnippetSource
 from aher_lightning.datasets.spans import snippets_in_span
 from aher_lightning.losses.localization import LocalizationLoss
+from aher_lightning.losses.options import MatchingOptions
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.base import Backbone
 from aher_lightning.ops.randomness import random_generator
@@ -116,4 +117,4 @@ def toy_network(channels: int = CHANNELS, untrimmed: int = len(UNTRIMMED), momen
 
 def toy_loss() -> LocalizationLoss:
     """A loss under which short videos have positives."""
-    return LocalizationLoss(foreground=0.5, match_best_anchor=True)
+    return LocalizationLoss(matching=MatchingOptions(foreground=0.5, match_best_anchor=True))

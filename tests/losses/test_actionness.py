@@ -19,6 +19,11 @@ def states() -> Tensor:
     return torch.randint(-1, 2, (3, 20), generator=torch.Generator().manual_seed(1))
 
 
+def selected_loss(logits: Tensor, states: Tensor, ratio: float = 1.0, strict: bool = False) -> Tensor:
+    """The loss over the anchors that are selected for it."""
+    return actionness_loss(logits, states, select_anchors(logits, states, ratio=ratio, strict=strict))
+
+
 def plain_loss(logits: Tensor, states: Tensor, ratio: float, strict: bool) -> float:
     probabilities = logits.softmax(dim=-1).flatten(0, 1).tolist()
     kinds = states.flatten().tolist()
@@ -33,7 +38,7 @@ def test_hand_computed_loss() -> None:
     logits = torch.tensor([[[0.0, math.log(3)], [0.0, 0.0], [5.0, 0.0], [9.0, 0.0], [0.0, 9.0]]])
     states = torch.tensor([[1, 0, 0, 0, -1]])  # one positive, hence 1 + B = 2 negatives
     expected = (math.log(4 / 3) + math.log(2) + math.log1p(math.exp(-5))) / 3
-    assert actionness_loss(logits, states).item() == pytest.approx(expected)
+    assert selected_loss(logits, states).item() == pytest.approx(expected)
     assert select_anchors(logits, states).tolist() == [[True, True, True, False, False]]
     assert select_anchors(logits, states, strict=True).tolist() == [[True, True, False, False, False]]
 
@@ -41,15 +46,15 @@ def test_hand_computed_loss() -> None:
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("ratio", [0.1, 1.0, 3.0])
 def test_equals_a_plain_loop(logits: Tensor, states: Tensor, ratio: float, strict: bool) -> None:
-    loss = actionness_loss(logits, states, ratio=ratio, strict=strict)
+    loss = selected_loss(logits, states, ratio=ratio, strict=strict)
     assert loss.item() == pytest.approx(plain_loss(logits, states, ratio, strict))
-    shifted = actionness_loss(logits + 2, states, ratio=ratio, strict=strict)
+    shifted = selected_loss(logits + 2, states, ratio=ratio, strict=strict)
     assert shifted.item() == pytest.approx(loss.item())
 
 
 def test_ignored_anchors_get_no_gradient(logits: Tensor, states: Tensor) -> None:
     logits.requires_grad_()
-    (gradient,) = torch.autograd.grad(actionness_loss(logits, states, ratio=100.0), logits)
+    (gradient,) = torch.autograd.grad(selected_loss(logits, states, ratio=100.0), logits)
     assert torch.equal(gradient.abs().sum(dim=-1) > 0, states >= 0)
     assert torch.equal(select_anchors(logits, states, ratio=100.0), states >= 0)
 
@@ -57,17 +62,15 @@ def test_ignored_anchors_get_no_gradient(logits: Tensor, states: Tensor) -> None
 @pytest.mark.parametrize("shape", [(0, 4), (2, 0), (2, 3)])
 def test_no_anchor_is_zero(shape: tuple[int, int]) -> None:
     logits = torch.zeros(*shape, 2, requires_grad=True)
-    loss = actionness_loss(logits, torch.full(shape, -1))
+    loss = selected_loss(logits, torch.full(shape, -1))
     (gradient,) = torch.autograd.grad(loss, logits)
     assert loss.item() == 0
     assert not gradient.any()
 
 
 def test_a_batch_without_foreground_learns_background() -> None:
-    assert actionness_loss(torch.zeros(2, 5, 2), torch.zeros(2, 5, dtype=torch.long)).item() == pytest.approx(
-        math.log(2)
-    )
+    assert selected_loss(torch.zeros(2, 5, 2), torch.zeros(2, 5, dtype=torch.long)).item() == pytest.approx(math.log(2))
 
 
 def test_gradient(logits: Tensor, states: Tensor) -> None:
-    assert torch.autograd.gradcheck(lambda values: actionness_loss(values, states), (logits.requires_grad_(),))
+    assert torch.autograd.gradcheck(lambda values: selected_loss(values, states), (logits.requires_grad_(),))

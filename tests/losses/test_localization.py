@@ -8,17 +8,26 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from aher_lightning.errors import ConfigError
 from aher_lightning.losses.localization import LocalizationLoss, LocalizationLosses
-from aher_lightning.losses.released import ReleasedLocalizationLoss
+from aher_lightning.losses.options import (
+    ActionnessOptions,
+    ClassificationOptions,
+    MatchingOptions,
+    OffsetOptions,
+    OverlapOptions,
+)
 from aher_lightning.ops.coding import decode_offsets, encode_offsets
 from aher_lightning.ops.segments import segments_to_centre_width
 from aher_lightning.structures import LevelOutputs
+from tests.helpers.golden_losses import released_loss
 from tests.helpers.processes import run_in_processes
 
 # Two cells of two anchors each: the halves of the video, each also as its inner half.
 ANCHORS = torch.tensor([[0.25, 0.5], [0.25, 0.25], [0.75, 0.5], [0.75, 0.25]])
 SEGMENTS = torch.tensor([[[0.0, 0.46], [0.62, 0.88]], [[0.0, 0.25], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])
 LABELS = torch.tensor([[2, 0], [1, -1], [-1, -1]])
+REDUCTIONS: tuple[Literal["mean", "sum"], ...] = ("mean", "sum")
 
 
 def outputs_like(videos: int, cells: int = 2, classes: int = 3, anchors: int = 4, seed: int = 0) -> LevelOutputs:
@@ -45,18 +54,18 @@ def compute(loss: LocalizationLoss, outputs: LevelOutputs) -> LocalizationLosses
 def test_matching_uses_the_thresholds_and_the_padding() -> None:
     matches = LocalizationLoss().match(ANCHORS, SEGMENTS, LABELS)
     assert matches.states.tolist() == [[1, -1, -1, 1], [-1, -1, 0, 0], [0, 0, 0, 0]]
-    loose = LocalizationLoss(foreground=0.5, background=0.4, match_best_anchor=True)
+    loose = LocalizationLoss(matching=MatchingOptions(foreground=0.5, background=0.4, match_best_anchor=True))
     assert loose.match(ANCHORS, SEGMENTS, LABELS).states.tolist() == [[1, 1, 1, 1], [1, 0, 0, 0], [0, 0, 0, 0]]
 
 
 @pytest.mark.parametrize(
-    ("class_cells", "cell_labels"),
+    ("cells", "cell_labels"),
     [("all", [[2, 0], [1, 1], [-1, -1]]), ("foreground", [[2, 0], [-1, -1], [-1, -1]])],
 )
 def test_each_cell_learns_the_category_of_its_instance(
-    outputs: LevelOutputs, class_cells: Literal["all", "foreground"], cell_labels: list[list[int]]
+    outputs: LevelOutputs, cells: Literal["all", "foreground"], cell_labels: list[list[int]]
 ) -> None:
-    terms = compute(LocalizationLoss(class_cells=class_cells), outputs)
+    terms = compute(LocalizationLoss(classification=ClassificationOptions(cells=cells)), outputs)
     expected = torch.nn.functional.cross_entropy(outputs.class_logits, torch.tensor(cell_labels), ignore_index=-1)
     torch.testing.assert_close(terms.classification, expected)
 
@@ -65,7 +74,10 @@ def test_a_foreground_anchor_decides_for_its_cell() -> None:
     # The first anchor overlaps the first instance most; the second is the best one of the second instance.
     anchors = torch.tensor([[0.5, 1.0], [0.5, 0.2]])
     segments, labels = torch.tensor([[[0.0, 0.78], [0.45, 0.55]]]), torch.tensor([[0, 1]])
-    loss = LocalizationLoss(class_cells="foreground", foreground=0.9, match_best_anchor=True)
+    loss = LocalizationLoss(
+        matching=MatchingOptions(foreground=0.9, match_best_anchor=True),
+        classification=ClassificationOptions(cells="foreground"),
+    )
     assert loss.match(anchors, segments, labels).states.tolist() == [[1, 1]]
     outputs = outputs_like(1, cells=1, classes=2, anchors=2)
     terms = loss(outputs, anchors, segments, labels)
@@ -80,7 +92,10 @@ def test_offsets_of_foreground_anchors(outputs: LevelOutputs, scales: tuple[floa
     encoded = compute(LocalizationLoss(centre_scale=scales[0], width_scale=scales[1]), outputs)
     distance = torch.nn.functional.smooth_l1_loss(predicted, encode_offsets(anchors, targets, **options))
     torch.testing.assert_close(encoded.offset, 2 * distance)
-    decoded = compute(LocalizationLoss(offset_target="decoded", centre_scale=scales[0], width_scale=scales[1]), outputs)
+    decoded = compute(
+        LocalizationLoss(offset=OffsetOptions(compare="decoded"), centre_scale=scales[0], width_scale=scales[1]),
+        outputs,
+    )
     distance = torch.nn.functional.smooth_l1_loss(decode_offsets(anchors, predicted, **options), targets)
     torch.testing.assert_close(decoded.offset, 2 * distance)
 
@@ -106,7 +121,13 @@ def test_perfect_outputs_cost_nothing() -> None:
 def test_weights_and_sums(outputs: LevelOutputs) -> None:
     plain = compute(LocalizationLoss(), outputs)
     weighted = compute(
-        LocalizationLoss(classification_weight=2, offset_weight=3, overlap_weight=5, actionness_weight=7), outputs
+        LocalizationLoss(
+            classification=ClassificationOptions(weight=2),
+            offset=OffsetOptions(weight=3),
+            overlap=OverlapOptions(weight=5),
+            actionness=ActionnessOptions(weight=7),
+        ),
+        outputs,
     )
     torch.testing.assert_close(torch.stack(weighted), torch.stack(plain) * torch.tensor([2, 3, 5, 7]))
     torch.testing.assert_close(plain.proposal, plain.offset + plain.overlap + plain.actionness)
@@ -114,8 +135,8 @@ def test_weights_and_sums(outputs: LevelOutputs) -> None:
 
 
 def test_the_ratio_reaches_the_mining(outputs: LevelOutputs) -> None:
-    few = compute(LocalizationLoss(negative_ratio=0.0), outputs).actionness
-    many = compute(LocalizationLoss(negative_ratio=9.0), outputs).actionness
+    few = compute(LocalizationLoss(actionness=ActionnessOptions(negative_ratio=0.0)), outputs).actionness
+    many = compute(LocalizationLoss(actionness=ActionnessOptions(negative_ratio=9.0)), outputs).actionness
     assert few.item() != pytest.approx(many.item())
 
 
@@ -128,7 +149,9 @@ def test_without_actionness_head_that_term_is_zero(outputs: LevelOutputs) -> Non
     torch.testing.assert_close(without[:3], with_head[:3])
 
 
-@pytest.mark.parametrize("loss", [LocalizationLoss(), LocalizationLoss(class_cells="foreground")])
+@pytest.mark.parametrize(
+    "loss", [LocalizationLoss(), LocalizationLoss(classification=ClassificationOptions(cells="foreground"))]
+)
 @pytest.mark.parametrize("videos", [0, 2])
 @pytest.mark.parametrize("instances", [0, 3])
 def test_without_ground_truth_only_background_is_learnt(loss: LocalizationLoss, videos: int, instances: int) -> None:
@@ -144,17 +167,21 @@ def test_without_ground_truth_only_background_is_learnt(loss: LocalizationLoss, 
     assert all(field is not None and field.grad is not None and field.grad.isfinite().all() for field in outputs)
 
 
-@pytest.mark.parametrize("offset_target", ["encoded", "decoded"])
-def test_gradients(outputs: LevelOutputs, offset_target: Literal["encoded", "decoded"]) -> None:
-    loss = LocalizationLoss(offset_target=offset_target)
+@pytest.mark.parametrize("compare", ["encoded", "decoded"])
+def test_gradients(outputs: LevelOutputs, compare: Literal["encoded", "decoded"]) -> None:
+    loss = LocalizationLoss(offset=OffsetOptions(compare=compare))
     fields = tuple(field.requires_grad_() for field in outputs if field is not None)
     assert torch.autograd.gradcheck(lambda *values: compute(loss, LevelOutputs(*values)).total, fields)
 
 
 LOSSES: dict[str, LocalizationLoss] = {
-    "default": LocalizationLoss(foreground=0.5, negative_ratio=0.5),
-    "foreground": LocalizationLoss(class_cells="foreground", match_best_anchor=True),
-    "released": ReleasedLocalizationLoss(foreground=0.4),
+    "default": LocalizationLoss(
+        matching=MatchingOptions(foreground=0.5), actionness=ActionnessOptions(negative_ratio=0.5)
+    ),
+    "foreground": LocalizationLoss(
+        matching=MatchingOptions(match_best_anchor=True), classification=ClassificationOptions(cells="foreground")
+    ),
+    "released": released_loss(foreground=0.4),
 }
 
 
@@ -189,3 +216,49 @@ def test_the_default_is_the_sum_of_its_parts(outputs: LevelOutputs) -> None:
     overlaps = LocalizationLoss().match(ANCHORS.double(), SEGMENTS.double(), LABELS).overlaps
     torch.testing.assert_close(terms.overlap, (outputs.overlaps - overlaps).square().mean())
     assert all(math.isfinite(term.item()) for term in terms)
+
+
+def test_all_cells_can_have_the_category_of_the_video(outputs: LevelOutputs) -> None:
+    terms = compute(LocalizationLoss(classification=ClassificationOptions(labels="video")), outputs)
+    labels = torch.tensor([[2, 2], [1, 1], [-1, -1]])
+    expected = torch.nn.functional.cross_entropy(outputs.class_logits, labels, ignore_index=-1)
+    torch.testing.assert_close(terms.classification, expected)
+
+
+def test_cells_can_be_summed(outputs: LevelOutputs) -> None:
+    mean, total = (
+        compute(LocalizationLoss(classification=ClassificationOptions(reduction=reduction)), outputs).classification
+        for reduction in REDUCTIONS
+    )
+    torch.testing.assert_close(total, mean * 4 / 3)  # four cells have a category; there are three videos
+
+
+def test_offsets_can_be_divided_by_the_selected_anchors(outputs: LevelOutputs) -> None:
+    own = compute(LocalizationLoss(), outputs).offset
+    strict = ActionnessOptions(strict=True)
+    shared = compute(LocalizationLoss(offset=OffsetOptions(divide_by="selected"), actionness=strict), outputs).offset
+    # Two anchors are foreground; of min(2 + 3, 6) hard negatives the least hard is left out.
+    torch.testing.assert_close(shared, own * 2 / (2 + 4))
+
+
+def test_overlap_can_count_where_there_is_any(outputs: LevelOutputs) -> None:
+    overlaps = LocalizationLoss().match(ANCHORS.double(), SEGMENTS.double(), LABELS).overlaps
+    term = compute(LocalizationLoss(overlap=OverlapOptions(anchors="overlapping")), outputs).overlap
+    torch.testing.assert_close(term, (outputs.overlaps - overlaps)[overlaps > 0].square().mean())
+
+
+def test_clipped_anchors_overlap_more_at_the_borders() -> None:
+    anchors = torch.tensor([[0.95, 0.2]])  # from 0.85 to 1.05
+    segments, labels = torch.tensor([[[0.85, 511 / 512]]]), torch.tensor([[0]])
+    whole, clipped = (
+        LocalizationLoss(matching=MatchingOptions(clip_anchors=clip)).match(anchors, segments, labels).overlaps.item()
+        for clip in (False, True)
+    )
+    assert whole == pytest.approx((511 / 512 - 0.85) / 0.2)
+    assert clipped == pytest.approx(1.0)
+
+
+def test_dividing_by_selected_anchors_needs_the_actionness_head(outputs: LevelOutputs) -> None:
+    loss = LocalizationLoss(offset=OffsetOptions(divide_by="selected"))
+    with pytest.raises(ConfigError, match="set 'use_actionness: true' in the network"):
+        compute(loss, outputs._replace(actionness=None))

@@ -10,32 +10,28 @@ from aher_lightning.ops.matching import BACKGROUND, FOREGROUND
 from aher_lightning.ops.sampling import mine_hard_negatives
 
 
-def actionness_loss(logits: Tensor, states: Tensor, *, ratio: float = 1.0, strict: bool = False) -> Tensor:
+def actionness_loss(logits: Tensor, states: Tensor, selected: Tensor) -> Tensor:
     """Return the softmax cross entropy of action against background, mean over the anchors that take part.
 
-    All foreground anchors take part, and of the background ones those that look most like action: as many
-    as :func:`~aher_lightning.ops.sampling.mine_hard_negatives` says.
-
     The authors' code of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
-    https://arxiv.org/abs/2008.13705, has this loss (times 2, ``strict``); the paper does not.
+    https://arxiv.org/abs/2008.13705, has this loss (times 2, selecting strictly); the paper does not.
 
     Args:
         logits: Background and action, shape ``(B, A, 2)``.
         states: 1 foreground, 0 background, -1 neither, int64 ``(B, A)``.
-        ratio: Hard negatives per foreground anchor.
-        strict: Leave out the least hard of the hard negatives, as the authors' code does.
+        selected: Which anchors take part, see :func:`select_anchors`, bool ``(B, A)``.
 
     Returns:
         Scalar; 0 if no anchor takes part.
 
     Example:
         >>> import torch
-        >>> actionness_loss(torch.zeros(1, 3, 2), torch.tensor([[1, 0, -1]]))  # log 2
+        >>> logits, states = torch.zeros(1, 3, 2), torch.tensor([[1, 0, -1]])
+        >>> actionness_loss(logits, states, select_anchors(logits, states))  # log 2
         tensor(0.6931)
     """
-    is_used = select_anchors(logits, states, ratio=ratio, strict=strict)
     losses = functional.cross_entropy(logits.movedim(-1, 1), (states == FOREGROUND).long(), reduction="none")
-    return masked_mean(losses, is_used)
+    return masked_mean(losses, selected)
 
 
 def select_anchors(logits: Tensor, states: Tensor, *, ratio: float = 1.0, strict: bool = False) -> Tensor:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor
 from torch.nn import functional
 
 from aher_lightning.losses.reduction import masked_mean
 
 
-def segment_classification_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the cross entropy of segment-level classification: summed over levels, mean over the batch.
+def segment_classification_loss(logits: Tensor, labels: Tensor, *, levels: Literal["sum", "mean"] = "sum") -> Tensor:
+    """Return the cross entropy of segment-level classification, mean over the batch.
 
     Implements L_reg, Eq. 4 of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
-    https://arxiv.org/abs/2008.13705. The authors' code has the mean over the levels, times ``2 / B``.
+    https://arxiv.org/abs/2008.13705. The paper does not say how levels are put together; the authors' code
+    has twice their mean.
 
     Args:
         logits: One classifier per pyramid level, shape ``(L, B, K)``.
         labels: Category indices, int64 ``(B,)``.
+        levels: Whether the levels are summed or averaged.
 
     Returns:
         Scalar; 0 for an empty batch.
@@ -27,20 +31,23 @@ def segment_classification_loss(logits: Tensor, labels: Tensor) -> Tensor:
         tensor(2.0794)
     """
     total = functional.cross_entropy(logits.flatten(0, 1), labels.repeat(len(logits)), reduction="sum")
-    return total / max(len(labels), 1)
+    return total / max(len(labels), 1) / (len(logits) if levels == "mean" else 1)
 
 
-def cell_classification_loss(logits: Tensor, labels: Tensor, cell_mask: Tensor | None = None) -> Tensor:
-    """Return the cross entropy of anchor-level classification, mean over the cells that count.
+def cell_classification_loss(
+    logits: Tensor, labels: Tensor, cell_mask: Tensor | None = None, *, reduction: Literal["mean", "sum"] = "mean"
+) -> Tensor:
+    """Return the cross entropy of anchor-level classification over the cells that count.
 
     Implements L_cls, which has the form of Eq. 4 in "Learning to Localize Actions from Moments" (Long et
     al., ECCV 2020), https://arxiv.org/abs/2008.13705. The authors' code gives all cells the label of their
-    video and sums over cells: twice the number of cells of a video, times this value.
+    video, sums over cells and doubles the mean over videos.
 
     Args:
         logits: One vector per cell, shape ``(B, K, N)``.
         labels: Category of each video, int64 ``(B,)``, or of each cell ``(B, N)``; -1 leaves cells out.
         cell_mask: Which cells count, bool ``(B, N)``; ``None`` for all.
+        reduction: "mean" over the cells that count, or their "sum" divided by the number of videos B.
 
     Returns:
         Scalar; 0 if no cell counts.
@@ -55,4 +62,6 @@ def cell_classification_loss(logits: Tensor, labels: Tensor, cell_mask: Tensor |
     if cell_mask is not None:
         is_counted = is_counted & cell_mask
     losses = functional.cross_entropy(logits, targets.clamp(min=0), reduction="none")
+    if reduction == "sum":
+        return losses.where(is_counted, 0).sum() / max(len(losses), 1)
     return masked_mean(losses, is_counted)

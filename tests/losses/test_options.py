@@ -1,3 +1,5 @@
+"""The options of the released code, set together, give its losses."""
+
 from __future__ import annotations
 
 import math
@@ -7,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from aher_lightning.errors import ConfigError
 from aher_lightning.losses.actionness import select_anchors
-from aher_lightning.losses.localization import LocalizationLosses
-from aher_lightning.losses.released import ReleasedLocalizationLoss
+from aher_lightning.losses.localization import LocalizationLoss, LocalizationLosses
 from aher_lightning.structures import LevelOutputs
 from tests.helpers.golden_anchors import LEVELS, released_anchors, released_segments
-from tests.helpers.golden_losses import RELEASED_LOSSES, released_labels, released_outputs
+from tests.helpers.golden_losses import RELEASED_LOSSES, released_labels, released_loss, released_outputs
 
-Case = tuple[dict[str, Any], ReleasedLocalizationLoss, LevelOutputs, Tensor, Tensor]
+Case = tuple[dict[str, Any], LocalizationLoss, LevelOutputs, Tensor, Tensor]
 
 
 @pytest.fixture(scope="module", params=["train", "alt"])
@@ -24,7 +26,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     segments, is_real = released_segments()
     labels = released_labels().unsqueeze(1).expand_as(is_real).where(is_real, -1)
     outputs = LevelOutputs(*(field.requires_grad_() for field in released_outputs() if field is not None))
-    return expected, ReleasedLocalizationLoss(**options), outputs, segments, labels
+    return expected, released_loss(**options), outputs, segments, labels
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def test_counts_equal_the_released_code(case: Case) -> None:
     expected, loss, outputs, segments, labels = case
     matches = loss.match(released_anchors(), segments, labels)
     assert outputs.actionness is not None
-    selected = select_anchors(outputs.actionness, matches.states, ratio=loss.negative_ratio, strict=True)
+    selected = select_anchors(outputs.actionness, matches.states, ratio=loss.actionness.negative_ratio, strict=True)
     assert {
         "positives": int((matches.states == 1).sum()),
         "candidates": int((matches.states == 0).sum()),
@@ -72,8 +74,8 @@ def test_gradient_norms_of_the_levels_equal_the_released_code(
 
 def test_it_needs_the_actionness_head() -> None:
     outputs = LevelOutputs(torch.zeros(1, 2, 1), torch.zeros(1, 3, 2), torch.zeros(1, 3), None)
-    loss = ReleasedLocalizationLoss()
-    with pytest.raises(ValueError, match="set use_actionness of the network to true"):
+    loss = released_loss()
+    with pytest.raises(ConfigError, match="set 'use_actionness: true' in the network"):
         loss(outputs, torch.rand(3, 2), torch.zeros(1, 0, 2), torch.zeros(1, 0, dtype=torch.long))
 
 
@@ -81,6 +83,6 @@ def test_videos_without_ground_truth_learn_background_only() -> None:
     outputs = LevelOutputs(torch.zeros(2, 4, 1), torch.zeros(2, 3, 2), torch.rand(2, 3), torch.zeros(2, 3, 2))
     assert outputs.actionness is not None
     outputs.actionness[:, 0, 1] = torch.tensor([2.0, 1.0])  # the less hard one is left out
-    terms = ReleasedLocalizationLoss()(outputs, torch.rand(3, 2), torch.zeros(2, 0, 2), torch.zeros(2, 0).long())
+    terms = released_loss()(outputs, torch.rand(3, 2), torch.zeros(2, 0, 2), torch.zeros(2, 0).long())
     assert [terms.classification.item(), terms.offset.item(), terms.overlap.item()] == [0, 0, 0]
     assert terms.actionness.item() == pytest.approx(2 * math.log1p(math.e**2))

@@ -1,0 +1,87 @@
+"""The choices of each term of the localization loss: where paper and authors' code differ, and where neither says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class MatchingOptions:
+    """Which anchors are foreground and which are background.
+
+    Args:
+        foreground: tIoU above which an anchor is foreground (paper and authors' code: 0.8).
+        background: tIoU below which an anchor is background (paper and authors' code: 0.3).
+        match_best_anchor: Make each instance's best anchor foreground, whatever the tIoU. Neither paper nor
+            authors' code does: there an instance may be without any foreground anchor.
+        clip_anchors: Compare anchors clipped to the first 511 of 512 steps, as the authors' code does.
+    """
+
+    foreground: float = 0.8
+    background: float = 0.3
+    match_best_anchor: bool = False
+    clip_anchors: bool = False
+
+
+@dataclass(frozen=True)
+class ClassificationOptions:
+    """What cells learn about categories (L_cls).
+
+    Args:
+        weight: Factor of the term.
+        cells: Which cells learn: "all" of them, as in the authors' code, or those with a "foreground" anchor.
+        labels: Category of a cell: that of the "instance" which its anchors overlap most (of the video's first
+            instance where none does), or always the first one's, "video", as in the authors' code.
+        reduction: "mean" over cells, or "sum" over the cells of a video and mean over videos, as in the
+            authors' code.
+    """
+
+    weight: float = 1.0
+    cells: Literal["all", "foreground"] = "all"
+    labels: Literal["instance", "video"] = "instance"
+    reduction: Literal["mean", "sum"] = "mean"
+
+
+@dataclass(frozen=True)
+class OffsetOptions:
+    """How offsets are compared (L_of).
+
+    Args:
+        weight: Factor of the term.
+        compare: "encoded" offsets, as in the authors' code, or "decoded" centres and widths, as in Eq. 6.
+        divide_by: Number of "foreground" anchors, or of "selected" ones, which are those and the hard
+            negatives of the actionness term, as in the authors' code.
+    """
+
+    weight: float = 1.0
+    compare: Literal["encoded", "decoded"] = "encoded"
+    divide_by: Literal["foreground", "selected"] = "foreground"
+
+
+@dataclass(frozen=True)
+class OverlapOptions:
+    """Where the predicted overlap is compared (L_ov).
+
+    Args:
+        weight: Factor of the mean; 25 in the authors' code.
+        anchors: "all" of them, or those that are "overlapping" with an instance, as in the authors' code.
+    """
+
+    weight: float = 1.0
+    anchors: Literal["all", "overlapping"] = "all"
+
+
+@dataclass(frozen=True)
+class ActionnessOptions:
+    """How action is told from background, which the paper does not do: its network has no such head.
+
+    Args:
+        weight: Factor of the mean over foreground anchors and hard negatives; 2 in the authors' code.
+        negative_ratio: Hard negatives per foreground anchor.
+        strict: Leave out the least hard of the hard negatives, as the authors' code does.
+    """
+
+    weight: float = 1.0
+    negative_ratio: float = 1.0
+    strict: bool = False
