@@ -110,9 +110,12 @@ def toy_video(video_id: str, subset: str, label: str) -> AnnotatedVideo:
     return AnnotatedVideo(video_id, subset, DURATION_SEC, instances)
 
 
-def toy_network(channels: int = CHANNELS, untrimmed: int = len(UNTRIMMED), moment: int = len(MOMENT)) -> AherNet:
+def toy_network(
+    channels: int = CHANNELS, untrimmed: int = len(UNTRIMMED), moment: int = len(MOMENT), **options: Any
+) -> AherNet:
     """A network of four levels that trains in milliseconds."""
-    return AherNet(channels, untrimmed, moment, length=32, stem_channels=(12, 12), level_channels=(10, 10, 12, 12))
+    sizes: dict[str, Any] = {"length": 32, "stem_channels": (12, 12), "level_channels": (10, 10, 12, 12)}
+    return AherNet(channels, untrimmed, moment, **(sizes | options))
 
 
 def toy_loss() -> LocalizationLoss:

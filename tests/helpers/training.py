@@ -10,11 +10,12 @@ import torch
 
 from aher_lightning.callbacks import IterationCheckpoint
 from aher_lightning.modules.base import BaseModule
+from aher_lightning.modules.iteration_data import IterationData, LabelledClips, LabelledVideos
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.modules.snippet_classifier import SnippetClassifierModule
 from aher_lightning.structures import Categories, MomentBatch, SnippetSequences, UntrimmedBatch
 from aher_lightning.video.contract import TemporalContract
-from tests.helpers.toy import CATEGORIES, MeanBackbone, ToyDataModule, toy_loss, toy_network
+from tests.helpers.toy import CATEGORIES, CHANNELS, MeanBackbone, ToyDataModule, toy_loss, toy_network
 
 
 def quiet_trainer(folder: Path, iterations: int = 1, **options: Any) -> pl.Trainer:
@@ -86,3 +87,19 @@ def untrimmed_batch(
 def moment_batch(snippets: SnippetSequences, labels: list[int], iteration: int = 0) -> MomentBatch:
     """Return a batch of moments."""
     return MomentBatch(iteration, [f"m{row}" for row in range(len(labels))], snippets, torch.tensor(labels))
+
+
+def iteration_data(*, untrimmed: bool = True) -> IterationData:
+    """Return random features for the toy network, the same and with the same generator in every call."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.rand(4, CHANNELS, 32, generator=generator)
+    segments = torch.tensor([[[0.1, 0.4], [0.5, 0.9]]]).repeat(4, 1, 1)
+    labels = torch.tensor([[0, 0], [1, 1], [0, -1], [1, 1]])
+    foreground = torch.rand(4, CHANNELS, 32, generator=generator)
+    moments = torch.rand(4, CHANNELS, 16, generator=generator)
+    return IterationData(
+        torch.Generator().manual_seed(1),
+        untrimmed=LabelledVideos(features, segments, labels) if untrimmed else None,
+        foreground=LabelledClips(foreground, torch.tensor([0, 1, 0, 1])),
+        moments=LabelledClips(moments, torch.tensor([0, 1, 2, 0])),
+    )

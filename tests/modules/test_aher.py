@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def test_training_goes_through_all_phases_and_validation_scores_moment_categorie
 
 
 def test_training_loss_falls(tmp_path: Path) -> None:
-    learner = module()
+    learner = module(optimizer=partial(torch.optim.Adam, lr=1e-3))
     totals: list[float] = []
 
     class Record(pl.Callback):

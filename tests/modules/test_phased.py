@@ -9,8 +9,12 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
+from aher_lightning.errors import ConfigError
+from aher_lightning.models.aher_net import AherNet
+from aher_lightning.models.transfer import IdentityTransfer
+from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.modules.phases import RecognitionPhase, TransferPhase
-from tests.helpers.toy import CHANNELS, ToyDataModule
+from tests.helpers.toy import CATEGORIES, CHANNELS, MeanBackbone, ToyDataModule, toy_network
 from tests.helpers.training import pixels, small_contract, toy_localizer, train
 
 
@@ -30,11 +34,14 @@ def first_batch() -> Any:
 def test_batches_are_encoded_for_the_network() -> None:
     module, batch = toy_localizer(), first_batch()
     data = module.iteration_data(batch)
-    assert data.untrimmed.shape == (4, CHANNELS, module.network.length)
-    assert data.moments.shape == (4, CHANNELS, module.network.moment_length)
-    assert data.segments.dtype == data.untrimmed.dtype
-    torch.testing.assert_close(data.segments.double(), batch["untrimmed"].segments_sec / 20, atol=1e-6, rtol=0)
-    assert not any(value.requires_grad for value in (data.untrimmed, data.foreground, data.moments))
+    assert data.untrimmed.features.shape == (4, CHANNELS, module.network.length)
+    assert data.moments.features.shape == (4, CHANNELS, module.network.moment_length)
+    assert data.untrimmed.segments.dtype == data.untrimmed.features.dtype
+    torch.testing.assert_close(
+        data.untrimmed.segments.double(), batch["untrimmed"].segments_sec / 20, atol=1e-6, rtol=0
+    )
+    parts = (data.untrimmed, data.foreground, data.moments)
+    assert not any(part.features.requires_grad for part in parts)
 
 
 def test_the_random_numbers_of_an_iteration_repeat() -> None:
@@ -45,25 +52,94 @@ def test_the_random_numbers_of_an_iteration_repeat() -> None:
 
 def test_schedules_count_iterations(tmp_path: Path) -> None:
     phase = TransferPhase(optimizer=sgd, scheduler=halve)
-    module = toy_localizer(recognition=RecognitionPhase(optimizer=sgd), localization=phase)
+    module = toy_localizer(recognition=RecognitionPhase(optimizer=sgd), transfer=phase)
     trainer = train(module, tmp_path, 5)
     rates = [optimizer.param_groups[0]["lr"] for optimizer in trainer.optimizers]
     assert rates == [1.0, 0.25]
 
 
+def test_phases_without_optimizer_or_schedule_take_those_of_the_module(tmp_path: Path) -> None:
+    def adam(parameters: Any) -> torch.optim.Optimizer:
+        return torch.optim.Adam(parameters, lr=0.5)
+
+    own = RecognitionPhase(optimizer=adam, scheduler=lambda one: torch.optim.lr_scheduler.ConstantLR(one, factor=1.0))
+    module = toy_localizer(optimizer=sgd, scheduler=halve, recognition=own)
+    trainer = train(module, tmp_path, 5)
+    assert [type(one).__name__ for one in trainer.optimizers] == ["Adam", "SGD"]
+    assert [one.param_groups[0]["lr"] for one in trainer.optimizers] == [0.5, 0.25]
+    rates = [one.param_groups[0]["lr"] for one in train(toy_localizer(), tmp_path, 1).optimizers]
+    assert rates == [1e-4, 1e-4]  # section 4.2 of the paper
+
+
+def test_phases_run_as_often_as_they_say(tmp_path: Path) -> None:
+    runs: list[str] = []
+
+    class Counting(TransferPhase):
+        def losses(self, *arguments: Any) -> dict[str, torch.Tensor]:
+            runs.append(self.name)
+            return super().losses(*arguments)
+
+    module = toy_localizer(recognition=RecognitionPhase(steps=0), transfer=Counting(steps=3))
+    before = {key: value.clone() for key, value in module.network.untrimmed_classifier.state_dict().items()}
+    trainer = train(module, tmp_path, 2)
+    assert runs == ["transfer"] * 6
+    assert len(trainer.optimizers) == 1
+    assert all(
+        torch.equal(before[key], value) for key, value in module.network.untrimmed_classifier.state_dict().items()
+    )
+    with pytest.raises(ConfigError, match="phase 'transfer': 'steps' is -1; give 0 to leave the phase out"):
+        TransferPhase(steps=-1)
+
+
+def test_an_optimizer_per_loss_steps_as_if_it_were_alone(tmp_path: Path) -> None:
+    """Adam's steps have the size of the rate whatever the loss: two of them go twice as far where both agree."""
+    joint = toy_localizer(recognition=RecognitionPhase(steps=0), transfer=TransferPhase(optimizer=sgd))
+    apart = toy_localizer(
+        recognition=RecognitionPhase(steps=0), transfer=TransferPhase(optimizer=sgd, optimizer_per_loss=True)
+    )
+    start = {key: value.clone() for key, value in joint.network.state_dict().items()}
+    train(joint, tmp_path, 1)
+    trainer = train(apart, tmp_path, 1)
+    assert len(trainer.optimizers) == 2
+    # Without momentum the sum of the separate steps is the step of the sum.
+    for key, value in apart.network.state_dict().items():
+        torch.testing.assert_close(value, joint.network.state_dict()[key], atol=1e-5, rtol=1e-4)
+    assert any(not torch.equal(start[key], value) for key, value in apart.network.state_dict().items())
+
+    adam = toy_localizer(recognition=RecognitionPhase(steps=0), transfer=TransferPhase(optimizer_per_loss=True))
+    train(adam, tmp_path, 1)
+    moved = torch.cat(
+        [(value - start[key]).flatten() for key, value in adam.network.state_dict().items() if "pyramid" in key]
+    )
+    # The first step of Adam is the rate 1e-4 in size: two losses move a weight by 0 or by twice that.
+    assert moved.abs().max().item() == pytest.approx(2e-4, rel=0.02)
+    assert (moved.abs() < 1e-6).any()
+
+
+def test_a_phase_that_changes_nothing_is_refused(tmp_path: Path) -> None:
+    def without_transfer(*sizes: int) -> AherNet:
+        return toy_network(*sizes, transfer=IdentityTransfer)
+
+    torch.manual_seed(0)
+    phase = TransferPhase(groups=("transfer",))
+    module = LocalizerModule(CATEGORIES, backbone=MeanBackbone(), network=without_transfer, transfer=phase)
+    with pytest.raises(
+        ConfigError, match="phase 'transfer' changes nothing: the network has no parameters in transfer"
+    ):
+        train(module, tmp_path, 1)
+
+
 def test_gradients_are_clipped_phase_by_phase(tmp_path: Path) -> None:
-    module = toy_localizer(localization=TransferPhase(optimizer=sgd, clip_norm=1e-3))
-    before = [parameter.detach().clone() for parameter in module.phase_parameters(module.localization)]
+    module = toy_localizer(transfer=TransferPhase(optimizer=sgd, clip_norm=1e-3))
+    before = [parameter.detach().clone() for parameter in module.phase_parameters(module.transfer)]
     train(module, tmp_path, 1)
-    moved = [
-        (new - old).detach() for new, old in zip(module.phase_parameters(module.localization), before, strict=True)
-    ]
+    moved = [(new - old).detach() for new, old in zip(module.phase_parameters(module.transfer), before, strict=True)]
     assert float(torch.stack([step.norm() for step in moved]).norm()) == pytest.approx(1e-3, rel=1e-3)
 
 
 def test_the_backbone_is_trained_if_a_phase_says_so() -> None:
     groups: Sequence[str] = ("pyramid", "heads", "transfer", "backbone")
-    module = toy_localizer(localization=TransferPhase(groups=groups))
+    module = toy_localizer(transfer=TransferPhase(groups=groups))
     module.contract = small_contract()
     assert module.trains_backbone
     assert not toy_localizer().trains_backbone
@@ -72,10 +148,10 @@ def test_the_backbone_is_trained_if_a_phase_says_so() -> None:
     clips = pixels(*batch["untrimmed"].snippets.lengths.tolist())
     batch["untrimmed"] = batch["untrimmed"]._replace(snippets=clips)
     data = module.iteration_data(batch)
-    sum(module.localization.losses(module.network, module.loss, data).values(), torch.zeros(())).backward()  # type: ignore[no-untyped-call]
+    sum(module.transfer.losses(module.network, module.loss, data).values(), torch.zeros(())).backward()  # type: ignore[no-untyped-call]
     assert all(p.grad is not None and p.grad.any() for p in module.backbone.parameters())
-    assert not data.foreground.requires_grad
-    assert not data.moments.requires_grad
+    assert not data.foreground.features.requires_grad
+    assert not data.moments.features.requires_grad
 
 
 def test_batch_norm_of_the_backbone_never_learns_statistics() -> None:

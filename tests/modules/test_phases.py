@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 import torch
 
+from aher_lightning.errors import ConfigError
 from aher_lightning.models.aher_net import PARAMETER_GROUPS
+from aher_lightning.modules.phase import Phase
 from aher_lightning.modules.phases import (
+    AdversaryPhase,
     DetectorPhase,
+    DiscriminatorPhase,
     GeneratorPhase,
-    IterationData,
-    Phase,
     RecognitionPhase,
     TransferPhase,
 )
-from tests.helpers.toy import CHANNELS, toy_loss, toy_network
+from tests.helpers.toy import toy_loss, toy_network
+from tests.helpers.training import iteration_data
 
 MakePhase = Callable[[], Phase]
+LEVEL_REDUCTIONS: tuple[Literal["sum", "mean"], ...] = ("sum", "mean")
+ADVERSARIAL_LEVELS: tuple[Literal["fixed", "trained"], ...] = ("fixed", "trained")
 
 PHASES: dict[str, tuple[MakePhase, set[str]]] = {
     "recognition": (RecognitionPhase, {"untrimmed_classifier", "moment_classifier"}),
@@ -28,24 +34,14 @@ PHASES: dict[str, tuple[MakePhase, set[str]]] = {
     ),
     "transfer": (TransferPhase, {"pyramid", "heads", "transfer"}),
     "generator": (GeneratorPhase, {"generators"}),
+    "discriminator": (lambda: DiscriminatorPhase(steps=1), {"discriminators"}),
+    "adversary": (lambda: AdversaryPhase(steps=1), {"generators"}),
     "detector": (DetectorPhase, {"pyramid", "heads", "discriminators"}),
+    "detector, its adversary moves the ConvNet": (
+        lambda: DetectorPhase(adversarial_levels="trained"),
+        {"pyramid", "heads", "discriminators"},
+    ),
 }
-
-
-def iteration_data() -> IterationData:
-    generator = torch.Generator().manual_seed(0)
-    untrimmed = torch.rand(4, CHANNELS, 32, generator=generator)
-    segments = torch.tensor([[[0.1, 0.4], [0.5, 0.9]]]).repeat(4, 1, 1)
-    return IterationData(
-        untrimmed=untrimmed,
-        segments=segments,
-        segment_labels=torch.tensor([[0, 0], [1, 1], [0, -1], [1, 1]]),
-        foreground=torch.rand(4, CHANNELS, 32, generator=generator),
-        foreground_labels=torch.tensor([0, 1, 0, 1]),
-        moments=torch.rand(4, CHANNELS, 16, generator=generator),
-        moment_labels=torch.tensor([0, 1, 2, 0]),
-        generator=torch.Generator().manual_seed(1),
-    )
 
 
 @pytest.mark.parametrize("name", PHASES)
@@ -54,7 +50,7 @@ def test_a_phase_changes_its_groups_and_no_other(name: str) -> None:
     torch.manual_seed(0)
     network, phase = toy_network(), make()
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    optimizer = phase.optimizer([p for group in phase.groups for p in network.parameter_group(group)])
+    optimizer = torch.optim.Adam([p for group in phase.groups for p in network.parameter_group(group)])
     sum(phase.losses(network, toy_loss(), iteration_data()).values(), torch.zeros(())).backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     changed = {
@@ -92,7 +88,7 @@ def test_the_loss_of_a_phase_falls(name: str) -> None:
         optimizer.step()
         totals.append(total.item())
     # Generators change the surroundings of a moment only, so their loss has a high floor.
-    expected = 0.98 if name == "generator" else 0.9
+    expected = 0.98 if name in {"generator", "adversary"} else 0.9
     assert totals[-1] < expected * totals[0], totals[::16]
 
 
@@ -106,9 +102,76 @@ def test_foregrounds_never_move_the_pyramid() -> None:
     assert all(p.grad is not None for p in network.parameter_group("pyramid"))
 
 
+@pytest.mark.parametrize("name", PHASES)
+def test_a_phase_names_its_losses_beforehand(name: str) -> None:
+    phase = PHASES[name][0]()
+    assert tuple(phase.losses(toy_network(), toy_loss(), iteration_data())) == phase.loss_names
+
+
 def test_recognition_can_leave_moments_out() -> None:
-    losses = RecognitionPhase(moments=False).losses(toy_network(), toy_loss(), iteration_data())
+    losses = RecognitionPhase(parts=("foreground",)).losses(toy_network(), toy_loss(), iteration_data())
     assert set(losses) == {"foreground_cls"}
+
+
+def test_recognition_can_average_the_levels() -> None:
+    network = toy_network()
+    total, mean = (
+        RecognitionPhase(levels=levels).losses(network, toy_loss(), iteration_data())["moment_cls"]
+        for levels in LEVEL_REDUCTIONS
+    )
+    torch.testing.assert_close(total, 4 * mean)
+    doubled = RecognitionPhase(weight=2.0).losses(network, toy_loss(), iteration_data())["moment_cls"]
+    torch.testing.assert_close(doubled, 2 * total)
+
+
+@pytest.mark.parametrize("make", [GeneratorPhase, DetectorPhase])
+def test_without_adversary_neither_its_loss_nor_untrimmed_videos_are_needed(
+    make: type[GeneratorPhase | DetectorPhase],
+) -> None:
+    phase = make(adversarial_weight=0.0)
+    network = toy_network(discriminator=None)
+    phase.check(network)
+    data = iteration_data(untrimmed=False)
+    losses = phase.losses(network, toy_loss(), data)
+    assert tuple(losses) == phase.loss_names
+    assert len(losses) == 2
+
+
+@pytest.mark.parametrize(
+    "phase", [GeneratorPhase(), DetectorPhase(), DiscriminatorPhase(steps=1), AdversaryPhase(steps=1)]
+)
+def test_an_adversary_needs_a_discriminator(phase: Phase) -> None:
+    phase.check(toy_network())
+    with pytest.raises(ConfigError, match=rf"phase '{phase.name}' has an adversarial loss .*give 'network.discrim"):
+        phase.check(toy_network(discriminator=None))
+
+
+def test_a_phase_says_which_part_of_the_batch_it_lacks() -> None:
+    with pytest.raises(ConfigError, match=r"needs 'untrimmed', which 'data\.parts' leaves out"):
+        TransferPhase().losses(toy_network(), toy_loss(), iteration_data(untrimmed=False))
+
+
+def test_the_adversary_of_the_detector_moves_the_feature_maps_only_if_told() -> None:
+    torch.manual_seed(0)
+    network = toy_network()
+    for levels, moves in zip(ADVERSARIAL_LEVELS, (False, True), strict=True):
+        losses = DetectorPhase(adversarial_levels=levels).losses(network, toy_loss(), iteration_data())
+        gradients = torch.autograd.grad(
+            losses["discriminator"], network.parameter_group("pyramid"), allow_unused=True, materialize_grads=True
+        )
+        assert any(bool(gradient.any()) for gradient in gradients) == moves
+
+
+def test_the_detector_weighs_its_losses() -> None:
+    torch.manual_seed(0)
+    network = toy_network()
+    plain = DetectorPhase().losses(network, toy_loss(), iteration_data())
+    weighted = DetectorPhase(classification_weight=3.0, proposal_weight=0.5).losses(
+        network, toy_loss(), iteration_data()
+    )
+    torch.testing.assert_close(weighted["synthetic_cls"], 3 * plain["synthetic_cls"])
+    torch.testing.assert_close(weighted["synthetic_prop"], 0.5 * plain["synthetic_prop"])
+    torch.testing.assert_close(weighted["discriminator"], plain["discriminator"])
 
 
 def test_adversarial_weight_scales_the_adversarial_loss_only() -> None:

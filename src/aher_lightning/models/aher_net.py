@@ -60,7 +60,8 @@ class AherNet(nn.Module):
         scale_ratios: Anchor widths in units of a cell.
         transfer: Makes the weight transfer of a level from its channels.
         generator: Makes a context generator from C.
-        discriminator: Makes the discriminator of a level from its channels and the anchors per cell.
+        discriminator: Makes the discriminator of a level from its channels and the anchors per cell; none for
+            training without an adversary.
         splicer: Puts contexts around moments; the default one if not given.
         use_actionness: Whether heads tell action from background explicitly.
 
@@ -84,7 +85,7 @@ class AherNet(nn.Module):
         scale_ratios: Sequence[float] = (1.0, 2 ** (1 / 3), 2 ** (2 / 3)),
         transfer: Callable[[int], WeightTransfer] = MLPTransfer,
         generator: Callable[[int], ContextGenerator] = ConvContextGenerator,
-        discriminator: Callable[[int, int], Discriminator] = ConvDiscriminator,
+        discriminator: Callable[[int, int], Discriminator] | None = ConvDiscriminator,
         splicer: MomentSplicer | None = None,
         use_actionness: bool = True,
     ) -> None:
@@ -102,7 +103,9 @@ class AherNet(nn.Module):
         self.transfers = nn.ModuleList(transfer(width) for width in level_channels)
         self.start_generator = generator(feature_channels)
         self.end_generator = generator(feature_channels)
-        self.discriminators = nn.ModuleList(discriminator(width, ratios) for width in level_channels)
+        self.discriminators = nn.ModuleList(
+            () if discriminator is None else (discriminator(width, ratios) for width in level_channels)
+        )
         self.cells_per_level = self.pyramid.level_lengths(length)
         self.register_buffer("anchors", generate_anchors(self.cells_per_level, scale_ratios), persistent=False)
 

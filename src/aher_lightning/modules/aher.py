@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
+
 from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.base import Backbone
 from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.phased import PhasedModule, TrainingBatch
-from aher_lightning.modules.phases import DetectorPhase, GeneratorPhase, RecognitionPhase, TransferPhase
+from aher_lightning.modules.phases import (
+    AdversaryPhase,
+    DetectorPhase,
+    DiscriminatorPhase,
+    GeneratorPhase,
+    RecognitionPhase,
+    TransferPhase,
+)
 from aher_lightning.structures import Categories
 
 
@@ -27,15 +36,19 @@ class AherModule(PhasedModule):
         network: Makes the network from feature channels and the sizes of the two category sets.
         loss: Localization loss.
         decoder: Makes detections of the network's outputs.
+        optimizer: Makes the optimizers of phases that name none; Adam at the paper's 0.0001 if not given.
+        scheduler: Makes their learning-rate schedules, stepped once per iteration.
         recognition: Line 3.
         transfer: Line 4.
         generator: Line 6, first half.
+        discriminator: The discriminators on their own, where the detector does not train them.
+        adversary: The generators' adversarial loss on its own, where the generator phase has none.
         detector: Line 6, second half.
         initial_weights: Checkpoints to start from, usually the one of stage 0.
         seed: Seed of all random choices during training.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a flat list of parts and phases: overlays and command lines stay short
         self,
         categories: Categories,
         *,
@@ -43,9 +56,13 @@ class AherModule(PhasedModule):
         network: Callable[[int, int, int], AherNet] = AherNet,
         loss: LocalizationLoss | None = None,
         decoder: DetectionDecoder | None = None,
+        optimizer: OptimizerCallable | None = None,
+        scheduler: LRSchedulerCallable | None = None,
         recognition: RecognitionPhase | None = None,
         transfer: TransferPhase | None = None,
         generator: GeneratorPhase | None = None,
+        discriminator: DiscriminatorPhase | None = None,
+        adversary: AdversaryPhase | None = None,
         detector: DetectorPhase | None = None,
         initial_weights: Sequence[Path] = (),
         seed: int = 0,
@@ -53,6 +70,8 @@ class AherModule(PhasedModule):
         recognition = recognition or RecognitionPhase()
         transfer = transfer or TransferPhase()
         generator = generator or GeneratorPhase()
+        discriminator = discriminator or DiscriminatorPhase()
+        adversary = adversary or AdversaryPhase()
         detector = detector or DetectorPhase()
         super().__init__(
             categories,
@@ -60,17 +79,21 @@ class AherModule(PhasedModule):
             network=network(backbone.out_channels, len(categories.untrimmed), len(categories.moment)),
             loss=loss,
             decoder=decoder,
-            phases=(recognition, transfer, generator, detector),
+            optimizer=optimizer,
+            scheduler=scheduler,
+            phases=(recognition, transfer, generator, discriminator, adversary, detector),
             initial_weights=initial_weights,
             seed=seed,
         )
         self.recognition = recognition
         self.transfer = transfer
         self.generator = generator
+        self.discriminator = discriminator
+        self.adversary = adversary
         self.detector = detector
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> None:
-        """Run one iteration of Algorithm 1."""
+        """Run one iteration of Algorithm 1; phases of no steps, by default the two in brackets, are left out."""
         data = self.iteration_data(batch)
         # Line 3: foregrounds and moments teach the segment-level classifiers.
         self.run_phase(self.recognition, data)
@@ -78,6 +101,9 @@ class AherModule(PhasedModule):
         self.run_phase(self.transfer, data)
         # Lines 5 and 6: transferred classifiers judge synthetic moments; first the generators learn ...
         self.run_phase(self.generator, data)
+        # (The authors' code plays the adversarial game in steps of its own.)
+        self.run_phase(self.discriminator, data)
+        self.run_phase(self.adversary, data)
         # ... then, with the generators fixed, the detector and the discriminator.
         self.run_phase(self.detector, data)
         self.finish_iteration()

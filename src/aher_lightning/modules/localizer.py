@@ -1,9 +1,11 @@
-"""The localization network under full supervision: stage 0 of Algorithm 1, and the upper bound AherNet*."""
+"""The localization network without synthetic moments: stage 0 of Algorithm 1, AherNet* and AherNet_M."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 
 from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.models.aher_net import AherNet
@@ -11,14 +13,17 @@ from aher_lightning.models.base import Backbone
 from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.phased import PhasedModule, TrainingBatch
 from aher_lightning.modules.phases import RecognitionPhase, TransferPhase
+from aher_lightning.modules.variant_phases import ContextPhase
 from aher_lightning.structures import Categories
 
 
 class LocalizerModule(PhasedModule):
-    """Train the network on untrimmed videos with temporal annotations.
+    """Train the network by recognition and localization alone.
 
-    Runs lines 3 and 4 of Algorithm 1 alone. As stage 0 it gives the model that the algorithm starts
-    from; with the wanted categories as untrimmed ones it is AherNet* of the paper.
+    Lines 3 and 4 of Algorithm 1. As stage 0 it gives the model that the algorithm starts from; with the
+    wanted categories as untrimmed ones it is AherNet* of the paper; with a
+    :class:`~aher_lightning.modules.variant_phases.MomentTransferPhase` it is AherNet_M; with a
+    :class:`~aher_lightning.modules.variant_phases.ContextPhase` it trains the generators of AherNet_A-.
 
     Args:
         categories: The two category sets.
@@ -26,8 +31,11 @@ class LocalizerModule(PhasedModule):
         network: Makes the network from feature channels and the sizes of the two category sets.
         loss: Localization loss.
         decoder: Makes detections of the network's outputs.
-        recognition: Segment-level classification of foregrounds, and of moments if it says so.
-        localization: Localization on untrimmed videos.
+        optimizer: Makes the optimizers of phases that name none; Adam at the paper's 0.0001 if not given.
+        scheduler: Makes their learning-rate schedules, stepped once per iteration.
+        recognition: Segment-level classification of foregrounds and moments.
+        transfer: Localization on untrimmed videos.
+        contexts: Pre-training of the context generators.
         initial_weights: Checkpoints to start from.
         seed: Seed of all random choices during training.
     """
@@ -40,29 +48,37 @@ class LocalizerModule(PhasedModule):
         network: Callable[[int, int, int], AherNet] = AherNet,
         loss: LocalizationLoss | None = None,
         decoder: DetectionDecoder | None = None,
+        optimizer: OptimizerCallable | None = None,
+        scheduler: LRSchedulerCallable | None = None,
         recognition: RecognitionPhase | None = None,
-        localization: TransferPhase | None = None,
+        transfer: TransferPhase | None = None,
+        contexts: ContextPhase | None = None,
         initial_weights: Sequence[Path] = (),
         seed: int = 0,
     ) -> None:
         recognition = recognition or RecognitionPhase()
-        localization = localization or TransferPhase()
+        transfer = transfer or TransferPhase()
+        contexts = contexts or ContextPhase()
         super().__init__(
             categories,
             backbone=backbone,
             network=network(backbone.out_channels, len(categories.untrimmed), len(categories.moment)),
             loss=loss,
             decoder=decoder,
-            phases=(recognition, localization),
+            optimizer=optimizer,
+            scheduler=scheduler,
+            phases=(recognition, transfer, contexts),
             initial_weights=initial_weights,
             seed=seed,
         )
         self.recognition = recognition
-        self.localization = localization
+        self.transfer = transfer
+        self.contexts = contexts
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> None:
-        """Run one iteration of recognition and localization."""
+        """Run one iteration; phases of no steps are left out."""
         data = self.iteration_data(batch)
         self.run_phase(self.recognition, data)
-        self.run_phase(self.localization, data)
+        self.run_phase(self.transfer, data)
+        self.run_phase(self.contexts, data)
         self.finish_iteration()

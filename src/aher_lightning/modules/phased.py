@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
 import torch
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
@@ -17,14 +19,18 @@ from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.base import Backbone
 from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.base import BaseModule
-from aher_lightning.modules.phases import IterationData, Phase
+from aher_lightning.modules.iteration_data import IterationData, LabelledClips, LabelledVideos
+from aher_lightning.modules.phase import Phase
 from aher_lightning.ops.randomness import random_generator
 from aher_lightning.ops.segments import clip_segments, normalize_segments
 from aher_lightning.structures import Categories, Detections, MomentBatch, SnippetSequences, UntrimmedBatch
 
+PAPER_LEARNING_RATE = 1e-4
+"""Initial learning rate of section 4.2."""
 
-class TrainingBatch(TypedDict):
-    """The three parts of a training batch, as the combined loader delivers them."""
+
+class TrainingBatch(TypedDict, total=False):
+    """The parts of a training batch, as the combined loader delivers them; a data module may leave parts out."""
 
     untrimmed: UntrimmedBatch
     foreground: MomentBatch
@@ -43,13 +49,15 @@ class PhasedModule(BaseModule):
         network: The localization network.
         loss: Localization loss; the default one if not given.
         decoder: Makes detections of the network's outputs; if not given, the default one with the loss's scales.
-        phases: The phases, in order.
+        optimizer: Makes the optimizers of phases that name none; Adam at the paper's 0.0001 if not given.
+        scheduler: Makes their learning-rate schedules, stepped once per iteration; rates are constant if not given.
+        phases: The phases, in order; those of no steps are left out.
         initial_weights: Checkpoints whose backbone and network to start from.
         seed: Seed of all random choices during training.
 
     Raises:
         CheckpointError: If initial weights do not fit.
-        ConfigError: If loss and decoder scale offsets differently.
+        ConfigError: If loss and decoder scale offsets differently, or a phase cannot train the network.
     """
 
     def __init__(
@@ -60,6 +68,8 @@ class PhasedModule(BaseModule):
         network: AherNet,
         loss: LocalizationLoss | None,
         decoder: DetectionDecoder | None,
+        optimizer: OptimizerCallable | None,
+        scheduler: LRSchedulerCallable | None,
         phases: Sequence[Phase],
         initial_weights: Sequence[Path],
         seed: int,
@@ -77,7 +87,11 @@ class PhasedModule(BaseModule):
             centre_scale=self.loss.centre_scale, width_scale=self.loss.width_scale
         )
         _check_scales(self.loss, self.decoder)
-        self.phases = list(phases)
+        self.optimizer = optimizer or partial(torch.optim.Adam, lr=PAPER_LEARNING_RATE)
+        self.scheduler = scheduler
+        self.phases = [phase for phase in phases if phase.steps]
+        for phase in self.phases:
+            phase.check(network)
         self.load_initial_weights(("backbone", "network"))
 
     @property
@@ -110,7 +124,7 @@ class PhasedModule(BaseModule):
         return self.decoder(outputs, self.network.anchors, durations_sec)
 
     def iteration_data(self, batch: TrainingBatch) -> IterationData:
-        """Encode the three parts of a batch; only untrimmed videos may carry gradients into the backbone.
+        """Encode the parts of a batch; only untrimmed videos may carry gradients into the backbone.
 
         Args:
             batch: Batch of the current iteration.
@@ -121,42 +135,78 @@ class PhasedModule(BaseModule):
         Raises:
             ConfigError: If the batch belongs to another iteration than the one to run.
         """
-        untrimmed, foreground, moments = batch["untrimmed"], batch["foreground"], batch["moments"]
-        self.check_iteration(untrimmed.iteration)
-        segments = normalize_segments(untrimmed.segments_sec, untrimmed.durations_sec)
+        for part in cast("dict[str, UntrimmedBatch | MomentBatch]", batch).values():
+            self.check_iteration(part.iteration)
         with torch.set_grad_enabled(self.trains_backbone):
-            untrimmed_features = self.encode(untrimmed.snippets, self.network.length)
+            untrimmed = self._encode_videos(batch["untrimmed"]) if "untrimmed" in batch else None
+        length, moment_length = self.network.length, self.network.moment_length
         with torch.no_grad():
             return IterationData(
-                untrimmed=untrimmed_features,
-                segments=clip_segments(segments, 0.0, 1.0).to(untrimmed_features.dtype),
-                segment_labels=untrimmed.labels,
-                foreground=self.encode(foreground.snippets, self.network.length),
-                foreground_labels=foreground.labels,
-                moments=self.encode(moments.snippets, self.network.moment_length),
-                moment_labels=moments.labels,
-                generator=random_generator(self.seed, "phases", self.iteration, self.global_rank),
+                random_generator(self.seed, "phases", self.iteration, self.global_rank),
+                untrimmed=untrimmed,
+                foreground=self._encode_clips(batch["foreground"], length) if "foreground" in batch else None,
+                moments=self._encode_clips(batch["moments"], moment_length) if "moments" in batch else None,
             )
 
+    def _encode_videos(self, batch: UntrimmedBatch) -> LabelledVideos:
+        """Features and normalized ground truth of untrimmed videos."""
+        features = self.encode(batch.snippets, self.network.length)
+        segments = normalize_segments(batch.segments_sec, batch.durations_sec)
+        return LabelledVideos(features, clip_segments(segments, 0.0, 1.0).to(features.dtype), batch.labels)
+
+    def _encode_clips(self, batch: MomentBatch, length: int) -> LabelledClips:
+        """Features of trimmed clips."""
+        return LabelledClips(self.encode(batch.snippets, length), batch.labels)
+
     def run_phase(self, phase: Phase, data: IterationData) -> None:
-        """Take one optimizer step of a phase and log its losses.
+        """Take the optimizer steps of a phase and log its losses.
 
         Args:
-            phase: One of ``phases``.
+            phase: A phase of this module.
             data: Features and labels of the iteration.
         """
-        position = self.phases.index(phase)
-        optimizer = cast("list[LightningOptimizer]", self.optimizers(use_pl_optimizer=True))[position]
-        with self.toggled_optimizer(optimizer):
+        for _ in range(phase.steps):
+            losses = self._step(phase, data)
+            self.log_dict({f"train/{name}": value for name, value in losses.items()})
+            self.log(f"train/{phase.name}", torch.stack(list(losses.values())).sum(), prog_bar=True)
+
+    def _step(self, phase: Phase, data: IterationData) -> dict[str, Tensor]:
+        """Take one step with each optimizer of a phase, all from the same losses; return those without graph."""
+        optimizers = self._phase_optimizers(phase)
+        parameters = self.phase_parameters(phase)
+        with self.toggled_optimizer(optimizers[0]):
             losses = phase.losses(self.network, self.loss, data)
-            total = torch.stack(list(losses.values())).sum()
-            optimizer.zero_grad()
-            self.manual_backward(total)
-            if phase.clip_norm > 0:
-                nn.utils.clip_grad_norm_(self.phase_parameters(phase), phase.clip_norm)
-            optimizer.step()
-        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()})
-        self.log(f"train/{phase.name}", total.detach(), prog_bar=True)
+            values = list(losses.values())
+            objectives = values if phase.optimizer_per_loss else [torch.stack(values).sum()]
+            gradients = [
+                self._gradients(objective, parameters, phase.clip_norm, keep_graph=objective is not objectives[-1])
+                for objective in objectives
+            ]
+            for optimizer, own in zip(optimizers, gradients, strict=True):
+                for parameter, gradient in zip(parameters, own, strict=True):
+                    parameter.grad = gradient
+                optimizer.step()
+            optimizers[0].zero_grad()
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _gradients(
+        self, objective: Tensor, parameters: Sequence[nn.Parameter], clip_norm: float, *, keep_graph: bool
+    ) -> list[Tensor | None]:
+        """Gradients of one objective, averaged over processes."""
+        for parameter in parameters:
+            parameter.grad = None
+        self.manual_backward(objective, retain_graph=keep_graph)
+        if clip_norm > 0:
+            nn.utils.clip_grad_norm_(parameters, clip_norm)
+        return [parameter.grad for parameter in parameters]
+
+    def _phase_optimizers(self, phase: Phase) -> list[LightningOptimizer]:
+        """The optimizers of a phase, in the order in which :meth:`configure_optimizers` makes them."""
+        everything = cast("list[LightningOptimizer]", self.optimizers(use_pl_optimizer=True))
+        everything = everything if isinstance(everything, list) else [everything]
+        before = self.phases[: self.phases.index(phase)]
+        first = sum(_num_optimizers(one) for one in before)
+        return everything[first : first + _num_optimizers(phase)]
 
     def finish_iteration(self) -> None:
         """Step the schedules and count the iteration."""
@@ -168,13 +218,22 @@ class PhasedModule(BaseModule):
     # Lightning's hooks
 
     def configure_optimizers(self) -> list[dict[str, Any]]:  # type: ignore[override]
-        """Make one optimizer, and its schedule, for each phase."""
+        """Make the optimizers of each phase and their schedules."""
         configured: list[dict[str, Any]] = []
         for phase in self.phases:
-            optimizer = phase.optimizer(self.phase_parameters(phase))
-            configured.append({"optimizer": optimizer})
-            if phase.scheduler is not None:
-                configured[-1]["lr_scheduler"] = phase.scheduler(optimizer)
+            parameters = self.phase_parameters(phase)
+            if not parameters:
+                groups = ", ".join(phase.groups)
+                raise ConfigError(
+                    f"phase '{phase.name}' changes nothing: the network has no parameters in {groups}; "
+                    "give the phase other 'groups', or leave it out by 'steps: 0'"
+                )
+            make_schedule = phase.scheduler or self.scheduler
+            for _ in range(_num_optimizers(phase)):
+                optimizer = (phase.optimizer or self.optimizer)(parameters)
+                configured.append({"optimizer": optimizer})
+                if make_schedule is not None:
+                    configured[-1]["lr_scheduler"] = make_schedule(optimizer)
         return configured
 
     def on_train_start(self) -> None:
@@ -186,6 +245,11 @@ class PhasedModule(BaseModule):
         super().train(mode)
         self.backbone.eval()
         return self
+
+
+def _num_optimizers(phase: Phase) -> int:
+    """How many optimizers a phase has."""
+    return len(phase.loss_names) if phase.optimizer_per_loss else 1
 
 
 def _check_scales(loss: LocalizationLoss, decoder: DetectionDecoder) -> None:

@@ -1,98 +1,32 @@
-"""The four phases of Algorithm 1; each says which batch, which loss, which parameters, which optimizer."""
+"""The phases of Algorithm 1; each says which batch, which loss, which parameters, which optimizer."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, Literal
 
 import torch
-from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
 
 from aher_lightning.losses.adversarial import discriminator_loss, generator_loss
 from aher_lightning.losses.classification import segment_classification_loss
-from aher_lightning.losses.localization import LocalizationLoss
+from aher_lightning.losses.localization import LocalizationLoss, LocalizationLosses
 from aher_lightning.models.aher_net import AherNet
+from aher_lightning.modules.iteration_data import IterationData
+from aher_lightning.modules.phase import Phase, require_discriminators
 from aher_lightning.structures import SyntheticMoments
-
-
-class IterationData(NamedTuple):
-    """What the phases of one iteration work on.
-
-    Attributes:
-        untrimmed: Features of untrimmed videos, ``(B, C, T)``.
-        segments: Their ground truth, normalized, ``(B, G, 2)``.
-        segment_labels: Its categories, ``(B, G)``; -1 marks padding.
-        foreground: Features of foreground segments, ``(B, C, T)``.
-        foreground_labels: Their categories, ``(B,)``.
-        moments: Features of moments, ``(B, C, T_m)``.
-        moment_labels: Their categories, ``(B,)``.
-        generator: Source of this iteration's random choices.
-    """
-
-    untrimmed: Tensor
-    segments: Tensor
-    segment_labels: Tensor
-    foreground: Tensor
-    foreground_labels: Tensor
-    moments: Tensor
-    moment_labels: Tensor
-    generator: torch.Generator
-
-
-class Phase(ABC):
-    """One sub-step of an iteration.
-
-    Args:
-        optimizer: Makes the optimizer from the parameters of ``groups``.
-        scheduler: Makes the learning-rate schedule; it is stepped once per iteration.
-        groups: Parameter groups that this phase changes, see ``AherNet.parameter_group``; "backbone" too.
-        clip_norm: Largest gradient norm; 0 leaves gradients as they are.
-
-    Attributes:
-        name: Key of the phase in logs.
-    """
-
-    name: str
-
-    def __init__(
-        self,
-        *,
-        optimizer: OptimizerCallable,
-        scheduler: LRSchedulerCallable | None = None,
-        groups: Sequence[str],
-        clip_norm: float = 0.0,
-    ) -> None:
-        self.optimizer = optimizer
-        self.scheduler = scheduler
-        self.groups = tuple(groups)
-        self.clip_norm = clip_norm
-
-    @abstractmethod
-    def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
-        """Return the weighted losses whose sum this phase minimizes.
-
-        Args:
-            network: The network.
-            loss: Localization loss, shared by the phases.
-            data: Features and labels of the iteration.
-
-        Returns:
-            Scalars by name.
-        """
 
 
 class RecognitionPhase(Phase):
     """Line 3: segment-level classification of foregrounds and moments (Eq. 4) teaches the classifiers.
 
     Args:
-        optimizer: See :class:`Phase`.
-        scheduler: See :class:`Phase`.
         groups: See :class:`Phase`. With "pyramid" among them, moments move the 1D ConvNet as in the
-            released code; foregrounds never do.
-        clip_norm: See :class:`Phase`.
-        moments: Whether moments are recognized at all.
+            authors' code; foregrounds never do.
+        parts: What is recognized: foregrounds by the classifier of the untrimmed set, moments by theirs.
+        weight: Factor of both losses; 2 in the authors' code.
+        levels: Whether the losses of the levels are summed, or averaged as in the authors' code.
+        **options: See :class:`Phase`.
     """
 
     name = "recognition"
@@ -100,48 +34,65 @@ class RecognitionPhase(Phase):
     def __init__(
         self,
         *,
-        optimizer: OptimizerCallable = torch.optim.Adam,
-        scheduler: LRSchedulerCallable | None = None,
         groups: Sequence[str] = ("untrimmed_classifier", "moment_classifier"),
-        clip_norm: float = 0.0,
-        moments: bool = True,
+        parts: Sequence[Literal["foreground", "moments"]] = ("moments", "foreground"),
+        weight: float = 1.0,
+        levels: Literal["sum", "mean"] = "sum",
+        **options: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(optimizer=optimizer, scheduler=scheduler, groups=groups, clip_norm=clip_norm)
-        self.moments = moments
+        super().__init__(groups=groups, **options)
+        self.parts = tuple(parts)
+        self.weight = weight
+        self.levels: Literal["sum", "mean"] = levels
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """One loss for each part."""
+        return tuple({"moments": "moment_cls", "foreground": "foreground_cls"}[part] for part in self.parts)
 
     def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
         """Classify foregrounds and moments by their pooled feature maps."""
+        of_part = {"moments": self._moment_loss, "foreground": self._foreground_loss}
+        values = [of_part[part](network, data) for part in self.parts]
+        return dict(zip(self.loss_names, values, strict=True))
+
+    def _moment_loss(self, network: AherNet, data: IterationData) -> Tensor:
+        with torch.set_grad_enabled("pyramid" in self.groups):
+            levels = network.levels(data.moments.features)
+        logits = network.classify_segments(levels, "moment")
+        return self.weight * segment_classification_loss(logits, data.moments.labels, levels=self.levels)
+
+    def _foreground_loss(self, network: AherNet, data: IterationData) -> Tensor:
         with torch.no_grad():
-            levels = network.levels(data.foreground)
+            levels = network.levels(data.foreground.features)
         logits = network.classify_segments(levels, "untrimmed")
-        losses = {"foreground_cls": segment_classification_loss(logits, data.foreground_labels)}
-        if self.moments:
-            with torch.set_grad_enabled("pyramid" in self.groups):
-                levels = network.levels(data.moments)
-            logits = network.classify_segments(levels, "moment")
-            losses["moment_cls"] = segment_classification_loss(logits, data.moment_labels)
-        return losses
+        return self.weight * segment_classification_loss(logits, data.foreground.labels, levels=self.levels)
 
 
 class TransferPhase(Phase):
-    """Line 4: localization on untrimmed videos teaches the transfer function, the ConvNet and the heads."""
+    """Line 4: localization on untrimmed videos teaches the transfer function, the ConvNet and the heads.
+
+    Args:
+        groups: See :class:`Phase`.
+        **options: See :class:`Phase`.
+    """
 
     name = "transfer"
+    loss_names = ("untrimmed_cls", "untrimmed_prop")
 
     def __init__(
         self,
         *,
-        optimizer: OptimizerCallable = torch.optim.Adam,
-        scheduler: LRSchedulerCallable | None = None,
         groups: Sequence[str] = ("pyramid", "heads", "transfer"),
-        clip_norm: float = 0.0,
+        **options: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(optimizer=optimizer, scheduler=scheduler, groups=groups, clip_norm=clip_norm)
+        super().__init__(groups=groups, **options)
 
     def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
         """Localize in untrimmed videos."""
-        outputs = network.localize(network.levels(data.untrimmed), "untrimmed")
-        terms = loss(outputs, network.anchors, data.segments, data.segment_labels)
+        videos = data.untrimmed
+        outputs = network.localize(network.levels(videos.features), "untrimmed")
+        terms = loss(outputs, network.anchors, videos.segments, videos.labels)
         return {"untrimmed_cls": terms.classification, "untrimmed_prop": terms.proposal}
 
 
@@ -149,11 +100,10 @@ class GeneratorPhase(Phase):
     """Line 6, first half: the generators learn contexts that localize well and pass for real background.
 
     Args:
-        optimizer: See :class:`Phase`.
-        scheduler: See :class:`Phase`.
         groups: See :class:`Phase`.
-        clip_norm: See :class:`Phase`.
-        adversarial_weight: Weight of the adversarial loss (Eq. 8).
+        adversarial_weight: Weight of the adversarial loss (Eq. 8); 0 leaves it to an :class:`AdversaryPhase`,
+            or to nobody.
+        **options: See :class:`Phase`.
     """
 
     name = "generator"
@@ -161,43 +111,127 @@ class GeneratorPhase(Phase):
     def __init__(
         self,
         *,
-        optimizer: OptimizerCallable = torch.optim.Adam,
-        scheduler: LRSchedulerCallable | None = None,
         groups: Sequence[str] = ("generators",),
-        clip_norm: float = 0.0,
         adversarial_weight: float = 0.1,
+        **options: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(optimizer=optimizer, scheduler=scheduler, groups=groups, clip_norm=clip_norm)
+        super().__init__(groups=groups, **options)
         self.adversarial_weight = adversarial_weight
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """Two or three losses."""
+        names = ("generator_cls", "generator_prop")
+        return (*names, "generator_adv") if self.adversarial_weight else names
 
     def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
         """Localize synthetic moments and deceive the discriminator."""
-        synthetic = network.synthesize(data.moments, data.generator)
+        synthetic = network.synthesize(data.moments.features, data.generator)
         levels = network.levels(synthetic.features)
-        terms = loss(
-            network.localize(levels, "moment"), network.anchors, synthetic.segments, data.moment_labels.unsqueeze(1)
+        terms = localize_synthetic(network, loss, data, levels, synthetic)
+        losses = {"generator_cls": terms.classification, "generator_prop": terms.proposal}
+        if self.adversarial_weight:
+            adversarial = generator_loss(
+                network.discriminate(levels), common_background(network, loss, data, synthetic)
+            )
+            losses["generator_adv"] = self.adversarial_weight * adversarial
+        return losses
+
+    def check(self, network: AherNet) -> None:
+        """Refuse an adversarial loss without discriminators."""
+        require_discriminators(self.name, self.adversarial_weight, network)
+
+
+class DiscriminatorPhase(Phase):
+    """The discriminators alone learn to unmask synthetic moments: a step of its own in the authors' code.
+
+    Args:
+        groups: See :class:`Phase`.
+        adversarial_weight: Weight of the adversarial loss (Eq. 8).
+        steps: See :class:`Phase`. None by default, because :class:`DetectorPhase` has this loss too.
+        **options: See :class:`Phase`.
+    """
+
+    name = "discriminator"
+    loss_names = ("discriminator_adv",)
+
+    def __init__(
+        self,
+        *,
+        groups: Sequence[str] = ("discriminators",),
+        adversarial_weight: float = 0.1,
+        steps: int = 0,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(groups=groups, steps=steps, **options)
+        self.adversarial_weight = adversarial_weight
+
+    def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
+        """Tell the background of synthetic moments from real background."""
+        with torch.no_grad():
+            synthetic = network.synthesize(data.moments.features, data.generator)
+            fake_levels = network.levels(synthetic.features)
+            real_levels = network.levels(data.untrimmed.features)
+        adversarial = discriminator_loss(
+            network.discriminate(real_levels),
+            network.discriminate(fake_levels),
+            common_background(network, loss, data, synthetic),
         )
-        background = common_background(network, loss, data, synthetic)
-        adversarial = generator_loss(network.discriminate(levels), background)
-        return {
-            "generator_cls": terms.classification,
-            "generator_prop": terms.proposal,
-            "generator_adv": self.adversarial_weight * adversarial,
-        }
+        return {"discriminator_adv": self.adversarial_weight * adversarial}
+
+    def check(self, network: AherNet) -> None:
+        """Refuse to run without discriminators."""
+        require_discriminators(self.name, self.adversarial_weight, network)
+
+
+class AdversaryPhase(Phase):
+    """The generators alone learn to deceive the discriminators: two steps of their own in the authors' code.
+
+    Args:
+        groups: See :class:`Phase`.
+        adversarial_weight: Weight of the adversarial loss (Eq. 8).
+        steps: See :class:`Phase`. None by default, because :class:`GeneratorPhase` has this loss too.
+        **options: See :class:`Phase`.
+    """
+
+    name = "adversary"
+    loss_names = ("adversary_adv",)
+
+    def __init__(
+        self,
+        *,
+        groups: Sequence[str] = ("generators",),
+        adversarial_weight: float = 0.1,
+        steps: int = 0,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(groups=groups, steps=steps, **options)
+        self.adversarial_weight = adversarial_weight
+
+    def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
+        """Deceive the discriminator."""
+        synthetic = network.synthesize(data.moments.features, data.generator)
+        fake_logits = network.discriminate(network.levels(synthetic.features))
+        adversarial = generator_loss(fake_logits, common_background(network, loss, data, synthetic))
+        return {"adversary_adv": self.adversarial_weight * adversarial}
+
+    def check(self, network: AherNet) -> None:
+        """Refuse to run without discriminators."""
+        require_discriminators(self.name, self.adversarial_weight, network)
 
 
 class DetectorPhase(Phase):
     """Line 6, second half: the ConvNet learns to localize synthetic moments, the discriminator to unmask them.
 
-    The discriminator reads the feature maps without moving them, as in the released code.
-
     Args:
-        optimizer: See :class:`Phase`.
-        scheduler: See :class:`Phase`.
         groups: See :class:`Phase`.
-        clip_norm: See :class:`Phase`.
-        adversarial_weight: Weight of the adversarial loss (Eq. 8).
+        adversarial_weight: Weight of the adversarial loss (Eq. 8); 0 leaves it to a :class:`DiscriminatorPhase`,
+            or to nobody.
+        adversarial_levels: Whether the adversarial loss moves the 1D ConvNet too, as Algorithm 1 says, or
+            leaves the feature maps as they are, as in the authors' code.
+        classification_weight: Weight of the classification loss of synthetic moments.
         proposal_weight: Weight of the proposal loss of synthetic moments.
+        **options: See :class:`Phase`.
     """
 
     name = "detector"
@@ -205,36 +239,70 @@ class DetectorPhase(Phase):
     def __init__(
         self,
         *,
-        optimizer: OptimizerCallable = torch.optim.Adam,
-        scheduler: LRSchedulerCallable | None = None,
         groups: Sequence[str] = ("pyramid", "heads", "discriminators"),
-        clip_norm: float = 0.0,
         adversarial_weight: float = 0.1,
+        adversarial_levels: Literal["fixed", "trained"] = "fixed",
+        classification_weight: float = 1.0,
         proposal_weight: float = 1.0,
+        **options: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(optimizer=optimizer, scheduler=scheduler, groups=groups, clip_norm=clip_norm)
+        super().__init__(groups=groups, **options)
         self.adversarial_weight = adversarial_weight
+        self.adversarial_levels: Literal["fixed", "trained"] = adversarial_levels
+        self.classification_weight = classification_weight
         self.proposal_weight = proposal_weight
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """Two or three losses."""
+        names = ("synthetic_cls", "synthetic_prop")
+        return (*names, "discriminator") if self.adversarial_weight else names
 
     def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
         """Localize synthetic moments and tell their background from real background."""
         with torch.no_grad():
-            synthetic = network.synthesize(data.moments, data.generator)
-            real_levels = network.levels(data.untrimmed)
+            synthetic = network.synthesize(data.moments.features, data.generator)
         levels = network.levels(synthetic.features)
-        terms = loss(
-            network.localize(levels, "moment"), network.anchors, synthetic.segments, data.moment_labels.unsqueeze(1)
-        )
-        adversarial = discriminator_loss(
-            network.discriminate(real_levels),
-            network.discriminate([level.detach() for level in levels]),
-            common_background(network, loss, data, synthetic),
-        )
-        return {
-            "synthetic_cls": terms.classification,
+        terms = localize_synthetic(network, loss, data, levels, synthetic)
+        losses = {
+            "synthetic_cls": self.classification_weight * terms.classification,
             "synthetic_prop": self.proposal_weight * terms.proposal,
-            "discriminator": self.adversarial_weight * adversarial,
         }
+        if self.adversarial_weight:
+            is_trained = self.adversarial_levels == "trained"
+            with torch.set_grad_enabled(is_trained):
+                real_levels = network.levels(data.untrimmed.features)
+            adversarial = discriminator_loss(
+                network.discriminate(real_levels),
+                network.discriminate(levels if is_trained else [level.detach() for level in levels]),
+                common_background(network, loss, data, synthetic),
+            )
+            losses["discriminator"] = self.adversarial_weight * adversarial
+        return losses
+
+    def check(self, network: AherNet) -> None:
+        """Refuse an adversarial loss without discriminators."""
+        require_discriminators(self.name, self.adversarial_weight, network)
+
+
+def localize_synthetic(
+    network: AherNet, loss: LocalizationLoss, data: IterationData, levels: Sequence[Tensor], synthetic: SyntheticMoments
+) -> LocalizationLosses:
+    """Compare what the network says about synthetic moments with where the moments are.
+
+    Args:
+        network: The network.
+        loss: Localization loss.
+        data: Owner of the moments' labels.
+        levels: Feature maps of the synthetic moments, shapes ``(B, d_j, n_j)``.
+        synthetic: The synthetic moments.
+
+    Returns:
+        The terms of the loss.
+    """
+    outputs = network.localize(levels, "moment")
+    terms: LocalizationLosses = loss(outputs, network.anchors, synthetic.segments, data.moments.labels.unsqueeze(1))
+    return terms
 
 
 def common_background(
@@ -251,6 +319,6 @@ def common_background(
     Returns:
         Mask, bool ``(B, A)``.
     """
-    untrimmed = loss.match(network.anchors, data.segments, data.segment_labels)
-    fake = loss.match(network.anchors, synthetic.segments, data.moment_labels.unsqueeze(1))
+    untrimmed = loss.match(network.anchors, data.untrimmed.segments, data.untrimmed.labels)
+    fake = loss.match(network.anchors, synthetic.segments, data.moments.labels.unsqueeze(1))
     return (untrimmed.states == 0) & (fake.states == 0)

@@ -1,0 +1,84 @@
+"""What the phases of one iteration work on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from aher_lightning.errors import ConfigError
+
+_Part = TypeVar("_Part")
+
+
+class LabelledVideos(NamedTuple):
+    """Untrimmed videos.
+
+    Attributes:
+        features: Feature sequences, ``(B, C, T)``.
+        segments: Ground truth ``(start, end)``, normalized, ``(B, G, 2)``.
+        labels: Its categories, int64 ``(B, G)``; -1 marks padding, which comes last.
+    """
+
+    features: Tensor
+    segments: Tensor
+    labels: Tensor
+
+
+class LabelledClips(NamedTuple):
+    """Trimmed clips: moments or foreground segments.
+
+    Attributes:
+        features: Feature sequences, ``(B, C, T)``; moments have half as many steps as untrimmed videos.
+        labels: Their categories, int64 ``(B,)``.
+    """
+
+    features: Tensor
+    labels: Tensor
+
+
+class IterationData:
+    """Features and labels of one iteration; only the parts that the data module delivers.
+
+    Args:
+        generator: Source of this iteration's random choices, on the CPU.
+        untrimmed: Untrimmed videos of the categories with boundaries.
+        foreground: Their foreground segments.
+        moments: Moments.
+    """
+
+    def __init__(
+        self,
+        generator: torch.Generator,
+        *,
+        untrimmed: LabelledVideos | None = None,
+        foreground: LabelledClips | None = None,
+        moments: LabelledClips | None = None,
+    ) -> None:
+        self.generator = generator
+        self._untrimmed = untrimmed
+        self._foreground = foreground
+        self._moments = moments
+
+    @property
+    def untrimmed(self) -> LabelledVideos:
+        """Untrimmed videos; ConfigError if the batch has none."""
+        return _require(self._untrimmed, "untrimmed")
+
+    @property
+    def foreground(self) -> LabelledClips:
+        """Foreground segments; ConfigError if the batch has none."""
+        return _require(self._foreground, "foreground")
+
+    @property
+    def moments(self) -> LabelledClips:
+        """Moments; ConfigError if the batch has none."""
+        return _require(self._moments, "moments")
+
+
+def _require(part: _Part | None, name: str) -> _Part:
+    """Return a part of the batch that a phase cannot do without."""
+    if part is None:
+        raise ConfigError(f"a training phase needs '{name}', which 'data.parts' leaves out; add it there")
+    return part

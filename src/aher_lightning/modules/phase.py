@@ -1,0 +1,104 @@
+"""A phase: one sub-step of an iteration, with losses, parameters and optimizers of its own."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor
+
+from aher_lightning.errors import ConfigError
+from aher_lightning.losses.localization import LocalizationLoss
+from aher_lightning.models.aher_net import AherNet
+from aher_lightning.modules.iteration_data import IterationData
+
+
+class Phase(ABC):
+    """One sub-step of an iteration.
+
+    Args:
+        groups: Parameter groups that this phase changes, see ``AherNet.parameter_group``; "backbone" too.
+        optimizer: Makes the optimizer from the parameters of ``groups``; the module's if not given.
+        scheduler: Makes the learning-rate schedule, stepped once per iteration; the module's if not given.
+        clip_norm: Largest gradient norm; 0 leaves gradients as they are.
+        steps: How often the phase runs in an iteration; 0 leaves it out.
+        optimizer_per_loss: Give each loss an optimizer of its own over the same parameters, as the authors'
+            code does for classification and proposal loss. All gradients are taken before the first step.
+
+    Raises:
+        ConfigError: If the number of steps is negative.
+
+    Attributes:
+        name: Key of the phase in logs.
+    """
+
+    name: str
+
+    def __init__(
+        self,
+        *,
+        groups: Sequence[str],
+        optimizer: OptimizerCallable | None = None,
+        scheduler: LRSchedulerCallable | None = None,
+        clip_norm: float = 0.0,
+        steps: int = 1,
+        optimizer_per_loss: bool = False,
+    ) -> None:
+        if steps < 0:
+            raise ConfigError(f"phase '{self.name}': 'steps' is {steps}; give 0 to leave the phase out, or more")
+        self.groups = tuple(groups)
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.clip_norm = clip_norm
+        self.steps = steps
+        self.optimizer_per_loss = optimizer_per_loss
+
+    @property
+    @abstractmethod
+    def loss_names(self) -> tuple[str, ...]:
+        """Names of the losses, in the order of :meth:`losses`."""
+
+    @abstractmethod
+    def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
+        """Return the weighted losses whose sum this phase minimizes.
+
+        Args:
+            network: The network.
+            loss: Localization loss, shared by the phases.
+            data: Features and labels of the iteration.
+
+        Returns:
+            Scalars by name.
+
+        Raises:
+            ConfigError: If the data lacks the part that this phase works on.
+        """
+
+    def check(self, network: AherNet) -> None:  # noqa: B027 - most phases train any network
+        """Refuse a network that this phase cannot train.
+
+        Args:
+            network: The network.
+
+        Raises:
+            ConfigError: If it lacks something that the phase needs.
+        """
+
+
+def require_discriminators(phase: str, adversarial_weight: float, network: AherNet) -> None:
+    """Refuse an adversarial loss where the network has nobody to play against.
+
+    Args:
+        phase: Name of the phase.
+        adversarial_weight: Weight of its adversarial loss.
+        network: The network.
+
+    Raises:
+        ConfigError: If the weight is not 0 and the network has no discriminator.
+    """
+    if adversarial_weight and len(network.discriminators) == 0:
+        raise ConfigError(
+            f"phase '{phase}' has an adversarial loss (adversarial_weight {adversarial_weight:g}), but the network has "
+            "no discriminator: give 'network.discriminator', or set 'adversarial_weight: 0'"
+        )

@@ -1,0 +1,77 @@
+"""What lies around an instance in its video: the background before and after it, and features cut out of a span."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Surroundings(NamedTuple):
+    """The background on both sides of an instance, as far as the next instance or the end of the video.
+
+    Attributes:
+        before: ``(start, end)``, normalized, ``(B, 2)``; without length where another instance touches.
+        after: ``(start, end)``, normalized, ``(B, 2)``; likewise.
+    """
+
+    before: Tensor
+    after: Tensor
+
+
+def background_around(segments: Tensor, is_real: Tensor, chosen: Tensor) -> Surroundings:
+    """Return the background directly before and after one instance of each video.
+
+    Args:
+        segments: Instances ``(start, end)``, normalized, shape ``(B, G, 2)``, G at least 1.
+        is_real: False at padding, bool ``(B, G)``.
+        chosen: Which instance, int64 ``(B,)``.
+
+    Returns:
+        The spans.
+
+    Example:
+        >>> segments = torch.tensor([[[0.1, 0.2], [0.5, 0.6]]])
+        >>> background_around(segments, torch.tensor([[True, True]]), torch.tensor([1])).before
+        tensor([[0.2000, 0.5000]])
+    """
+    starts, ends = segments.unbind(dim=-1)  # (B, G)
+    start, end = segments[torch.arange(len(segments), device=segments.device), chosen].unbind(dim=-1)
+    is_other = is_real & (torch.arange(segments.shape[1], device=segments.device) != chosen.unsqueeze(1))
+    begins_earlier = is_other & (starts < start.unsqueeze(1))
+    ends_later = is_other & (ends > end.unsqueeze(1))
+    earliest = torch.minimum(ends.where(begins_earlier, 0.0).amax(dim=1), start)
+    latest = torch.maximum(starts.where(ends_later, 1.0).amin(dim=1), end)
+    return Surroundings(torch.stack((earliest, start), dim=-1), torch.stack((end, latest), dim=-1))
+
+
+def crop_features(features: Tensor, spans: Tensor, length: int) -> Tensor:
+    """Return the features within one span of each sequence, resampled to a number of steps.
+
+    Output step t is read at the middle of its share of the span, linearly between the middles of the
+    neighbouring input steps; beyond the outermost middles their values hold.
+
+    Args:
+        features: Feature sequences, shape ``(B, C, T)``.
+        spans: ``(start, end)``, normalized, shape ``(B, 2)``.
+        length: Number of output steps.
+
+    Returns:
+        Feature sequences, shape ``(B, C, length)``.
+
+    Example:
+        >>> crop_features(torch.tensor([[[0.0, 1.0, 2.0, 3.0]]]), torch.tensor([[0.5, 1.0]]), 2)
+        tensor([[[2., 3.]]])
+    """
+    old_length = features.shape[-1]
+    shares = (torch.arange(length, device=features.device, dtype=features.dtype) + 0.5) / length
+    start, end = spans.to(features.dtype).unsqueeze(-1).unbind(dim=1)  # (B, 1)
+    positions = ((start + shares * (end - start)) * old_length - 0.5).clamp(0, old_length - 1)  # (B, length)
+    lower = positions.floor().long()
+    weights = (positions - lower).unsqueeze(1)
+    low, high = (
+        features.gather(2, steps.unsqueeze(1).expand(-1, features.shape[1], -1))
+        for steps in (lower, (lower + 1).clamp(max=old_length - 1))
+    )
+    return torch.lerp(low, high, weights.expand_as(low))

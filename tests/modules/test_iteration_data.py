@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from aher_lightning.errors import ConfigError
+from aher_lightning.modules.iteration_data import IterationData, LabelledClips, LabelledVideos
+
+
+def test_parts_that_are_there_come_out_as_they_went_in() -> None:
+    clips = LabelledClips(torch.rand(2, 3, 4), torch.tensor([0, 1]))
+    videos = LabelledVideos(torch.rand(2, 3, 8), torch.rand(2, 1, 2), torch.tensor([[0], [1]]))
+    data = IterationData(torch.Generator(), untrimmed=videos, foreground=clips, moments=clips)
+    assert data.untrimmed is videos
+    assert data.foreground is data.moments is clips
+
+
+@pytest.mark.parametrize("part", ["untrimmed", "foreground", "moments"])
+def test_a_missing_part_is_named(part: str) -> None:
+    with pytest.raises(ConfigError, match=rf"needs '{part}', which 'data\.parts' leaves out; add it there"):
+        getattr(IterationData(torch.Generator()), part)

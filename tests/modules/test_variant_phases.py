@@ -1,0 +1,76 @@
+"""AherNet_M localizes whole moments; the generators of AherNet_A- imitate real background."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from aher_lightning.models.aher_net import PARAMETER_GROUPS
+from aher_lightning.modules.iteration_data import IterationData, LabelledVideos
+from aher_lightning.modules.phase import Phase
+from aher_lightning.modules.variant_phases import ContextPhase, MomentTransferPhase, draw_instances
+from aher_lightning.ops.resample import resize_features
+from tests.helpers.toy import CHANNELS, toy_loss, toy_network
+from tests.helpers.training import iteration_data
+
+
+@pytest.mark.parametrize(
+    ("phase", "groups"),
+    [(MomentTransferPhase(), {"pyramid", "heads", "transfer"}), (ContextPhase(steps=1), {"generators"})],
+)
+def test_a_phase_changes_its_groups_and_names_its_losses(phase: Phase, groups: set[str]) -> None:
+    torch.manual_seed(0)
+    network = toy_network()
+    losses = phase.losses(network, toy_loss(), iteration_data())
+    assert tuple(losses) == phase.loss_names
+    sum(losses.values(), torch.zeros(())).backward()  # type: ignore[no-untyped-call]
+    for group in PARAMETER_GROUPS:
+        has_gradient = [p.grad is not None for p in network.parameter_group(group)]
+        assert all(has_gradient) or group not in groups
+    assert set(phase.groups) == groups
+
+
+def test_a_moment_counts_as_an_action_from_start_to_end() -> None:
+    torch.manual_seed(0)
+    network, loss, data = toy_network(), toy_loss(), iteration_data(untrimmed=False)
+    found = MomentTransferPhase().losses(network, loss, data)
+    stretched = resize_features(data.moments.features, network.length)
+    whole = torch.tensor([[[0.0, 1.0]]]).repeat(4, 1, 1)
+    terms = loss(network(stretched, "moment"), network.anchors, whole, data.moments.labels.unsqueeze(1))
+    torch.testing.assert_close(found["whole_moment_cls"], terms.classification)
+    torch.testing.assert_close(found["whole_moment_prop"], terms.proposal)
+
+
+def test_generators_learn_to_imitate_real_background() -> None:
+    torch.manual_seed(0)
+    network, phase = toy_network(), ContextPhase(steps=1)
+    optimizer = torch.optim.Adam(network.parameter_group("generators"), lr=1e-2)
+    values = []
+    for _ in range(60):
+        (value,) = phase.losses(network, toy_loss(), iteration_data()).values()
+        optimizer.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        values.append(value.item())
+    assert values[-1] < 0.5 * values[0]
+
+
+def test_a_perfect_imitation_costs_nothing_and_sides_without_background_do_not_count() -> None:
+    network = toy_network()
+    features = torch.zeros(2, CHANNELS, 32)
+    features[0, :, :16] = 5.0  # the first video has background of 5 before its instance, of 0 after it
+    videos = LabelledVideos(features, torch.tensor([[[0.5, 0.7]], [[0.0, 1.0]]]), torch.tensor([[0], [1]]))
+    data = IterationData(torch.Generator(), untrimmed=videos)
+    for generator in (network.start_generator, network.end_generator):
+        for parameter in generator.parameters():
+            torch.nn.init.zeros_(parameter)  # contexts of 0
+    (value,) = ContextPhase(steps=1).losses(network, toy_loss(), data).values()
+    assert value.item() == pytest.approx((25.0 + 0.0) / 2)
+
+
+def test_instances_are_drawn_evenly_among_the_real_ones() -> None:
+    is_real = torch.tensor([[True, True, False]]).repeat(2000, 1)
+    drawn = draw_instances(is_real, torch.Generator().manual_seed(0))
+    assert set(drawn.tolist()) == {0, 1}
+    assert drawn.float().mean().item() == pytest.approx(0.5, abs=0.05)
+    assert draw_instances(torch.zeros(1, 2, dtype=torch.bool), torch.Generator()).tolist() == [0]
