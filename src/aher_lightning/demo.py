@@ -77,7 +77,7 @@ def demo_steps(output: Path, seed: int, overrides: Sequence[str] = ()) -> list[S
             *options,
         ]
 
-    cached = f"--data.features.root={features}"
+    cached, baseline = f"--data.features.root={features}", "variants/ahernet_minus.yaml"
     return [
         Step(
             "Render videos and annotations",
@@ -102,11 +102,11 @@ def demo_steps(output: Path, seed: int, overrides: Sequence[str] = ()) -> list[S
         Step("Test AherNet", run("test", "", "aher", (stage0,), cached, f"--ckpt_path={aher}")),
         Step(
             "Test the baseline: stage-0 proposals x moment classifier",
-            run("test", "demo_baseline.yaml", "baseline", (recognition, stage0), cached),
+            run("test", baseline, "baseline", (recognition, stage0), cached),
         ),
         Step(
             "Test chance: random proposals x moment classifier",
-            run("test", "demo_baseline.yaml", "random", (recognition, stage0), cached, "--model.proposals=random"),
+            run("test", baseline, "random", (recognition, stage0), cached, "--model.proposals=random"),
         ),
     ]
 
