@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jsonargparse import CLI
+from jsonargparse import auto_cli
 from rich.table import Table
 
 from aher_lightning.cli import main
@@ -257,4 +257,4 @@ def ablation(
 
 
 if __name__ == "__main__":
-    CLI(ablation, as_positional=False)
+    auto_cli(ablation, as_positional=False)
