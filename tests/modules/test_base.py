@@ -170,5 +170,5 @@ def test_evaluation_updates_the_metrics_of_its_split() -> None:
     module = toy_localizer().eval()
     module.contract = small_contract()
     module.validation_step(untrimmed_batch(pixels(4), [[[1.0, 2.0]]], [[0]]), 0)
-    assert module.validation_metrics.mean_average_precision.update_count == 1
-    assert module.test_metrics.mean_average_precision.update_count == 0
+    assert module.validation_metrics.scores.update_count == 1
+    assert module.test_metrics.scores.update_count == 0
