@@ -43,7 +43,8 @@ def with_true_labels(predictions: SegmentTable, ground_truth: SegmentTable) -> S
     one that the video does not show. Of several equal instances the first one counts. Predictions in videos
     without instances keep their labels. Segments, scores and order stay.
 
-    An instance with exactly the segment of an earlier one but another label is therefore never found.
+    An instance with exactly the segment of an earlier one but another label is therefore never found. Where
+    instances of several categories overlap, the score can even fall: misses count against the true category.
 
     Args:
         predictions: Detections of all videos, N rows.
