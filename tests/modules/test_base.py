@@ -119,6 +119,8 @@ def test_test_and_predict_return_detections_of_every_video(tmp_path: Path) -> No
     assert [name for output in outputs for name in output.video_ids] == ["val0", "val1", "val2", "val3"]  # type: ignore[union-attr]
     (metrics,) = quiet_trainer(tmp_path).test(module, datamodule=ToyDataModule(), verbose=False)
     assert {"test/mAP", "test/mAP@0.50", "test/AR@100", "test/AUC"} <= set(metrics)
+    assert {"test/oracle_labels/mAP", "test/oracle_segments/mAP"} <= set(metrics)
+    assert not [key for key in metrics if "moment" in key or "harmonic" in key]
 
 
 def test_a_second_evaluation_does_not_add_to_the_first(tmp_path: Path) -> None:
