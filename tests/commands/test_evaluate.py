@@ -357,6 +357,17 @@ def test_an_oracle_reaches_groups_and_proposals(ground_truth: Path, split: Path,
     assert report["predictions"] == plain["predictions"] == 4
 
 
+def test_an_oracle_mends_predictions_of_categories_that_are_not_scored(
+    ground_truth: Path, split: Path, tmp_path: Path
+) -> None:
+    found = write_found(tmp_path / "found.json", {"b": [("wave", 0.9, 50, 60)], "a": [("jump", 0.5, 30, 40)]})
+    plain = evaluate(ground_truth, found, categories=split, group="moment")
+    assert plain["mAP"]["average"] == 0.5
+    report = evaluate(ground_truth, found, categories=split, group="moment", oracle="labels")
+    assert report["mAP"]["average"] == 1.0
+    assert report["predictions"] == plain["predictions"] == 1
+
+
 def test_categories_may_be_known_from_the_taxonomy_alone(ground_truth: Path, tmp_path: Path) -> None:
     found = write_found(tmp_path / "found.json", {"a": [("bow", 0.9, 10, 20), ("wave", 0.5, 10, 20)]})
     with pytest.raises(PredictionError, match=r"found\.json: video 'a': prediction 0: label 'bow' is not among the 2"):

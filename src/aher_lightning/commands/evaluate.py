@@ -42,7 +42,8 @@ def evaluate(
 
     Predictions for videos outside the subset count as false positives. With ``categories``, instances and
     predictions of all other categories are left out. If these are several groups and none is chosen, each group
-    is also scored by itself, and the harmonic mean of the groups is reported.
+    is also scored by itself, and the harmonic mean of the groups is reported. An oracle is asked first: the true
+    label may be one that is scored where the predicted one is not.
 
     Args:
         ground_truth: Annotation file in ActivityNet layout.
@@ -106,7 +107,7 @@ def evaluation_report(
         proposals: Also report AR@AN and AUC.
         groups: Leave out predictions of all other categories; two groups or more are also scored one by one.
             ``None`` keeps all.
-        oracle: What to replace by the truth, in the predictions that are not left out.
+        oracle: What to replace by the truth, before any predictions are left out.
 
     Returns:
         The report.
@@ -120,10 +121,12 @@ def evaluation_report(
     given = table_from_detections(list(detections.values()), [video_indices[name] for name in detections])
     targets = [video.as_targets(category_indices) for video in videos.values()]
     truth = table_from_detections(targets, [video_indices[name] for name in videos])
+    # The oracle comes first: what was given a category that is not scored may be mended too.
+    found = given if oracle is None else apply_oracle(oracle, given, truth)
     labels = {name: [category_indices[one] for one in names] for name, names in (groups or {}).items()}
     if labels:
-        given = given.rows(np.isin(given.labels, [label for one in labels.values() for label in one]))
-    found = given if oracle is None else apply_oracle(oracle, given, truth)
+        scored = [label for one in labels.values() for label in one]
+        given, found = (table.rows(np.isin(table.labels, scored)) for table in (given, found))
     precisions = average_precisions(found, truth, thresholds)
     report: EvaluationReport = {} if oracle is None else {"oracle": oracle}
     report |= {
