@@ -21,11 +21,11 @@ from tests.helpers.command_line import TrainedRun, trainer_words
 pytestmark = pytest.mark.slow
 
 
-def read_report(run: TrainedRun, output: Path) -> dict[str, dict[str, float]]:
+def read_report(run: TrainedRun, output: Path, *options: str) -> dict[str, dict[str, float]]:
     """Score the predictions of the test run by ``aher evaluate``."""
     words = ["evaluate", "--ground-truth", str(run.data / "annotations.json"), "--proposals"]
     words += ["--predictions", str(run.folder / "aher" / "predictions.json")]
-    words += ["--categories", str(run.data / "split.json"), "--group", "moment", "--output", str(output)]
+    words += ["--categories", str(run.data / "split.json"), "--group", "moment", "--output", str(output), *options]
     assert main(words) == 0
     report: dict[str, dict[str, float]] = json.loads(output.read_text())
     return report
@@ -52,6 +52,9 @@ def test_every_step_leaves_its_files(trained_run: TrainedRun) -> None:
 def test_the_saved_predictions_score_what_the_test_said(trained_run: TrainedRun, tmp_path: Path) -> None:
     said = json.loads((trained_run.folder / "aher" / "metrics.json").read_text())
     scored = named(read_report(trained_run, tmp_path / "report.json"))
+    for oracle in ("labels", "segments"):
+        report = read_report(trained_run, tmp_path / "report.json", "--oracle", oracle)
+        scored[f"oracle_{oracle}/mAP"] = report["mAP"]["average"]
     # Metrics are logged in single precision; but for that they agree exactly.
     single = {f"test/{key}": float(torch.tensor(value, dtype=torch.float32)) for key, value in scored.items()}
     assert single == said

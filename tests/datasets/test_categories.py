@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.datasets.categories import read_categories, read_taxonomy_leaves
+from aher_lightning.datasets.categories import read_categories, read_category_groups, read_taxonomy_leaves
 from aher_lightning.errors import AnnotationError
 
 
@@ -44,6 +44,30 @@ def test_repeated_names_are_refused(tmp_path: Path) -> None:
         read_categories(write(tmp_path, ["wave", "jump", "wave"]))
     with pytest.raises(AnnotationError, match="no such file"):
         read_categories(tmp_path / "missing.json")
+
+
+def test_all_groups_are_read_in_order(tmp_path: Path) -> None:
+    content = {"moment": ["jump", "bow"], "untrimmed": ["wave"]}
+    groups = read_category_groups(write(tmp_path, content))
+    assert list(groups.items()) == list(content.items())
+    assert read_category_groups(write(tmp_path, ["wave", "jump"])) == {"": ["wave", "jump"]}
+
+
+def test_a_category_in_two_groups_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, {"a": ["wave"], "b": ["jump"], "c": ["bow", "wave"]})
+    with pytest.raises(
+        AnnotationError, match=r"file\.json: the category 'wave' is in the groups 'a' and 'c'; leave it"
+    ):
+        read_category_groups(path)
+    assert read_categories(path, "c") == ["bow", "wave"]
+
+
+@pytest.mark.parametrize("content", [[], "wave", 7, None, {"a": []}, {"a": ["wave"], "b": "jump"}, {"a": {"b": []}}])
+def test_groups_of_anything_else_are_refused(tmp_path: Path, content: object) -> None:
+    with pytest.raises(AnnotationError, match="categories must be a list of names"):
+        read_category_groups(write(tmp_path, content))
+    with pytest.raises(AnnotationError, match="has no group of categories; name one or more"):
+        read_category_groups(write(tmp_path, {}))
 
 
 def test_leaves_are_the_nodes_without_children(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aher_lightning.metrics.detection_scores import DetectionScores
 from aher_lightning.metrics.proposal_recall import ProposalRecall
 from aher_lightning.metrics.temporal_map import TemporalMeanAveragePrecision
 from tests.helpers.metric_cases import random_case
@@ -13,10 +14,10 @@ def compute_all(rank: int, cases: list[list[list[int]]]) -> list[list[dict[str, 
 
 
 def compute_share(rank: int, shares: list[list[int]]) -> list[dict[str, float]]:
-    """Return the values of both metrics after this rank has seen its share of the videos, twice in a row."""
+    """Return the values of all metrics after this rank has seen its share of the videos, twice in a row."""
     case = random_case(0)
     values = []
-    for metric in (TemporalMeanAveragePrecision(), ProposalRecall()):
+    for metric in (TemporalMeanAveragePrecision(), ProposalRecall(), DetectionScores({"even": (0, 2), "odd": (1, 3)})):
         for video in shares[rank]:
             metric.update([case.predictions[video]], [case.targets[video]], [video])
         values.append({key: float(value) for key, value in metric.compute().items()})

@@ -1,15 +1,18 @@
-"""Results of the official ActivityNet evaluators (sorting stably), and where their inputs lie."""
+"""Results of the official ActivityNet evaluators, and where their inputs lie or how they are made."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
+from tests.helpers.golden_fill import golden_path
 
-_BESIDE = Path(__file__).parents[3] / "shared" / "golden" / "eval"
-_INSIDE = Path(__file__).parents[1] / "golden" / "eval"
+INSIDE = Path(__file__).parents[1] / "golden" / "eval"
+"""Cases that are part of the repository."""
 
 
 class OfficialCase(NamedTuple):
@@ -19,12 +22,30 @@ class OfficialCase(NamedTuple):
     proposal: dict[str, Any]
 
 
-def official_case(name: str) -> OfficialCase:
-    """Return a case by name; skip the test where its files are absent."""
-    folder = _INSIDE if name == "small" else _BESIDE
-    if not (folder / f"{name}_gt.json").exists():
-        pytest.skip(f"the golden case {name!r} is not beside the repository")
-    result = json.loads((folder / f"{name}_result_stable_desc.json").read_text())
-    return OfficialCase(
-        folder / f"{name}_gt.json", folder / f"{name}_pred.json", result["detection"], result["proposal"]
-    )
+class GeneratedCase(NamedTuple):
+    ground_truth: Path
+    predictions: Path
+
+
+def official_case(name: str, sort: str = "stable_desc") -> OfficialCase:
+    """Return a case by name; skip the test where its files are absent.
+
+    Args:
+        name: Name of the case.
+        sort: How the evaluator sorted: "stable_desc" leaves equal scores in file order, "default" to chance.
+    """
+    parts = (f"{name}_gt.json", f"{name}_pred.json", f"{name}_result_{sort}.json")
+    paths = [INSIDE / part if name == "small" else golden_path("eval", part) for part in parts]
+    result = json.loads(paths[2].read_text())
+    return OfficialCase(paths[0], paths[1], result["detection"], result["proposal"])
+
+
+def generated_case(name: str, folder: Path) -> GeneratedCase:
+    """Let the generator of the cases write one into a folder; skip the test where it is absent."""
+    subprocess.run([sys.executable, golden_path("eval", "gen_eval_cases.py"), name, folder], check=True, timeout=300)
+    return GeneratedCase(folder / f"{name}_gt.json", folder / f"{name}_pred.json")
+
+
+def md5(path: Path) -> str:
+    """Return the checksum of a file."""
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()

@@ -79,6 +79,7 @@ def test_processes_agree_with_one_process(tmp_path: Path) -> None:
         assert isinstance(result, list)
         assert dict(zip(cases, result, strict=True)) == dict.fromkeys(cases, expected)
     assert 0 < expected[0]["mAP"] < 1
+    assert expected[4].keys() > {"mAP", "AUC", "even/AUC", "harmonic/mAP", "oracle_labels/mAP", "oracle_segments/mAP"}
 
 
 def test_a_process_without_videos_sends_what_the_others_expect() -> None:

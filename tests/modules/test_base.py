@@ -119,6 +119,8 @@ def test_test_and_predict_return_detections_of_every_video(tmp_path: Path) -> No
     assert [name for output in outputs for name in output.video_ids] == ["val0", "val1", "val2", "val3"]  # type: ignore[union-attr]
     (metrics,) = quiet_trainer(tmp_path).test(module, datamodule=ToyDataModule(), verbose=False)
     assert {"test/mAP", "test/mAP@0.50", "test/AR@100", "test/AUC"} <= set(metrics)
+    assert {"test/oracle_labels/mAP", "test/oracle_segments/mAP"} <= set(metrics)
+    assert not [key for key in metrics if "moment" in key or "harmonic" in key]
 
 
 def test_a_second_evaluation_does_not_add_to_the_first(tmp_path: Path) -> None:
@@ -170,5 +172,5 @@ def test_evaluation_updates_the_metrics_of_its_split() -> None:
     module = toy_localizer().eval()
     module.contract = small_contract()
     module.validation_step(untrimmed_batch(pixels(4), [[[1.0, 2.0]]], [[0]]), 0)
-    assert module.validation_metrics.mean_average_precision.update_count == 1
-    assert module.test_metrics.mean_average_precision.update_count == 0
+    assert module.validation_metrics.scores.update_count == 1
+    assert module.test_metrics.scores.update_count == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -12,7 +13,7 @@ from aher_lightning.json_files import write_json
 
 
 class MetricsWriter(Callback):
-    """Write the metrics of ``aher test`` when it ends.
+    """Write the metrics of ``aher test`` when it ends; one that is undefined is written as ``null``.
 
     Args:
         path: JSON file; relative to the trainer's ``default_root_dir``.
@@ -25,4 +26,6 @@ class MetricsWriter(Callback):
         """Write the file."""
         if trainer.is_global_zero:
             metrics = {key: float(value) for key, value in trainer.callback_metrics.items() if key.startswith("test/")}
-            write_json(Path(trainer.default_root_dir) / self.path, metrics, DataError, indent=2)
+            # A category set without ground truth has no score, and JSON has no number for that.
+            content = {key: None if math.isnan(value) else value for key, value in metrics.items()}
+            write_json(Path(trainer.default_root_dir) / self.path, content, DataError, indent=2)

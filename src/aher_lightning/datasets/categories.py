@@ -52,6 +52,39 @@ def read_categories(path: Path, group: str | None = None) -> list[str]:
         names = names[group]
     elif group is not None:
         raise AnnotationError(f"{path}: has no groups; leave out the group {group!r}")
+    return _check_names(names, path)
+
+
+def read_category_groups(path: Path) -> dict[str, list[str]]:
+    """Return all category groups of a file.
+
+    Args:
+        path: File with ``{"group": ["name", ...], ...}``, or with ``["name", ...]``.
+
+    Returns:
+        Names by group, both in file order; a list is one group with the name ``""``.
+
+    Raises:
+        AnnotationError: If the file cannot be read, has no group, the names of a group are not a list of different
+            non-empty strings, or a category is in two groups.
+    """
+    content = read_json(path, AnnotationError)
+    groups = content if isinstance(content, dict) else {"": content}
+    if not groups:
+        raise AnnotationError(f"{path}: has no group of categories; name one or more")
+    checked = {group: _check_names(names, path) for group, names in groups.items()}
+    owners: dict[str, str] = {}
+    for group, names in checked.items():
+        for name in names:
+            if name in owners:
+                both = f"{owners[name]!r} and {group!r}"
+                raise AnnotationError(f"{path}: the category {name!r} is in the groups {both}; leave it in one of them")
+            owners[name] = group
+    return checked
+
+
+def _check_names(names: object, path: Path) -> list[str]:
+    """Return the names of a list; refuse anything else."""
     if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
         raise AnnotationError(f"{path}: categories must be a list of names, one or more")
     if len(set(names)) != len(names):

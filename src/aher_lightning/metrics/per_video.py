@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -140,6 +140,17 @@ class PerVideoMetric(Metric):
             scores = columns["prediction_scores"].numpy()[rows] if kind == "prediction" else np.ones(len(rows))
             tables.append(SegmentTable(np.repeat(videos, counts[chosen]), segments, scores, labels))
         return VideoTables(tables[0], tables[1], len(videos))
+
+    def scalars(self, values: Mapping[str, float]) -> dict[str, Tensor]:
+        """Return numbers as torchmetrics wants them: float64 scalars on the device of the metric.
+
+        Args:
+            values: Number by name.
+
+        Returns:
+            Scalar by name.
+        """
+        return {key: torch.tensor(value, dtype=torch.float64, device=self.device) for key, value in values.items()}
 
     def _column(self, name: str) -> Tensor:
         """Return a state as one tensor on the CPU, whether it was gathered already or not."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from aher_lightning.metrics.functional.proposal_recall import proposal_recalls
+from aher_lightning.metrics.functional.proposal_recall import REPORTED_NUMBERS, proposal_recalls
 from aher_lightning.metrics.functional.thresholds import check_thresholds
 from aher_lightning.metrics.per_video import PerVideoMetric
 
@@ -27,6 +26,7 @@ class ProposalRecall(PerVideoMetric):
         ValueError: If the thresholds or numbers cannot be used.
 
     Example:
+        >>> import torch
         >>> from aher_lightning.structures import Detections
         >>> wave = Detections(torch.tensor([[1.0, 4.0]]), torch.tensor([0.9]), torch.tensor([0]))
         >>> metric = ProposalRecall(average_numbers=(1,))
@@ -36,7 +36,7 @@ class ProposalRecall(PerVideoMetric):
     """
 
     def __init__(
-        self, thresholds: Sequence[float] | None = None, *, average_numbers: Sequence[int] = (1, 10, 100)
+        self, thresholds: Sequence[float] | None = None, *, average_numbers: Sequence[int] = REPORTED_NUMBERS
     ) -> None:
         super().__init__()
         self.thresholds = check_thresholds(thresholds)
@@ -54,6 +54,4 @@ class ProposalRecall(PerVideoMetric):
         result = proposal_recalls(
             tables.predictions, tables.ground_truth, self.thresholds, max_average_number=_LARGEST_NUMBER
         )
-        values = {f"AR@{number}": float(result.average_recalls[number - 1]) for number in self.average_numbers}
-        values["AUC"] = result.area_under_curve
-        return {key: torch.tensor(value, dtype=torch.float64, device=self.device) for key, value in values.items()}
+        return self.scalars(result.named(self.average_numbers))

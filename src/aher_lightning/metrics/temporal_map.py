@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from aher_lightning.metrics.functional.temporal_map import average_precisions
-from aher_lightning.metrics.functional.thresholds import check_thresholds, threshold_name
+from aher_lightning.metrics.functional.thresholds import check_thresholds
 from aher_lightning.metrics.per_video import PerVideoMetric
 
 
@@ -24,6 +23,7 @@ class TemporalMeanAveragePrecision(PerVideoMetric):
         ValueError: If the thresholds cannot be used.
 
     Example:
+        >>> import torch
         >>> from aher_lightning.structures import Detections
         >>> wave = Detections(torch.tensor([[1.0, 4.0]]), torch.tensor([0.9]), torch.tensor([0]))
         >>> metric = TemporalMeanAveragePrecision()
@@ -43,7 +43,4 @@ class TemporalMeanAveragePrecision(PerVideoMetric):
             Scalars in ``[0, 1]``, float64; nan without ground truth.
         """
         tables = self.tables()
-        result = average_precisions(tables.predictions, tables.ground_truth, self.thresholds)
-        values = {f"mAP@{threshold_name(at)}": mean for at, mean in zip(self.thresholds, result.means, strict=True)}
-        values["mAP"] = result.average
-        return {key: torch.tensor(value, dtype=torch.float64, device=self.device) for key, value in values.items()}
+        return self.scalars(average_precisions(tables.predictions, tables.ground_truth, self.thresholds).named())

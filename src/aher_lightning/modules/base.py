@@ -82,8 +82,8 @@ class BaseModule(pl.LightningModule, ABC):
         self.contract: TemporalContract | None = None
         self.iteration = 0
         self.configuration: dict[str, Any] = {}
-        self.validation_metrics = DetectionMetrics("val")
-        self.test_metrics = DetectionMetrics("test")
+        self.validation_metrics = DetectionMetrics("val", categories)
+        self.test_metrics = DetectionMetrics("test", categories)
 
     @abstractmethod
     def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:

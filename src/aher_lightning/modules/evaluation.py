@@ -1,4 +1,4 @@
-"""Detection metrics of a module: temporal mAP and AR@AN of whatever it detects."""
+"""Detection metrics of a module: the scores of whatever it detects, under the keys of its log."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from aher_lightning.metrics.proposal_recall import ProposalRecall
-from aher_lightning.metrics.temporal_map import TemporalMeanAveragePrecision
-from aher_lightning.structures import Detections, UntrimmedBatch
+from aher_lightning.metrics.detection_scores import DetectionScores
+from aher_lightning.structures import Categories, Detections, UntrimmedBatch
 
 
 class DetectionMetrics(nn.Module):
-    """Temporal mAP and proposal recall, updated and computed together.
+    """The scores of a split: everything together, both oracles, and each category set if both are evaluated.
 
     Args:
         prefix: First part of every key, such as ``"val"``.
+        categories: What the labels of detections and ground truth mean.
     """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, categories: Categories) -> None:
         super().__init__()
         self.prefix = prefix
-        self.mean_average_precision = TemporalMeanAveragePrecision()
-        self.proposal_recall = ProposalRecall()
+        self.scores = DetectionScores({str(name): labels for name, labels in categories.groups.items()})
 
     def update(self, detections: Sequence[Detections], batch: UntrimmedBatch) -> None:
         """Add the detections of a batch.
@@ -33,19 +32,15 @@ class DetectionMetrics(nn.Module):
             batch: The videos and their ground truth.
         """
         targets = [ground_truth(batch.segments_sec[row], batch.labels[row]) for row in range(len(batch.video_ids))]
-        places = batch.positions.tolist()
-        self.mean_average_precision.update(detections, targets, places)
-        self.proposal_recall.update(detections, targets, places)
+        self.scores.update(detections, targets, batch.positions.tolist())
 
     def compute(self) -> dict[str, Tensor]:
-        """Return all values by log key, such as ``val/mAP@0.50``, ``val/mAP`` and ``val/AUC``."""
-        values = {**self.mean_average_precision.compute(), **self.proposal_recall.compute()}
-        return {f"{self.prefix}/{key}": value for key, value in values.items()}
+        """Return all values by log key, such as ``val/mAP@0.50``, ``val/AUC`` and ``val/oracle_labels/mAP``."""
+        return {f"{self.prefix}/{key}": value for key, value in self.scores.compute().items()}
 
     def reset(self) -> None:
         """Forget everything."""
-        self.mean_average_precision.reset()
-        self.proposal_recall.reset()
+        self.scores.reset()
 
 
 def ground_truth(segments_sec: Tensor, labels: Tensor) -> Detections:

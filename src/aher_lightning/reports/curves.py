@@ -13,8 +13,11 @@ History = dict[str, list[tuple[int, float]]]
 """Points ``(iteration, value)`` by log key, such as ``train/recognition`` and ``val/mAP``."""
 
 
-SHOWN_METRICS = ("mAP@0.50", "mAP@0.75", "mAP@0.95", "mAP", "AUC", "instance_accuracy")
-"""Validation metrics worth a curve; the others are in the log."""
+SHOWN_METRICS = (
+    *("mAP@0.50", "mAP@0.75", "mAP@0.95", "mAP", "AUC", "instance_accuracy"),
+    *("untrimmed/mAP", "moment/mAP", "harmonic/mAP"),
+)
+"""Validation metrics worth a curve; the others are in the log. The last ones are there if both sets are evaluated."""
 
 SMOOTHING_POINTS = 9
 """Neighbouring points that a smooth curve averages."""

@@ -10,6 +10,9 @@ import numpy as np
 from aher_lightning.metrics.functional.segment_table import FloatArray, IntArray, SegmentTable, pair_segments
 from aher_lightning.metrics.functional.thresholds import check_thresholds
 
+REPORTED_NUMBERS = (1, 10, 100)
+"""Average numbers of proposals whose recall is reported."""
+
 _NUM_POINTS = 100
 """Points on the curve, as in the official evaluator."""
 
@@ -28,6 +31,18 @@ class ProposalRecalls(NamedTuple):
     recalls: FloatArray
     average_recalls: FloatArray
     area_under_curve: float
+
+    def named(self, average_numbers: Sequence[int] = REPORTED_NUMBERS) -> dict[str, float]:
+        """Return AR at some AN and the area by metric: ``AR@1`` and so on, and ``AUC``; valid for a largest AN of 100.
+
+        Args:
+            average_numbers: AN, each in 1 to 100.
+
+        Returns:
+            Values in ``[0, 1]``.
+        """
+        recalls = {f"AR@{number}": float(self.average_recalls[number - 1]) for number in average_numbers}
+        return {**recalls, "AUC": self.area_under_curve}
 
 
 def proposal_recalls(

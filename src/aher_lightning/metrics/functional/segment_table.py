@@ -100,7 +100,7 @@ def pair_segments(
         predictions: N rows.
         ground_truth: G rows.
         same_label: Pair segments of the same category only.
-        min_temporal_iou: Leave out pairs with less; positive.
+        min_temporal_iou: Leave out pairs with less; 0 keeps also those that do not overlap.
 
     Returns:
         Pairs by ascending prediction row, then ascending instance row.

@@ -16,7 +16,7 @@ from aher_lightning.metrics.functional.segment_table import (
     SegmentTable,
     pair_segments,
 )
-from aher_lightning.metrics.functional.thresholds import check_thresholds
+from aher_lightning.metrics.functional.thresholds import check_thresholds, threshold_name
 
 
 class AveragePrecisions(NamedTuple):
@@ -44,6 +44,11 @@ class AveragePrecisions(NamedTuple):
     def average(self) -> float:
         """Mean over thresholds of the means over categories."""
         return float(self.means.mean())
+
+    def named(self) -> dict[str, float]:
+        """Return the means over categories by metric: ``mAP@0.50`` and so on, and ``mAP`` for their average."""
+        means = zip(self.thresholds, self.means.tolist(), strict=True)
+        return {**{f"mAP@{threshold_name(at)}": mean for at, mean in means}, "mAP": self.average}
 
 
 def average_precisions(
