@@ -11,6 +11,7 @@ from aher_lightning.models.base import Backbone
 from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.phased import PhasedModule, TrainingBatch
 from aher_lightning.modules.phases import DetectorPhase, GeneratorPhase, RecognitionPhase, TransferPhase
+from aher_lightning.ops.resample import Resampling
 from aher_lightning.structures import Categories
 
 
@@ -33,6 +34,7 @@ class AherModule(PhasedModule):
         detector: Line 6, second half.
         initial_weights: Checkpoints to start from, usually the one of stage 0.
         seed: Seed of all random choices during training.
+        resampling: How features are brought to the network's length; the default if not given.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class AherModule(PhasedModule):
         detector: DetectorPhase | None = None,
         initial_weights: Sequence[Path] = (),
         seed: int = 0,
+        resampling: Resampling | None = None,
     ) -> None:
         recognition = recognition or RecognitionPhase()
         transfer = transfer or TransferPhase()
@@ -63,6 +66,7 @@ class AherModule(PhasedModule):
             phases=(recognition, transfer, generator, detector),
             initial_weights=initial_weights,
             seed=seed,
+            resampling=resampling,
         )
         self.recognition = recognition
         self.transfer = transfer

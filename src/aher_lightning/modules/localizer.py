@@ -11,6 +11,7 @@ from aher_lightning.models.base import Backbone
 from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.phased import PhasedModule, TrainingBatch
 from aher_lightning.modules.phases import RecognitionPhase, TransferPhase
+from aher_lightning.ops.resample import Resampling
 from aher_lightning.structures import Categories
 
 
@@ -30,6 +31,7 @@ class LocalizerModule(PhasedModule):
         localization: Localization on untrimmed videos.
         initial_weights: Checkpoints to start from.
         seed: Seed of all random choices during training.
+        resampling: How features are brought to the network's length; the default if not given.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class LocalizerModule(PhasedModule):
         localization: TransferPhase | None = None,
         initial_weights: Sequence[Path] = (),
         seed: int = 0,
+        resampling: Resampling | None = None,
     ) -> None:
         recognition = recognition or RecognitionPhase()
         localization = localization or TransferPhase()
@@ -56,6 +59,7 @@ class LocalizerModule(PhasedModule):
             phases=(recognition, localization),
             initial_weights=initial_weights,
             seed=seed,
+            resampling=resampling,
         )
         self.recognition = recognition
         self.localization = localization

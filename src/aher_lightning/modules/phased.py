@@ -19,6 +19,7 @@ from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.phases import IterationData, Phase
 from aher_lightning.ops.randomness import random_generator
+from aher_lightning.ops.resample import Resampling
 from aher_lightning.ops.segments import clip_segments, normalize_segments
 from aher_lightning.structures import Categories, Detections, MomentBatch, SnippetSequences, UntrimmedBatch
 
@@ -46,6 +47,7 @@ class PhasedModule(BaseModule):
         phases: The phases, in order.
         initial_weights: Checkpoints whose backbone and network to start from.
         seed: Seed of all random choices during training.
+        resampling: How features are brought to the network's length; the default if not given.
 
     Raises:
         CheckpointError: If initial weights do not fit.
@@ -63,12 +65,14 @@ class PhasedModule(BaseModule):
         phases: Sequence[Phase],
         initial_weights: Sequence[Path],
         seed: int,
+        resampling: Resampling | None = None,
     ) -> None:
         super().__init__(
             categories,
             backbone=backbone,
             initial_weights=initial_weights,
             seed=seed,
+            resampling=resampling,
         )
         self.automatic_optimization = False
         self.network = network
