@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aher_lightning.losses.localization import LocalizationLoss
+from aher_lightning.losses.released import ReleasedLocalizationLoss
 from aher_lightning.structures import LevelOutputs
 from tests.helpers.golden_anchors import ANCHORS_PER_CELL, LEVELS
 from tests.helpers.golden_fill import fill, golden_path
@@ -19,6 +21,11 @@ RELEASED_LOSSES: dict[str, Any] = json.loads(
 )
 NUM_VIDEOS = 16
 NUM_CLASSES = 200
+
+
+def released_loss(**options: float) -> LocalizationLoss:
+    """Return the loss that the released code minimizes; options are thresholds and the ratio of negatives."""
+    return ReleasedLocalizationLoss(**options)
 
 
 def released_labels() -> Tensor:
