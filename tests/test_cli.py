@@ -319,6 +319,12 @@ def test_a_module_that_trains_nothing_says_so(tiny_benchmark: Path, tmp_path: Pa
     assert not (tmp_path / "out" / "last.ckpt").exists()
 
 
+def test_resampling_out_of_range_fails_with_one_line(tiny_benchmark: Path, tmp_path: Path, fails: Fails) -> None:
+    words = trainer_words("fit", tiny_benchmark, tmp_path)
+    line = fails(*words, "--model.resampling.sample_places=[0,2]", "--model.resampling.edges=zero")
+    assert line.endswith("sample_places must be fractions of a step, got (0.0, 2.0); give 0 to 1")
+
+
 def test_rendering_options_out_of_range_fail_with_one_line(tmp_path: Path, fails: Fails) -> None:
     assert "seed is -1: choose a value" in fails("render", "--output", tmp_path / "x", "--seed", "-1")
     (tmp_path / "file").touch()

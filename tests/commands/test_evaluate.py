@@ -13,10 +13,9 @@ from aher_lightning.metrics.functional.oracle import Oracle
 from aher_lightning.reports.activitynet_json import write_predictions
 from aher_lightning.reports.evaluation import EvaluationReport
 from aher_lightning.structures import Detections
-from tests.helpers.golden_fill import golden_path
 from tests.helpers.metric_cases import random_case
 from tests.helpers.metric_reference import Prediction, Truth, mean_average_precision
-from tests.helpers.official_results import INSIDE, generated_case, md5, official_case
+from tests.helpers.official_results import INSIDE, ORIGINALS, generated_case, md5, official_case
 
 NAMES = ["0.50", "0.55", "0.60", "0.65", "0.70", "0.75", "0.80", "0.85", "0.90", "0.95", "average"]
 
@@ -104,9 +103,7 @@ def test_equals_the_stock_evaluator_but_for_its_order_of_equal_scores() -> None:
 @pytest.mark.golden
 @pytest.mark.parametrize("name", ["small_gt", "small_pred", "small_result_stable_desc"])
 def test_the_case_in_the_repository_is_the_original(name: str) -> None:
-    shipped, original = (
-        json.loads(folder.read_text()) for folder in (INSIDE / f"{name}.json", golden_path("eval", f"{name}.json"))
-    )
+    shipped, original = (json.loads(path.read_text()) for path in (INSIDE / f"{name}.json", ORIGINALS[name]()))
     # Of the results, the repository leaves out how long they took.
     for part in ("detection", "proposal") if "result" in name else ():
         assert shipped[part].items() <= original[part].items()

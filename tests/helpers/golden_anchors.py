@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -25,9 +27,9 @@ def released_anchors() -> Tensor:
     return torch.cat(anchors)
 
 
-def concatenate_levels(name: str, key: str, values_per_anchor: int = 1) -> Tensor:
+def concatenate_levels(path: Path, key: str, values_per_anchor: int = 1) -> Tensor:
     """Return the arrays ``KEY_1 .. KEY_8`` of a reference file, all anchors in order, ``(B, A[, values])``."""
-    with np.load(golden_path("tf", name)) as reference:
+    with np.load(path) as reference:
         levels = [torch.from_numpy(reference[f"{key}_{level}"]) for level, _ in LEVELS]
     shape = (len(levels[0]), -1) if values_per_anchor == 1 else (len(levels[0]), -1, values_per_anchor)
     return torch.cat([level.reshape(shape) for level in levels], dim=1)

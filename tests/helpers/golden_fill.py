@@ -27,8 +27,13 @@ def fill(name: str, shape: Sequence[int], low: float, high: float) -> npt.NDArra
 
 
 def golden_path(*parts: str) -> Path:
-    """Return the path of a reference file; skip the test where it is absent."""
-    path = GOLDEN_FOLDER.joinpath(*parts)
-    if not path.exists():
+    """Return the path of a reference file; skip the test where no reference numbers are at hand.
+
+    Give the parts as literals: tests/test_golden.py reads from the sources which files are used.
+    """
+    if not GOLDEN_FOLDER.is_dir():
         pytest.skip(f"reference numbers {'/'.join(parts)} are not beside the repository")
+    path = GOLDEN_FOLDER.joinpath(*parts)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there are reference numbers, but no such file")
     return path

@@ -8,16 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
+import yaml
+from jsonargparse import ArgumentParser
 from torch import Tensor
 
 from aher_lightning.losses.localization import LocalizationLoss
-from aher_lightning.losses.options import (
-    ActionnessOptions,
-    ClassificationOptions,
-    MatchingOptions,
-    OffsetOptions,
-    OverlapOptions,
-)
+from aher_lightning.shipped_configs import configs_folder
 from aher_lightning.structures import LevelOutputs
 from tests.helpers.golden_anchors import ANCHORS_PER_CELL, LEVELS
 from tests.helpers.golden_fill import fill, golden_path
@@ -30,16 +26,15 @@ NUM_CLASSES = 200
 
 
 def released_loss(*, foreground: float = 0.8, background: float = 0.3, negative_ratio: float = 1.0) -> LocalizationLoss:
-    """Return the loss with all the choices of the released code, as configs/recipes/released.yaml makes them."""
-    return LocalizationLoss(
-        matching=MatchingOptions(foreground=foreground, background=background, clip_anchors=True),
-        classification=ClassificationOptions(weight=2.0, labels="video", reduction="sum"),
-        offset=OffsetOptions(divide_by="selected"),
-        overlap=OverlapOptions(weight=25.0, anchors="overlapping"),
-        actionness=ActionnessOptions(weight=2.0, negative_ratio=negative_ratio, strict=True),
-        centre_scale=0.1,
-        width_scale=0.1,
-    )
+    """Return the loss that the shipped recipe of the released code makes, with other thresholds if wanted."""
+    recipe = yaml.safe_load((configs_folder() / "recipes" / "released.yaml").read_text(encoding="utf-8"))
+    options = recipe["model"]["init_args"]["loss"]
+    options["init_args"]["matching"] |= {"foreground": foreground, "background": background}
+    options["init_args"]["actionness"]["negative_ratio"] = negative_ratio
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(LocalizationLoss, "loss")
+    loss: LocalizationLoss = parser.instantiate_classes(parser.parse_object({"loss": options})).loss
+    return loss
 
 
 def released_labels() -> Tensor:

@@ -22,6 +22,14 @@ class OfficialCase(NamedTuple):
     proposal: dict[str, Any]
 
 
+ORIGINALS = {
+    "small_gt": lambda: golden_path("eval", "small_gt.json"),
+    "small_pred": lambda: golden_path("eval", "small_pred.json"),
+    "small_result_stable_desc": lambda: golden_path("eval", "small_result_stable_desc.json"),
+}
+"""Where the cases of the repository were copied from."""
+
+
 class GeneratedCase(NamedTuple):
     ground_truth: Path
     predictions: Path
@@ -34,8 +42,14 @@ def official_case(name: str, sort: str = "stable_desc") -> OfficialCase:
         name: Name of the case.
         sort: How the evaluator sorted: "stable_desc" leaves equal scores in file order, "default" to chance.
     """
-    parts = (f"{name}_gt.json", f"{name}_pred.json", f"{name}_result_{sort}.json")
-    paths = [INSIDE / part if name == "small" else golden_path("eval", part) for part in parts]
+    if name == "small":
+        paths = [INSIDE / part for part in ("small_gt.json", "small_pred.json", f"small_result_{sort}.json")]
+    else:
+        results = {
+            "stable_desc": golden_path("eval", "medium_result_stable_desc.json"),
+            "default": golden_path("eval", "medium_result_default.json"),
+        }
+        paths = [golden_path("eval", "medium_gt.json"), golden_path("eval", "medium_pred.json"), results[sort]]
     result = json.loads(paths[2].read_text())
     return OfficialCase(paths[0], paths[1], result["detection"], result["proposal"])
 

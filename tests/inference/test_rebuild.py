@@ -10,6 +10,7 @@ from aher_lightning.errors import CheckpointError
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.modules.checkpoint import STATE_KEY
 from aher_lightning.modules.localizer import LocalizerModule
+from aher_lightning.ops.resample import Resampling
 from tests.helpers.toy import CATEGORIES
 from tests.helpers.trained import checkpointed_localizer
 from tests.helpers.training import small_contract
@@ -34,6 +35,15 @@ def test_the_module_comes_back_as_it_was(tmp_path: Path) -> None:
     assert restored.network.length == 32
     for name, value in original.state_dict().items():
         assert torch.equal(value, restored.state_dict()[name]), name
+
+
+def test_resampling_comes_back(tmp_path: Path) -> None:
+    _, path = checkpointed_localizer(tmp_path)
+    assert load_module(path).resampling == Resampling()
+    checkpoint = torch.load(path)
+    checkpoint[STATE_KEY]["configuration"]["init_args"]["resampling"] = {"sample_places": [0, 1], "edges": "zero"}
+    torch.save(checkpoint, path)
+    assert load_module(path).resampling == Resampling((0, 1), "zero")
 
 
 def test_initial_weights_are_no_longer_needed(tmp_path: Path) -> None:

@@ -72,8 +72,10 @@ def test_modules_weight_the_functions(logits: tuple[Tensor, Tensor], mask: Tenso
 
 @pytest.mark.golden
 def test_equals_the_released_code() -> None:
-    real, fake = (concatenate_levels("07_adversarial.npz", f"{name}_logit") for name in ("real", "fake"))
-    overlaps = concatenate_levels("02_encode.npz", "iou")
+    real, fake = (
+        concatenate_levels(golden_path("tf", "07_adversarial.npz"), f"{name}_logit") for name in ("real", "fake")
+    )
+    overlaps = concatenate_levels(golden_path("tf", "02_encode.npz"), "iou")
     mask = (overlaps < 0.3) & (overlaps.roll(1, dims=0) < 0.3)
     with np.load(golden_path("tf", "07_adversarial.npz")) as reference:
         expected = {key: float(reference[key]) for key in ("d_loss_real", "d_loss_fake", "g_loss", "n_background")}

@@ -75,6 +75,21 @@ def fill_localizer(network: AherNet) -> None:
                 linear.bias.copy_(bias(f"{scope}/fully{number}", size))
 
 
+@torch.no_grad()
+def fill_generators(network: AherNet) -> None:
+    """Fill the context generators of a full-size network."""
+    for letter, generator in (("s", network.start_generator), ("e", network.end_generator)):
+        for number, name in ((1, "first"), (2, "second")):
+            fill_convolution(generator.get_submodule(name), [(f"g_conv_{letter}{number}", (1024, 2048)[number - 1])])
+
+
+@torch.no_grad()
+def fill_discriminators(network: AherNet) -> None:
+    """Fill the discriminators of a full-size network."""
+    for index, discriminator in enumerate(network.discriminators, 1):
+        fill_convolution(discriminator.get_submodule("convolution"), [(f"conv_a{index}_adv/d_conv_adv", 3)])
+
+
 def by_level(cells: Sequence[int]) -> list[slice]:
     """Return the slice of each level in an array with all cells one after another."""
     ends = np.cumsum(cells)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import copy
+import json
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,9 +15,19 @@ from aher_lightning.models.aher_net import PARAMETER_GROUPS, AherNet
 from aher_lightning.models.base import WeightTransfer
 from aher_lightning.models.context import MomentSplicer
 from aher_lightning.models.transfer import IdentityTransfer
-from aher_lightning.structures import CategorySet
+from aher_lightning.structures import CategorySet, LevelOutputs
 from tests.helpers.golden_fill import golden_path
-from tests.models.released import CELLS, SCALE_RATIOS, by_level, feature_map, fill_localizer, largest_error
+from tests.models import released
+from tests.models.released import (
+    CELLS,
+    SCALE_RATIOS,
+    by_level,
+    feature_map,
+    fill_discriminators,
+    fill_generators,
+    fill_localizer,
+    largest_error,
+)
 
 CHANNELS = (6, 8, 10)
 
@@ -178,29 +192,90 @@ def test_saved_weights_give_the_same_outputs() -> None:
 
 
 @pytest.mark.golden
-@pytest.mark.slow
-def test_released_network() -> None:
-    golden = np.load(golden_path("tf", "05_net_prop_iou.npz"))
+def test_every_released_variable_has_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: dict[str, list[int]] = {}
+
+    def record(name: str, shape: Sequence[int]) -> Tensor:
+        used[name] = list(shape)
+        return torch.empty(*shape, device="meta")
+
+    monkeypatch.setattr(released, "variable", record)
+    with torch.device("meta"):
+        network = AherNet(2048, 200, 0, scale_ratios=SCALE_RATIOS)
+    paths = [golden_path("tf", "05_variables.json")]
+    paths += [golden_path("tf", "06_variables.json"), golden_path("tf", "07_variables.json")]
+    fillers = (fill_localizer, fill_generators, fill_discriminators)
+    groups = (("pyramid", "heads", "untrimmed_classifier", "transfer"), ("generators",), ("discriminators",))
+    for path, fill_network, names, count in zip(paths, fillers, groups, (148, 8, 16), strict=True):
+        used.clear()
+        fill_network(network)
+        expected = dict(json.loads(path.read_text(encoding="utf-8"))["variables"])
+        assert len(expected) == count
+        assert used == expected
+        parameters = [parameter for name in names for parameter in network.parameter_group(name)]
+        assert sum(map(torch.numel, parameters)) == sum(map(math.prod, expected.values()))
+    assert json.loads(paths[0].read_text(encoding="utf-8"))["n_params"] == 68_821_720
+
+
+class ReleasedRun(NamedTuple):
+    """What the full-size network says about the inputs of the released run."""
+
+    levels: list[Tensor]
+    outputs: LevelOutputs
+    foreground: Tensor  # (L, B, K)
+    moment_levels: list[Tensor]
+    moments: Tensor  # (L, B, K)
+
+
+@pytest.fixture(scope="module")
+def released_run() -> ReleasedRun:
+    golden_path("tf", "05_net_prop_iou.npz")
     network = AherNet(2048, 200, 1, scale_ratios=SCALE_RATIOS)
     assert network.cells_per_level == list(CELLS)
     fill_localizer(network)
     with torch.no_grad():
         levels = network.levels(feature_map("x_untrimmed", (2, 512, 2048)))
-        outputs = network.localize(levels, "untrimmed")
-        foreground = network.classify_segments(network.levels(feature_map("x_foreground", (2, 512, 2048))), "untrimmed")
+        foreground_levels = network.levels(feature_map("x_foreground", (2, 512, 2048)))
         moment_levels = network.levels(feature_map("x_moment", (2, 256, 2048)))
-        moments = network.classify_segments(moment_levels, "untrimmed")
+        return ReleasedRun(
+            levels,
+            network.localize(levels, "untrimmed"),
+            network.classify_segments(foreground_levels, "untrimmed"),
+            moment_levels,
+            network.classify_segments(moment_levels, "untrimmed"),
+        )
+
+
+@pytest.mark.golden
+@pytest.mark.slow
+@pytest.mark.parametrize("index", range(1, 9))
+def test_released_network(released_run: ReleasedRun, index: int) -> None:
+    golden = np.load(golden_path("tf", "05_net_prop_iou.npz"))
+    outputs, cells = released_run.outputs, by_level(CELLS)[index - 1]
     assert outputs.actionness is not None
-    for index, cells in enumerate(by_level(CELLS), 1):
-        anchors = slice(3 * cells.start, 3 * cells.stop)
-        count = cells.stop - cells.start
-        activation = levels[index - 1].transpose(1, 2)
-        sample = activation[:, :: max(1, count // 8), :: max(1, activation.shape[2] // 16)]
-        assert largest_error(sample, golden[f"end_{index}_sub"]) < 5e-5
-        assert largest_error(outputs.class_logits[..., cells].transpose(1, 2), golden[f"logits_{index}"]) < 3e-4
-        assert largest_error(outputs.offsets[:, anchors].reshape(2, count, 3, 2), golden[f"loc_{index}"]) < 5e-5
-        assert largest_error(outputs.actionness[:, anchors].reshape(2, count, 3, 2), golden[f"prop_{index}"]) < 5e-5
-        assert largest_error(outputs.overlaps[:, anchors].reshape(2, count, 3), golden[f"iou_{index}"]) < 1e-5
-        assert largest_error(foreground[index - 1], golden[f"seg_logits_{index}"]) < 3e-4
-        assert largest_error(moments[index - 1], golden[f"moment_logits_{index}"]) < 3e-4
-        assert moment_levels[index - 1].shape[-1] == golden[f"moment_end_{index}_shape"][1]
+    anchors = slice(3 * cells.start, 3 * cells.stop)
+    count = cells.stop - cells.start
+    assert largest_error(outputs.class_logits[..., cells].transpose(1, 2), golden[f"logits_{index}"]) < 3e-4
+    assert largest_error(outputs.offsets[:, anchors].reshape(2, count, 3, 2), golden[f"loc_{index}"]) < 5e-5
+    assert largest_error(outputs.actionness[:, anchors].reshape(2, count, 3, 2), golden[f"prop_{index}"]) < 5e-5
+    assert largest_error(outputs.overlaps[:, anchors].reshape(2, count, 3), golden[f"iou_{index}"]) < 1e-5
+    assert largest_error(released_run.foreground[index - 1], golden[f"seg_logits_{index}"]) < 3e-4
+    assert largest_error(released_run.moments[index - 1], golden[f"moment_logits_{index}"]) < 3e-4
+
+
+@pytest.mark.golden
+@pytest.mark.slow
+@pytest.mark.parametrize("index", range(1, 9))
+def test_released_feature_maps(released_run: ReleasedRun, index: int) -> None:
+    golden = np.load(golden_path("tf", "05_net_prop_iou.npz"))
+    activation = released_run.levels[index - 1].transpose(1, 2)
+    _, count, channels = activation.shape
+    sample = activation[:, :: max(1, count // 8), :: max(1, channels // 16)]
+    assert largest_error(sample, golden[f"end_{index}_sub"]) < 5e-5
+    mean, std, share_positive, smallest, largest = golden[f"end_{index}_stat"].tolist()
+    assert activation.mean().item() == pytest.approx(mean, abs=1e-6)
+    assert activation.std(correction=0).item() == pytest.approx(std, abs=1e-6)
+    assert (activation > 0).double().mean().item() == pytest.approx(share_positive, abs=2e-4)
+    assert (activation.min().item(), activation.max().item()) == pytest.approx((smallest, largest), abs=5e-5)
+    moment_shape = released_run.moment_levels[index - 1].transpose(1, 2).shape
+    assert list(moment_shape) == golden[f"moment_end_{index}_shape"].tolist()

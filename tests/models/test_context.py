@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import torch
@@ -125,7 +127,7 @@ def test_gradients_flow_through_the_splice_into_both_generators() -> None:
 @pytest.mark.golden
 def test_released_layout_table() -> None:
     table = np.load(golden_path("tf", "06b_context_layout_table.npz"))["table"].tolist()
-    assert len(table) == 114
+    assert [row[:2] for row in table] == [[ratio, position] for ratio in range(14, 20) for position in range(1, 20)]
     for ratio, position, moment, start, end, even_start, even_end, odd_start, odd_code_end, odd_end in table:
         lengths = (start, moment, end)
         modes: tuple[tuple[SpliceMode, int], ...] = (("released", odd_code_end), ("released_fixed", odd_end))
@@ -134,31 +136,84 @@ def test_released_layout_table() -> None:
             odd = splice_layout(512, ratio, position, mode=mode, row=1)
             assert even == SpliceLayout(*lengths, even_start, even_end)
             assert odd == SpliceLayout(*lengths, odd_start, labelled_end)
+        for row in (0, 1):  # in the paper's order the same moment has all of the same rest around it
+            plain = splice_layout(512, ratio, position, mode="plain", row=row)
+            before = max(1, (start + end) * position // 20)
+            assert plain == SpliceLayout(before, moment, start + end - before, before, before + moment)
 
 
-@pytest.mark.golden
-@pytest.mark.slow
-def test_released_synthetic_moments() -> None:
-    golden = np.load(golden_path("tf", "06_context.npz"))
+class ReleasedContexts(NamedTuple):
+    """What the full-size generators make of the inputs of the released run."""
+
+    moments: Tensor  # (16, 2048, 256)
+    contexts: list[Tensor]  # (16, 2048, 128) of each generator
+    ids: list[tuple[int, int]]
+
+    def splice(self, mode: SpliceMode) -> tuple[Tensor, list[list[float]], list[SpliceLayout]]:
+        """Return features ``(16, 512, 2048)``, segments in steps and layouts."""
+        layouts = [splice_layout(512, *pair, mode=mode, row=row) for row, pair in enumerate(self.ids)]
+        start, end = self.contexts
+        features, segments = splice(self.moments, start, end, layouts)
+        return features.transpose(1, 2), (segments[:, 0] * 512).tolist(), layouts
+
+
+@pytest.fixture(scope="module")
+def released_contexts() -> ReleasedContexts:
+    with np.load(golden_path("tf", "06_context.npz")) as golden:
+        ids = list(zip(golden["ratio_id"].tolist(), golden["pos_id"].tolist(), strict=True))
     moments = feature_map("x_context_moment", (16, 256, 2048))
     contexts = []
-    for number, letter in ((1, "s"), (2, "e")):
+    for letter in "se":
         network = ConvContextGenerator(2048)
         fill_convolution(network.first, [(f"g_conv_{letter}1", 1024)])
         fill_convolution(network.second, [(f"g_conv_{letter}2", 2048)])
         with torch.no_grad():
             contexts.append(network(moments))
-        assert contexts[-1].shape == (16, 2048, 128)
-        assert largest_error(contexts[-1].transpose(1, 2)[:, ::16, ::128], golden[f"net{number}_sub"]) < 3e-5
-    ids = zip(golden["ratio_id"].tolist(), golden["pos_id"].tolist(), strict=True)
-    layouts = [splice_layout(512, *pair, mode="released", row=row) for row, pair in enumerate(ids)]
-    synthetic = splice(moments, contexts[0], contexts[1], layouts)
-    by_time = synthetic.features.transpose(1, 2)
-    assert (synthetic.segments[:, 0] * 512).tolist() == golden["gt_code"].tolist()
-    assert [layout.moment_start for layout in layouts] == golden["layout"][:, 4].tolist()
+    return ReleasedContexts(moments, contexts, ids)
+
+
+@pytest.mark.golden
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [1, 2])
+def test_released_contexts(released_contexts: ReleasedContexts, number: int) -> None:
+    golden = np.load(golden_path("tf", "06_context.npz"))
+    context = released_contexts.contexts[number - 1].transpose(1, 2)
+    assert context.shape == (16, 128, 2048)
+    assert largest_error(context[:, ::16, ::128], golden[f"net{number}_sub"]) < 3e-5
+    statistics = torch.stack((context.mean(), context.std(correction=0)))
+    assert largest_error(statistics, golden[f"net{number}_stat"]) < 3e-5
+
+
+@pytest.mark.golden
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["released", "released_fixed"])
+def test_released_synthetic_moments(released_contexts: ReleasedContexts, mode: SpliceMode) -> None:
+    golden = np.load(golden_path("tf", "06_context.npz"))
+    by_time, segments, layouts = released_contexts.splice(mode)
+    # Moment, start and end context, steps of a context before the moment, and where the moment really is.
+    splits = [layout.moment_start - (layout.start_length if row % 2 else 0) for row, layout in enumerate(layouts)]
+    lengths = [[layout.moment_length, layout.start_length, layout.end_length] for layout in layouts]
+    true_segments = [[layout.moment_start, layout.moment_start + layout.moment_length] for layout in layouts]
+    rows = zip(lengths, splits, true_segments, strict=True)
+    assert [[*three, split, *segment] for three, split, segment in rows] == golden["layout"].tolist()
+    assert segments == (golden["gt_code"].tolist() if mode == "released" else true_segments)
+    assert (segments == true_segments) == (mode == "released_fixed")
     assert largest_error(by_time[:, ::16, ::128], golden["out_sub"]) < 3e-5
     assert largest_error(by_time.mean(dim=2), golden["out_time_mean"]) < 3e-5
+    assert largest_error(by_time.flatten(1).mean(dim=1), golden["out_mean"]) < 3e-5
     assert largest_error(by_time.flatten(1).std(dim=1, correction=0), golden["out_std"]) < 3e-5
+
+
+@pytest.mark.golden
+@pytest.mark.slow
+def test_plain_order_keeps_the_released_moment_and_all_context(released_contexts: ReleasedContexts) -> None:
+    plain, plain_segments, plain_layouts = released_contexts.splice("plain")
+    released, _, layouts = released_contexts.splice("released_fixed")
+    for row, (one, other) in enumerate(zip(plain_layouts, layouts, strict=True)):
+        start, length = one.moment_start, one.moment_length
+        assert plain_segments[row] == [start, start + length]
+        expected = released[row, other.moment_start : other.moment_start + length]
+        assert torch.equal(plain[row, start : start + length], expected)
 
 
 def test_the_splicer_draws_shares_within_its_range() -> None:

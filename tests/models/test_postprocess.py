@@ -192,6 +192,7 @@ def test_released_inference(video: int) -> None:
     kept = torch.from_numpy(golden[f"v{video}_keep_index"]).long()
     labels = torch.zeros(1, 765, dtype=torch.long)
     assert torch.equal(decoder.suppression(segments, outputs.overlaps, labels)[0], kept)
+    assert torch.equal(outputs.overlaps[0, kept], torch.from_numpy(golden[f"v{video}_scores"]))
     boxes = torch.from_numpy(golden[f"v{video}_boxes"])[:, :2]
     torch.testing.assert_close(segments[0, kept] * duration, boxes, atol=1e-4, rtol=1e-5)
     # What lies outside the video the released code keeps and we drop: we agree on all the others.
@@ -203,6 +204,24 @@ def test_released_inference(video: int) -> None:
     assert detections.labels.tolist() == [category] * 100
     expected = golden[f"v{video}_scores"] * golden[f"v{video}_avg_class"][category]
     np.testing.assert_allclose(detections.scores[:count], expected[is_inside.numpy()], rtol=1e-5)
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("video", [0, 1])
+def test_released_class_probabilities(video: int) -> None:
+    golden = np.load(golden_path("tf", "08_inference_nms.npz"))
+    probabilities = released_outputs(video).class_logits.softmax(dim=1).transpose(1, 2)  # (1, 255, 200)
+    np.testing.assert_allclose(probabilities[0].mean(dim=0), golden[f"v{video}_avg_class"], rtol=1e-5)
+    by_anchor = probabilities.repeat_interleave(3, dim=1)
+    scores, labels = VideoCategoryFusion()(by_anchor, torch.ones(1, 765))
+    category = int(golden[f"v{video}_class_id"])
+    assert labels.tolist() == [[category] * 765]
+    assert scores[0, 0].item() == pytest.approx(golden[f"v{video}_avg_class"][category].item(), rel=1e-5)
+    # With the paper's fusion, each anchor has the category of its cell.
+    scores, labels = ProductFusion()(by_anchor, torch.ones(1, 765))
+    kept = torch.from_numpy(golden[f"v{video}_keep_index"]).long()
+    np.testing.assert_array_equal(labels[0, kept], golden[f"v{video}_boxes"][:, 2])
+    np.testing.assert_allclose(scores[0, kept], golden[f"v{video}_boxes"][:, 3], rtol=1e-5)
 
 
 def released_outputs(video: int) -> LevelOutputs:

@@ -8,11 +8,15 @@ import torch
 
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError
 from aher_lightning.models.fingerprint import fingerprint
+from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.base import CLIPS_AT_ONCE, BaseModule, EvaluationOutput
 from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
+from aher_lightning.modules.localizer import LocalizerModule
+from aher_lightning.modules.proposal_classifier import ProposalClassifierModule
+from aher_lightning.ops.resample import Resampling, resample_sequences
 from aher_lightning.structures import Categories
 from aher_lightning.video.contract import TemporalContract
-from tests.helpers.toy import CATEGORIES, CHANNELS, MOMENT, UNTRIMMED, ToyDataModule
+from tests.helpers.toy import CATEGORIES, CHANNELS, MOMENT, UNTRIMMED, MeanBackbone, ToyDataModule, toy_network
 from tests.helpers.training import (
     pixels,
     quiet_trainer,
@@ -34,6 +38,24 @@ def test_features_of_pixels_and_cached_features_agree() -> None:
     from_pixels = module.encode(clips, 8)
     torch.testing.assert_close(from_pixels, module.encode(clips._replace(values=features), 8))
     assert from_pixels.shape == (1, CHANNELS, 8)
+
+
+@pytest.mark.parametrize("kind", [AherModule, LocalizerModule, ProposalClassifierModule])
+def test_resampling_is_an_option_of_every_module_that_localizes(
+    kind: type[AherModule | LocalizerModule | ProposalClassifierModule],
+) -> None:
+    released = Resampling((0, 1 / 2, 1), "zero")
+    snippets = pixels(3, 2)._replace(values=torch.arange(5.0 * CHANNELS).reshape(5, CHANNELS))
+    default, other = (
+        kind(CATEGORIES, backbone=MeanBackbone(), network=toy_network, resampling=resampling)
+        for resampling in (None, released)
+    )
+    assert default.resampling == Resampling()
+    for module in (default, other):
+        expected = resample_sequences(*snippets, 12, module.resampling)
+        torch.testing.assert_close(module.encode(snippets, 12), expected)
+    assert not other.encode(snippets, 12)[..., 0].any()
+    assert default.encode(snippets, 12)[..., 0].any()
 
 
 def test_many_clips_run_through_in_parts() -> None:

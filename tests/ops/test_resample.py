@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any, NamedTuple
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from aher_lightning.ops.resample import resample_sequences, resize_features
+from aher_lightning.errors import ConfigError
+from aher_lightning.ops.resample import Resampling, resample_sequences, resize_features
+from aher_lightning.video.contract import TemporalContract
 from tests.helpers.golden_fill import fill, golden_path
 
 
@@ -77,20 +82,120 @@ def test_no_sequences() -> None:
     assert resample_sequences(torch.zeros(0, 2), nothing.long(), nothing, nothing, 4).shape == (0, 2, 4)
 
 
-@pytest.mark.golden
-@pytest.mark.parametrize("case", range(7))
-def test_inner_steps_equal_the_released_code(case: int) -> None:
+def test_released_edges_by_hand() -> None:
+    # Snippets at 1/4 and 3/4, values 0 and 1: of six steps the outer two end before 1/4 or start after 3/4.
+    values, centres = torch.tensor([[0.0], [1.0]]), (torch.tensor([0.25]), torch.tensor([0.5]))
+    released = Resampling((0, 1 / 2, 1), "zero")
+    (row,) = resample_sequences(1 + values, torch.tensor([2]), *centres, 6, released)[0]
+    # The second step shrinks to [1/4, 2/6], which is [0, 1/6] in snippets; the third is [1/6, 3/6].
+    torch.testing.assert_close(row, 1 + torch.tensor([-1.0, 1 / 12, 2 / 6, 4 / 6, 11 / 12, -1.0]))
+    (inside,) = resample_sequences(1 + values, torch.tensor([2]), *centres, 6, replace(released, edge_margin=0.2))[0]
+    torch.testing.assert_close(inside, 1 + torch.tensor([-1.0, -1.0, 7 / 20, 13 / 20, -1.0, -1.0]))
+
+
+def test_a_single_snippet_holds_at_both_kinds_of_edges() -> None:
+    values, arguments = torch.tensor([[2.0]]), (torch.tensor([1]), torch.tensor([0.5]), torch.tensor([1.0]))
+    for resampling in (Resampling(), Resampling(edges="zero", edge_margin=0.4)):
+        assert resample_sequences(values, *arguments, 3, resampling).tolist() == [[[2.0] * 3]]
+
+
+def test_edges_of_one_sequence_do_not_reach_the_others() -> None:
+    values = torch.from_numpy(fill("values", (8, 2), 1, 2))
+    zero = Resampling(edges="zero")
+    counts, firsts, steps = torch.tensor([1, 3, 4]), torch.tensor([0.5, 0.3125, 0.125]), torch.tensor([1, 0.1875, 0.25])
+    together = resample_sequences(values, counts, firsts, steps, 16, zero)
+    for row, part in enumerate(torch.split(values, counts.tolist())):
+        one = slice(row, row + 1)
+        alone = resample_sequences(part, counts[one], firsts[one], steps[one], 16, zero)[0]
+        torch.testing.assert_close(together[row], alone)
+    assert [int((row == 0).all(dim=0).sum()) for row in together] == [0, 10, 4]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sample_places": ()}, r"sample_places must be fractions of a step, got \(\); give 0 to 1"),
+        ({"sample_places": (0.5, 1.5)}, r"got \(0\.5, 1\.5\); give 0 to 1"),
+        ({"edges": "repeat"}, "edges must be 'hold' or 'zero', got 'repeat'"),
+        ({"edge_margin": 0.5}, r"edge_margin must lie in \[0, 0\.5\), got 0\.5; give a part of a snippet"),
+        ({"edge_margin": -0.1}, "edge_margin must lie in"),
+    ],
+)
+def test_impossible_options_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Resampling(**options)
+
+
+RELEASED_STRIDE = 8
+"""Frames of the file from one snippet to the next in the released data."""
+RELEASED_MARGIN_SEC = 1e-4
+"""The released code leaves out what is closer than this to an outermost centre."""
+
+
+class ReleasedCase(NamedTuple):
+    """One run of the released resampling."""
+
+    values: Tensor  # (N, 6)
+    contract: TemporalContract
+    length: int
+    expected: Tensor  # (6, T)
+
+    def resample(self, resampling: Resampling) -> Tensor:
+        """Resample on the axis of the released code: as many strides as there are snippets, not the duration."""
+        count = len(self.values)
+        first = self.contract.first_centre_frames / (count * self.contract.snippet_stride)
+        arguments = torch.tensor([count]), torch.tensor([first]), torch.tensor([1 / count])
+        return resample_sequences(self.values, *arguments, self.length, resampling)[0]
+
+
+@pytest.fixture(params=range(7))
+def released_case(request: pytest.FixtureRequest) -> ReleasedCase:
+    case: int = request.param
     with np.load(golden_path("tf", "09_feature_resample.npz")) as reference:
-        count, _, _, length = reference[f"cfg_{case}"].astype(int).tolist()
+        assert len(reference.files) == 14
+        count, duration_sec, frames, length = reference[f"cfg_{case}"].tolist()
         expected = torch.from_numpy(reference[f"out_{case}"]).T
-    values = torch.from_numpy(fill(f"resample_{case}", (count, 6), 0, 1))
-    centres = torch.tensor([0.5 / count]), torch.tensor([1 / count])
-    resampled = resample_sequences(values, torch.tensor([count]), *centres, length, sample_places=(0, 0.5, 1))[0]
-    # Outside of the snippets' centres the released code leaves zeros, and it shortens the steps that contain one.
+    fps = frames / duration_sec
+    contract = TemporalContract(fps=fps, snippet_stride=RELEASED_STRIDE, first_centre_frames=RELEASED_STRIDE / 2)
+    values = torch.from_numpy(fill(f"resample_{case}", (int(count), 6), 0, 1))
+    return ReleasedCase(values, contract, int(length), expected)
+
+
+@pytest.mark.golden
+def test_equals_the_released_code(released_case: ReleasedCase) -> None:
+    margin = RELEASED_MARGIN_SEC / released_case.contract.step_sec
+    resampled = released_case.resample(Resampling((0, 1 / 2, 1), "zero", margin))
+    torch.testing.assert_close(resampled, released_case.expected, rtol=0, atol=1e-5)
+    is_outside = (released_case.expected == 0).all(dim=0)
+    assert torch.equal((resampled == 0).all(dim=0), is_outside)
+    # The released margin is tiny: without it, only the two steps that contain an edge change, and hardly.
+    without = released_case.resample(Resampling((0, 1 / 2, 1), "zero"))
+    assert ((without - resampled).abs().amax(dim=0) > 1e-5).sum() <= 2
+    torch.testing.assert_close(without, released_case.expected, rtol=0, atol=2e-4)
+
+
+@pytest.mark.golden
+def test_the_released_code_has_the_first_centre_at_half_a_stride(released_case: ReleasedCase) -> None:
+    half_a_clip = released_case.contract.clip_length / 2
+    assert half_a_clip == 2 * released_case.contract.first_centre_frames
+    other = released_case._replace(contract=replace(released_case.contract, first_centre_frames=half_a_clip))
+    released = Resampling((0, 1 / 2, 1), "zero")
+    error, other_error = (
+        float((case.resample(released) - case.expected).abs().max()) for case in (released_case, other)
+    )
+    assert error < 2e-4
+    assert other_error > 0.1 or len(released_case.values) == 1  # a single snippet holds wherever it is
+
+
+@pytest.mark.golden
+def test_inner_steps_equal_the_released_code_whatever_holds_at_the_edges(released_case: ReleasedCase) -> None:
+    count, length = len(released_case.values), released_case.length
+    held = released_case.resample(Resampling((0, 1 / 2, 1)))
     starts = torch.arange(length) / length
-    is_inner = (starts > 0.5 / count) & (starts + 1 / length < 1 - 0.5 / count) | (torch.tensor(count) == 1)
-    assert is_inner.sum() > 0.8 * length
-    torch.testing.assert_close(resampled[:, is_inner], expected[:, is_inner], rtol=0, atol=1e-5)
+    is_inner = (starts > 0.5 / count) & (starts + 1 / length < 1 - 0.5 / count)
+    torch.testing.assert_close(held[:, is_inner], released_case.expected[:, is_inner], rtol=0, atol=1e-5)
+    is_edge = (released_case.expected == 0).all(dim=0)
+    assert bool((held[:, is_edge] != 0).all())
 
 
 @pytest.mark.parametrize(("old", "new"), [(1, 4), (2, 4), (128, 51), (5, 5), (256, 384), (3, 1), (3, 0)])

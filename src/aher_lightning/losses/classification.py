@@ -15,7 +15,7 @@ def segment_classification_loss(logits: Tensor, labels: Tensor, *, levels: Liter
 
     Implements L_reg, Eq. 4 of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
     https://arxiv.org/abs/2008.13705. The paper does not say how levels are put together; the authors' code
-    has twice their mean.
+    has their mean, times 2 / B.
 
     Args:
         logits: One classifier per pyramid level, shape ``(L, B, K)``.

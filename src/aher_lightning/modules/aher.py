@@ -20,6 +20,7 @@ from aher_lightning.modules.phases import (
     RecognitionPhase,
     TransferPhase,
 )
+from aher_lightning.ops.resample import Resampling
 from aher_lightning.structures import Categories
 
 
@@ -46,6 +47,7 @@ class AherModule(PhasedModule):
         detector: Line 6, second half.
         initial_weights: Checkpoints to start from, usually the one of stage 0.
         seed: Seed of all random choices during training.
+        resampling: How features are brought to the network's length; the default if not given.
     """
 
     def __init__(  # noqa: PLR0913 - a flat list of parts and phases: overlays and command lines stay short
@@ -66,6 +68,7 @@ class AherModule(PhasedModule):
         detector: DetectorPhase | None = None,
         initial_weights: Sequence[Path] = (),
         seed: int = 0,
+        resampling: Resampling | None = None,
     ) -> None:
         recognition = recognition or RecognitionPhase()
         transfer = transfer or TransferPhase()
@@ -84,6 +87,7 @@ class AherModule(PhasedModule):
             phases=(recognition, transfer, generator, discriminator, adversary, detector),
             initial_weights=initial_weights,
             seed=seed,
+            resampling=resampling,
         )
         self.recognition = recognition
         self.transfer = transfer

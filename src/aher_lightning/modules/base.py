@@ -18,7 +18,7 @@ from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.modules.checkpoint import STATE_KEY, check_architecture, load_submodule, read_checkpoint
 from aher_lightning.modules.evaluation import DetectionMetrics
 from aher_lightning.ops.randomness import key_seed
-from aher_lightning.ops.resample import resample_sequences
+from aher_lightning.ops.resample import Resampling, resample_sequences
 from aher_lightning.structures import Categories, Detections, SnippetSequences, UntrimmedBatch
 from aher_lightning.video.clips import normalize_clips
 from aher_lightning.video.contract import PROVENANCE, TemporalContract
@@ -59,6 +59,7 @@ class BaseModule(pl.LightningModule, ABC):
             that the checkpoint alone can localize actions in a video file.
         initial_weights: Checkpoints whose backbone, and whose network if they have one, to start from.
         seed: Seed of all random choices during training.
+        resampling: How features are brought to a fixed length; the default if not given.
 
     Attributes:
         contract: How frames become snippets; known once data or a checkpoint was attached.
@@ -73,12 +74,14 @@ class BaseModule(pl.LightningModule, ABC):
         backbone: Backbone,
         initial_weights: Sequence[Path] = (),
         seed: int = 0,
+        resampling: Resampling | None = None,
     ) -> None:
         super().__init__()
         self.categories = categories
         self.backbone = backbone
         self.initial_weights = [Path(path) for path in initial_weights]
         self.seed = seed
+        self.resampling = resampling or Resampling()
         self.contract: TemporalContract | None = None
         self.iteration = 0
         self.configuration: dict[str, Any] = {}
@@ -140,7 +143,9 @@ class BaseModule(pl.LightningModule, ABC):
             Features, ``(B, C, T)``.
         """
         features = self.snippet_features(snippets.values)
-        return resample_sequences(features, snippets.lengths, snippets.first_centres, snippets.steps, length)
+        return resample_sequences(
+            features, snippets.lengths, snippets.first_centres, snippets.steps, length, self.resampling
+        )
 
     def require_contract(self) -> TemporalContract:
         """Return the temporal contract.

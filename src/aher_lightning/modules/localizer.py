@@ -14,6 +14,7 @@ from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.phased import PhasedModule, TrainingBatch
 from aher_lightning.modules.phases import RecognitionPhase, TransferPhase
 from aher_lightning.modules.variant_phases import ContextPhase
+from aher_lightning.ops.resample import Resampling
 from aher_lightning.structures import Categories
 
 
@@ -38,9 +39,10 @@ class LocalizerModule(PhasedModule):
         contexts: Pre-training of the context generators.
         initial_weights: Checkpoints to start from.
         seed: Seed of all random choices during training.
+        resampling: How features are brought to the network's length; the default if not given.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a flat list of parts and phases: overlays and command lines stay short
         self,
         categories: Categories,
         *,
@@ -55,6 +57,7 @@ class LocalizerModule(PhasedModule):
         contexts: ContextPhase | None = None,
         initial_weights: Sequence[Path] = (),
         seed: int = 0,
+        resampling: Resampling | None = None,
     ) -> None:
         recognition = recognition or RecognitionPhase()
         transfer = transfer or TransferPhase()
@@ -70,6 +73,7 @@ class LocalizerModule(PhasedModule):
             phases=(recognition, transfer, contexts),
             initial_weights=initial_weights,
             seed=seed,
+            resampling=resampling,
         )
         self.recognition = recognition
         self.transfer = transfer

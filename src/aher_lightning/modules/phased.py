@@ -22,6 +22,7 @@ from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.iteration_data import IterationData, LabelledClips, LabelledVideos
 from aher_lightning.modules.phase import Phase
 from aher_lightning.ops.randomness import random_generator
+from aher_lightning.ops.resample import Resampling
 from aher_lightning.ops.segments import clip_segments, normalize_segments
 from aher_lightning.structures import Categories, Detections, MomentBatch, SnippetSequences, UntrimmedBatch
 
@@ -54,6 +55,7 @@ class PhasedModule(BaseModule):
         phases: The phases, in order; those of no steps are left out.
         initial_weights: Checkpoints whose backbone and network to start from.
         seed: Seed of all random choices during training.
+        resampling: How features are brought to the network's length; the default if not given.
 
     Raises:
         CheckpointError: If initial weights do not fit.
@@ -73,12 +75,14 @@ class PhasedModule(BaseModule):
         phases: Sequence[Phase],
         initial_weights: Sequence[Path],
         seed: int,
+        resampling: Resampling | None = None,
     ) -> None:
         super().__init__(
             categories,
             backbone=backbone,
             initial_weights=initial_weights,
             seed=seed,
+            resampling=resampling,
         )
         self.automatic_optimization = False
         self.network = network

@@ -24,7 +24,7 @@ class RecognitionPhase(Phase):
         groups: See :class:`Phase`. With "pyramid" among them, moments move the 1D ConvNet as in the
             authors' code; foregrounds never do.
         parts: What is recognized: foregrounds by the classifier of the untrimmed set, moments by theirs.
-        weight: Factor of both losses; 2 in the authors' code.
+        weight: Factor of both losses; 2 / B in the authors' code, beside the mean over the batch.
         levels: Whether the losses of the levels are summed, or averaged as in the authors' code.
         **options: See :class:`Phase`.
     """

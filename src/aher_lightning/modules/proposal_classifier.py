@@ -16,6 +16,7 @@ from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.ops.pooling import mean_over_segments
 from aher_lightning.ops.randomness import random_generator
+from aher_lightning.ops.resample import Resampling
 from aher_lightning.structures import Categories, Detections, SnippetSequences
 
 ProposalSource = Literal["network", "random"]
@@ -43,6 +44,7 @@ class ProposalClassifierModule(BaseModule):
         num_random: How many random proposals to draw per video.
         initial_weights: Checkpoints of the classifier and of the localizer.
         seed: Seed of random proposals.
+        resampling: How features are brought to the network's length; the default if not given.
     """
 
     def __init__(
@@ -56,12 +58,14 @@ class ProposalClassifierModule(BaseModule):
         num_random: int = 100,
         initial_weights: Sequence[Path] = (),
         seed: int = 0,
+        resampling: Resampling | None = None,
     ) -> None:
         super().__init__(
             categories,
             backbone=backbone,
             initial_weights=initial_weights,
             seed=seed,
+            resampling=resampling,
         )
         channels = backbone.out_channels
         self.network = network(channels, len(categories.untrimmed), len(categories.moment))

@@ -2,11 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from aher_lightning.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How feature sequences are brought to a fixed length.
+
+    The defaults sample every output step evenly. What the authors' code of "Learning to Localize Actions
+    from Moments" (Long et al., ECCV 2020), https://arxiv.org/abs/2008.13705, does was established by
+    running it; the paper does not say.
+
+    Args:
+        sample_places: Where an output step is sampled, as fractions of the step; the authors' code has
+            ``(0, 1 / 2, 1)``, so that neighbouring steps share a sample.
+        edges: What holds before the first and after the last snippet's centre. "hold": the features of
+            that snippet. "zero": nothing, as in the authors' code: steps wholly outside are zero, those
+            that contain an outermost centre shrink to their part inside, and a single snippet holds
+            everywhere.
+        edge_margin: With "zero", how much farther inside the edges lie, in units of the distance between
+            snippets; the authors' code has 0.0001 seconds.
+
+    Raises:
+        ConfigError: If there is no place, a place lies outside of the step, or the margin is out of range.
+
+    Example:
+        >>> Resampling(sample_places=(0.0, 0.5, 1.0), edges="zero").edges
+        'zero'
+    """
+
+    sample_places: tuple[float, ...] = (1 / 6, 1 / 2, 5 / 6)
+    edges: Literal["hold", "zero"] = "hold"
+    edge_margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.sample_places or not all(0 <= place <= 1 for place in self.sample_places):
+            raise ConfigError(f"sample_places must be fractions of a step, got {self.sample_places}; give 0 to 1")
+        if self.edges not in ("hold", "zero"):
+            raise ConfigError(f"edges must be 'hold' or 'zero', got {self.edges!r}")
+        if not 0 <= self.edge_margin < 1 / 2:
+            raise ConfigError(f"edge_margin must lie in [0, 0.5), got {self.edge_margin}; give a part of a snippet")
 
 
 def resample_sequences(
@@ -15,17 +57,12 @@ def resample_sequences(
     first_centres: Tensor,
     steps: Tensor,
     length: int,
-    sample_places: Sequence[float] = (1 / 6, 1 / 2, 5 / 6),
+    resampling: Resampling | None = None,
 ) -> Tensor:
     """Resample snippet features to a number of equal steps of their video's (or span's) time axis.
 
     Output step t covers ``[t / length, (t + 1) / length)`` and is the mean of a few linearly interpolated
-    samples within. Before the first and after the last snippet's centre, the feature of that snippet
-    holds. Differentiable in ``values``.
-
-    Follows the authors' code of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
-    https://arxiv.org/abs/2008.13705, which samples at ``(0, 1 / 2, 1)`` and leaves steps outside of the
-    snippets' centres zero.
+    samples within. Differentiable in ``values``.
 
     Args:
         values: Features of all sequences, one after another, shape ``(sum N, C)``.
@@ -33,7 +70,7 @@ def resample_sequences(
         first_centres: Centre of each sequence's first snippet, normalized, shape ``(B,)``.
         steps: Distance of neighbouring snippet centres, normalized, shape ``(B,)``.
         length: Number of output steps T.
-        sample_places: Where an output step is sampled, as fractions of the step.
+        resampling: Where steps are sampled, and what holds at the edges; the default one if not given.
 
     Returns:
         Feature sequences, shape ``(B, C, T)``.
@@ -48,21 +85,33 @@ def resample_sequences(
     """
     if bool((lengths < 1).any()) or int(lengths.sum()) != len(values):
         raise ValueError(f"lengths must be positive and sum to {len(values)} snippets, got {lengths.tolist()}")
-    places = torch.tensor(sample_places, dtype=torch.float64, device=values.device)
-    times = (torch.arange(length, device=values.device).unsqueeze(1) + places) / length  # (T, S)
-    positions = (times - first_centres.double()[:, None, None]) / steps.double()[:, None, None]  # (B, T, S)
     last = (lengths - 1)[:, None, None]
-    positions = positions.clamp(min=0).minimum(last.double())
+    positions, is_covered = _sample_positions(last, first_centres, steps, length, resampling or Resampling())
     lower = positions.floor().long()
     upper = (lower + 1).minimum(last)
     offsets = (lengths.cumsum(0) - lengths)[:, None, None]
     indices = torch.cat((lower, upper), dim=-1) + offsets
-    weights = torch.cat((1 - positions + lower, positions - lower), dim=-1) / len(places)
+    weights = torch.cat((1 - positions + lower, positions - lower), dim=-1) * is_covered / positions.shape[-1]
     # A bag sums the weighted snippets of one output step without ever holding the samples.
     bags = functional.embedding_bag(
         indices.flatten(0, 1), values, per_sample_weights=weights.flatten(0, 1).to(values.dtype), mode="sum"
     )
     return bags.view(len(lengths), length, values.shape[1]).transpose(1, 2)
+
+
+def _sample_positions(
+    last: Tensor, first_centres: Tensor, steps: Tensor, length: int, resampling: Resampling
+) -> tuple[Tensor, Tensor]:
+    """Return where output steps are sampled, in snippets ``(B, T, S)``, and which steps lie inside, ``(B, T, 1)``."""
+    bounds = torch.arange(length + 1, dtype=torch.float64, device=last.device).unsqueeze(1) / length
+    positions = (bounds - first_centres.double()[:, None, None]) / steps.double()[:, None, None]  # (B, T + 1, 1)
+    if resampling.edges == "zero":
+        inside = positions.clamp(min=resampling.edge_margin).minimum(last - resampling.edge_margin)
+        positions = inside.where(last > 0, positions)
+    starts, ends = positions[:, :-1], positions[:, 1:]
+    places = torch.tensor(resampling.sample_places, dtype=torch.float64, device=last.device)
+    sampled = starts + places * (ends - starts)
+    return sampled.clamp(min=0).minimum(last.double()), ends > starts
 
 
 def resize_features(features: Tensor, length: int) -> Tensor:
