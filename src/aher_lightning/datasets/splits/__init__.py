@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from aher_lightning.errors import ConfigError
 
 
 def split_path(name: str) -> Path:
-    """Return the JSON file of a split, ``{"untrimmed": [names], "moment": [names]}``.
+    """Return the JSON file of a split, ``{"untrimmed": [names], "moment": [names], "same": [pairs]}``.
 
     Args:
         name: Name of the split, such as ``"anet_un_am"``.
@@ -29,3 +30,25 @@ def split_path(name: str) -> Path:
         known = ", ".join(sorted(file.stem for file in folder.glob("*.json")))
         raise ConfigError(f"no category split '{name}' in the package; it has {known}")
     return path
+
+
+def same_categories(name: str) -> list[tuple[str, str]]:
+    """Return the categories of a split that mean the same in both sets, under whatever names.
+
+    Only pairs that are certain are listed; docs/paper_settings.md also names those that merely overlap.
+
+    Args:
+        name: Name of the split, such as ``"th14_anet_fg"``.
+
+    Returns:
+        Pairs of an untrimmed and a moment category; none for a split of one data set.
+
+    Raises:
+        ConfigError: If there is no such split.
+
+    Example:
+        >>> same_categories("th14_anet_fg")[1]
+        ('CleanAndJerk', 'Clean and jerk')
+    """
+    pairs = json.loads(split_path(name).read_text(encoding="utf-8")).get("same", [])
+    return [(untrimmed, moment) for untrimmed, moment in pairs]
