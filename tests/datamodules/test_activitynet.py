@@ -112,4 +112,4 @@ def test_every_real_category_gives_its_share(share: float) -> None:
         }
         expected += math.ceil(share * len(owners))
         assert len(owners & chosen) == math.ceil(share * len(owners)), category
-    assert expected - 2 <= len(chosen) <= expected  # two training videos have two of these categories each
+    assert expected - 5 <= len(chosen) <= expected  # five training videos have two of these categories each
