@@ -171,3 +171,10 @@ def test_the_real_annotations_share_videos_with_activitynet(tmp_path: Path) -> N
     evaluated = {video.video_id for video in data.evaluation_videos()}
     assert evaluated == set(store.video_ids)
     assert not evaluated & {video.video_id for video in data.untrimmed_videos()}
+
+
+def test_the_folders_are_enough_without_a_list(folders: tuple[Path, Path]) -> None:
+    (folders[0] / "kinetics-600_train.csv").unlink()
+    touch(folders[0], "train/Archery/y_000003_000013.mp4")
+    data = Kinetics600DataModule(*folders, contract=CONTRACT)
+    assert data.moment_clips() == [TrimmedClip("y_000003_000013", None, "archery")]
