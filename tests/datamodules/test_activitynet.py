@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,10 @@ from aher_lightning.datamodules.activitynet import ActivityNetDataModule
 from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.errors import AnnotationError, DataError
 from aher_lightning.video.contract import TemporalContract
+from tests.helpers.paper_data import entry, write_split
+from tests.helpers.real_data import real_data
 
 UN, AM = "Long jump", "Cutting the grass"
-
-
-def entry(subset: str, *segments: tuple[str, float, float], duration: float = 60.0) -> dict[str, object]:
-    annotations = [{"label": label, "segment": [start, end]} for label, start, end in segments]
-    return {"subset": subset, "duration": duration, "annotations": annotations}
 
 
 DATABASE = {
@@ -76,3 +74,42 @@ def test_a_label_of_another_data_set_is_refused(tmp_path: Path) -> None:
     data = data_module(tmp_path / "data", {"a": entry("training", ("Flying", 0.0, 1.0))})
     with pytest.raises(AnnotationError, match="label 'Flying' is not among the 200 known categories"):
         data.setup("fit")
+
+
+def test_every_choice_of_evaluated_categories_has_its_videos(tmp_path: Path) -> None:
+    root = data_module(tmp_path / "data").root
+    found = {}
+    for evaluated in ("untrimmed", "moment", "all"):
+        data = ActivityNetDataModule(root, contract=TemporalContract(fps=25.0), evaluated=evaluated)
+        found[evaluated] = [video.video_id for video in data.evaluation_videos()]
+        assert len(data.categories.names) == {"untrimmed": 87, "moment": 113, "all": 200}[evaluated]
+    assert found == {"untrimmed": ["a_val"], "moment": ["m_val"], "all": ["a_val", "m_val"]}
+
+
+def test_a_split_of_ones_own_leaves_other_labels_out(tmp_path: Path) -> None:
+    root = data_module(tmp_path / "data", {**DATABASE, "x": entry("training", ("Flying", 0.0, 1.0))}).root
+    split = write_split(tmp_path / "split.json", ["Flying"], [AM])
+    data = ActivityNetDataModule(root, split, contract=TemporalContract(fps=25.0))
+    assert [video.video_id for video in data.untrimmed_videos()] == ["x"]
+    assert data.categories.names == [AM]
+    swapped = ActivityNetDataModule(root, split, contract=TemporalContract(fps=25.0), annotated_share=0.5)
+    assert [video.video_id for video in swapped.untrimmed_videos()] == ["m_train"]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.01])
+def test_every_real_category_gives_its_share(share: float) -> None:
+    root = real_data("activitynet")
+    data = ActivityNetDataModule(root, contract=TemporalContract(fps=25.0), annotated_share=share)
+    chosen = {video.video_id for video in data.untrimmed_videos()}
+    expected = 0
+    raw = json.loads((root / "activity_net.v1-3.json").read_text())["database"]
+    for category in data.moment_categories:
+        owners = {
+            name
+            for name, video in raw.items()
+            for one in video["annotations"]
+            if video["subset"] == "training" and one["label"] == category and one["segment"][1] > one["segment"][0]
+        }
+        expected += math.ceil(share * len(owners))
+        assert len(owners & chosen) == math.ceil(share * len(owners)), category
+    assert expected - 5 <= len(chosen) <= expected  # five training videos have two of these categories each

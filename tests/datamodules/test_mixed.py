@@ -10,12 +10,14 @@ import torch
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.annotations import AnnotatedVideo, Instance
 from aher_lightning.datasets.feature_store import NpyFeatureStore
+from aher_lightning.datasets.moments import TrimmedClip
+from aher_lightning.datasets.sample_rules import SampleRules
 from aher_lightning.datasets.video_folder import VideoFolder
-from aher_lightning.errors import AnnotationError, ContractError
+from aher_lightning.errors import AnnotationError, ConfigError, ContractError
 from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.structures import UntrimmedBatch
 from aher_lightning.video.contract import TemporalContract
-from tests.helpers.toy import MOMENT, UNTRIMMED, ToyDataModule
+from tests.helpers.toy import MOMENT, UNTRIMMED, ToyDataModule, toy_video
 
 
 class FakeTrainer:
@@ -126,3 +128,81 @@ def test_a_feature_store_sets_the_contract_and_is_read(tmp_path: Path) -> None:
     assert isinstance(data.video_folder(), VideoFolder)
     with pytest.raises(ContractError, match=r"fps is 25\.0 here and 10\.0 there"):
         _ = FromStore(features=store, contract=TemporalContract(fps=25.0)).contract
+
+
+class Supervised(ToyDataModule):
+    """Toy videos of the moment categories with annotations, for training too."""
+
+    @property
+    def videos(self) -> dict[str, AnnotatedVideo]:
+        more = {f"am{i}": toy_video(f"am{i}", "training", MOMENT[i % 3]) for i in range(12)}
+        return super().videos | more
+
+
+def test_full_supervision_exchanges_the_roles_of_the_categories() -> None:
+    data = Supervised(annotated_share=1.0, batch_size=12)
+    assert (data.categories.untrimmed, data.categories.moment) == (MOMENT, [])
+    assert (data.evaluated, data.categories.names) == ("untrimmed", MOMENT)
+    assert data.parts == ("untrimmed", "foreground")
+    (batch,) = batches(data, 1)
+    assert list(batch) == ["untrimmed", "foreground"]
+    assert set(batch["untrimmed"].video_ids) == {f"am{i}" for i in range(12)}
+    assert batch["untrimmed"].labels.max() == len(MOMENT) - 1
+    assert [video.video_id for video in data.evaluation_videos()] == ["val0", "val1", "val2", "val3"]
+    assert Supervised(annotated_share=1.0, evaluated="untrimmed").categories.names == MOMENT
+
+
+def test_a_share_of_the_annotated_videos_is_nested_and_the_same_for_every_seed() -> None:
+    def chosen(share: float, seed: int = 0) -> set[str]:
+        return {video.video_id for video in Supervised(annotated_share=share, seed=seed).untrimmed_videos()}
+
+    assert [len(chosen(share)) for share in (0.1, 0.25, 0.5, 0.6, 1.0)] == [3, 3, 6, 9, 12]
+    assert chosen(0.25) < chosen(0.5) < chosen(0.6)
+    assert chosen(0.5, seed=1) == chosen(0.5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"annotated_share": 0.0}, "'annotated_share' is 0.0, but must be above 0 and at most 1; correct it"),
+        ({"annotated_share": 1.5}, "'annotated_share' is 1.5, but"),
+        ({"annotated_share": 0.5, "parts": ["untrimmed", "moments"]}, 'there are no moments; leave "moments" out of'),
+        ({"annotated_share": 0.5, "evaluated": "all"}, "there is one category set; set 'evaluated' to \"untrimmed\""),
+        ({"batch_size": 0}, "must be at least 1; correct them"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Supervised(**options)
+
+
+def test_rules_decide_which_annotations_are_trained_on_and_leave_evaluation_alone() -> None:
+    def spans(**rules: Any) -> tuple[int, int]:
+        """Most instances of an untrimmed video, and number of foregrounds."""
+        data = ToyDataModule(rules=SampleRules(**rules), batch_size=6)
+        untrimmed = batches(data, 1)[0]["untrimmed"]
+        assert all(batch.segments_sec.shape[1] == 2 for batch in evaluation(data))
+        return untrimmed.segments_sec.shape[1], len(data._foreground_dataset())
+
+    assert spans() == (2, 12)
+    assert spans(foregrounds="first") == (2, 6)
+    assert spans(max_instances=1) == (1, 6)
+    assert spans(one_label=True) == (2, 12)
+
+
+def test_rules_widen_foregrounds_and_cut_moments() -> None:
+    class CutMoments(ToyDataModule):
+        def moment_clips(self) -> list[TrimmedClip]:
+            return [TrimmedClip(f"val{i}", (3.0, 4.0), label) for i, label in enumerate(MOMENT)]
+
+    # The toy source has a snippet per second, and so has this contract; spans of foregrounds take 4.5 seconds.
+    contract = TemporalContract(fps=10.0, clip_length=10, snippet_stride=10, first_centre_frames=5.0)
+    short = CutMoments(contract=contract, batch_size=6)
+    long = CutMoments(
+        contract=contract, batch_size=6, rules=SampleRules(min_foreground_snippets=8, min_moment_snippets=3)
+    )
+    (before,), (after,) = batches(short, 1), batches(long, 1)
+    assert set(before["foreground"].snippets.lengths.tolist()) <= {4, 5}
+    assert set(before["moments"].snippets.lengths.tolist()) == {1}
+    assert set(after["foreground"].snippets.lengths.tolist()) == {8}
+    assert set(after["moments"].snippets.lengths.tolist()) == {3}

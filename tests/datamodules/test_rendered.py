@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aher_lightning.datamodules.rendered import RenderedDataModule
-from aher_lightning.errors import AnnotationError, DataError
+from aher_lightning.errors import AnnotationError, ConfigError, DataError
 from aher_lightning.video.contract import TemporalContract
 
 CONTRACT = TemporalContract(fps=10.0, clip_length=8, snippet_stride=8, first_centre_frames=4.0, resize=16, crop=16)
@@ -56,4 +56,26 @@ def test_a_label_outside_the_split_is_refused(tiny_benchmark: Path, tmp_path: Pa
     label = data_module(tmp_path).untrimmed_categories[0]
     (tmp_path / "annotations.json").write_text(annotations.replace(f'"{label}"', '"yawning"'))
     with pytest.raises(AnnotationError, match="label 'yawning' is not among the 4 known categories"):
+        data_module(tmp_path)
+
+
+def test_full_supervision_needs_annotated_videos_of_the_moment_categories(tiny_benchmark: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"no annotated training video of 2 moment .* --moment-training-videos 2 or more"
+    ):
+        RenderedDataModule(tiny_benchmark, contract=CONTRACT, annotated_share=0.5)
+    content = json.loads((tiny_benchmark / "annotations.json").read_text())
+    for name in ("am_val_00000", "am_val_00001"):
+        content["database"][name.replace("val", "train")] = content["database"][name] | {"subset": "training"}
+    shutil.copy(tiny_benchmark / "split.json", tmp_path)
+    (tmp_path / "annotations.json").write_text(json.dumps(content))
+    data = RenderedDataModule(tmp_path, contract=CONTRACT, annotated_share=0.5)
+    assert {video.video_id for video in data.untrimmed_videos()} == {"am_train_00000", "am_train_00001"}
+    assert (data.categories.untrimmed, data.categories.moment) == (data.moment_categories, [])
+
+
+def test_a_category_in_both_splits_is_refused(tiny_benchmark: Path, tmp_path: Path) -> None:
+    shutil.copy(tiny_benchmark / "annotations.json", tmp_path)
+    (tmp_path / "split.json").write_text(json.dumps({"untrimmed": ["a", "b"], "moment": ["b"]}))
+    with pytest.raises(ConfigError, match=r"split\.json: category 'b' is in both category sets"):
         data_module(tmp_path)

@@ -5,8 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.datasets.categories import read_categories, read_category_groups, read_taxonomy_leaves
-from aher_lightning.errors import AnnotationError
+from aher_lightning.datasets.categories import (
+    plain_name,
+    read_categories,
+    read_category_groups,
+    read_split,
+    read_taxonomy_leaves,
+)
+from aher_lightning.errors import AnnotationError, ConfigError
 
 
 def write(folder: Path, content: object) -> Path:
@@ -89,3 +95,18 @@ def test_a_taxonomy_is_optional(tmp_path: Path, content: object) -> None:
 def test_an_odd_taxonomy_is_refused(tmp_path: Path, taxonomy: object) -> None:
     with pytest.raises(AnnotationError, match='"taxonomy" is not a list of nodes'):
         read_taxonomy_leaves(write(tmp_path, {"taxonomy": taxonomy}))
+
+
+def test_a_split_has_two_sets_without_a_common_category(tmp_path: Path) -> None:
+    split = {"untrimmed": ["wave"], "moment": ["jump", "bow"], "same": [["wave", "bow"]]}
+    assert read_split(write(tmp_path, split)) == (["wave"], ["jump", "bow"])
+    with pytest.raises(ConfigError, match=r"file\.json: category 'wave' is in both category sets; leave it in one"):
+        read_split(write(tmp_path, {"untrimmed": ["jump", "wave"], "moment": ["wave"]}))
+    with pytest.raises(AnnotationError, match="has no group 'moment'"):
+        read_split(write(tmp_path, {"untrimmed": ["wave"]}))
+
+
+def test_plain_names_forget_case_and_punctuation() -> None:
+    assert plain_name("Carving jack-o-lanterns") == "carvingjackolanterns"
+    assert plain_name("massaging_person's_head") == plain_name("Massaging person's head")
+    assert plain_name("passing football (in game)") != plain_name("passing football (not in game)")

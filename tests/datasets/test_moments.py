@@ -91,3 +91,8 @@ def test_a_missing_folder_and_equal_names_are_refused(folder: Path) -> None:
     (folder / "jump" / "2.avi").touch()
     with pytest.raises(DataError, match=r"2\.mp4: same name as 2\.avi but for the ending; rename"):
         find_moments(folder, ["jump"])
+
+
+def test_of_many_categories_without_clips_a_few_are_named() -> None:
+    with pytest.raises(DataError, match="no trimmed clip for c0, c1, c2, c3, c4 and 4 more: add clips"):
+        MomentDataset(CLIPS, NumberSource(), [f"c{i}" for i in range(9)])

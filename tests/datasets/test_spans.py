@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aher_lightning.datasets.spans import snippets_in_span
+from aher_lightning.datasets.spans import snippets_in_span, widen_span
 
 # Centres at 1, 3, 5, 7, 9 seconds.
 GRID = (5, 1.0, 2.0)
@@ -40,3 +40,47 @@ def test_equals_a_search_over_all_centres(count: int) -> None:
             assert len(found) >= 1
             if inside:
                 assert list(found) == inside
+
+
+def widened(span: tuple[float, float], minimum: int, count: int = 5) -> tuple[float, float]:
+    return widen_span(span, minimum, count=count, first_centre_sec=1.0, step_sec=2.0, duration_sec=2.0 * count)
+
+
+@pytest.mark.parametrize(
+    ("span", "minimum", "expected"),
+    [
+        ((4.0, 6.0), 1, (4.0, 6.0)),
+        ((0.5, 9.5), 5, (0.5, 9.5)),  # enough already
+        ((4.5, 5.5), 3, (2.0, 8.0)),  # around the middle
+        ((3.5, 4.5), 2, (2.0, 6.0)),  # none within: its neighbours
+        ((0.0, 1.5), 3, (0.0, 6.0)),  # the start of the video
+        ((9.0, 10.0), 3, (4.0, 10.0)),  # its end
+        ((4.0, 6.0), 9, (0.0, 10.0)),  # the whole video
+    ],
+)
+def test_short_spans_are_widened_as_far_as_the_video_goes(
+    span: tuple[float, float], minimum: int, expected: tuple[float, float]
+) -> None:
+    assert widened(span, minimum) == expected
+
+
+@pytest.mark.parametrize("count", [1, 4, 9])
+def test_a_widened_span_holds_the_old_one_and_no_snippet_too_many(count: int) -> None:
+    for minimum in range(1, 12):
+        for start in (0.0, 0.3, 1.0, 3.9, 6.0, 7.7):
+            for length in (0.2, 1.0, 2.0, 4.1):
+                span = (start, start + length)
+                before = snippets_in_span(count, 1.0, 2.0, span)
+                wide = widened(span, minimum, count)
+                after = snippets_in_span(count, 1.0, 2.0, wide)
+                assert wide[0] <= span[0]
+                assert wide[1] >= span[1]
+                assert set(before) <= set(after)
+                assert len(after) == max(len(before), min(minimum, count))
+
+
+def test_a_first_centre_close_to_the_start_gives_no_negative_time() -> None:
+    span = widen_span((0.0, 0.1), 2, count=5, first_centre_sec=0.0, step_sec=1.0, duration_sec=4.0)
+    assert span == (0.0, 1.5)
+    assert snippets_in_span(5, 0.0, 1.0, span) == range(2)
+    assert widen_span((3.9, 4.0), 2, count=5, first_centre_sec=0.0, step_sec=1.0, duration_sec=4.0) == (2.5, 4.0)

@@ -5,20 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aher_lightning.datamodules.mixed import MixedDataModule
-from aher_lightning.datasets.annotations import AnnotatedVideo, read_activitynet, restrict
-from aher_lightning.datasets.categories import read_categories
-from aher_lightning.datasets.foreground import foreground_clips
+from aher_lightning.datamodules.paper_setting import (
+    PaperSettingDataModule,
+    find_activitynet_videos,
+    read_activitynet_folder,
+)
+from aher_lightning.datasets.annotations import AnnotatedVideo
 from aher_lightning.datasets.moments import TrimmedClip
-from aher_lightning.datasets.splits import split_path
-from aher_lightning.datasets.video_folder import find_videos
-from aher_lightning.errors import DataError
-
-GUIDE = "docs/paper_settings.md"
-"""The document that says how to get the data."""
 
 
-class ActivityNetDataModule(MixedDataModule):
+class ActivityNetDataModule(PaperSettingDataModule):
     """ANet-UN to ANet-AM: 87 sports categories with boundaries, the other 113 with moments only.
 
     The untrimmed set is ANet-UN of the training subset; moments are the annotated segments of the
@@ -29,51 +25,23 @@ class ActivityNetDataModule(MixedDataModule):
     Args:
         root: Folder with ``activity_net.v1-3.json`` and ``videos/v_<id>.mp4``; the videos are not needed
             with cached features.
+        split: Category split in place of the paper's, as JSON ``{"untrimmed": [names], "moment": [names]}``.
+            Labels that it does not name are left out.
         **options: See :class:`~aher_lightning.datamodules.mixed.MixedDataModule`.
     """
 
-    def __init__(self, root: Path, **options: Any) -> None:  # noqa: ANN401
-        super().__init__(**options)
+    def __init__(self, root: Path, split: Path | None = None, **options: Any) -> None:  # noqa: ANN401
+        super().__init__("anet_un_am", split, **options)
         self.root = root
-        self._untrimmed_categories = read_categories(split_path("anet_un_am"), "untrimmed")
-        self._moment_categories = read_categories(split_path("anet_un_am"), "moment")
-        self._videos: dict[str, AnnotatedVideo] | None = None
 
-    @property
-    def videos(self) -> dict[str, AnnotatedVideo]:
-        """All annotated videos, read when first asked for.
-
-        Raises:
-            DataError: If the data folder is missing.
-        """
-        if self._videos is None:
-            if not self.root.is_dir():
-                raise DataError(f"{self.root}: no such data folder; {GUIDE} tells how to get ActivityNet v1.3")
-            known = [*self._untrimmed_categories, *self._moment_categories]
-            path = self.root / "activity_net.v1-3.json"
-            self._videos = read_activitynet(path, categories=known, on_invalid="drop")
-        return self._videos
-
-    @property
-    def untrimmed_categories(self) -> list[str]:
-        """The 87 categories of ANet-UN."""
-        return self._untrimmed_categories
-
-    @property
-    def moment_categories(self) -> list[str]:
-        """The 113 categories of ANet-AM."""
-        return self._moment_categories
-
-    def setup(self, stage: str) -> None:
-        """Read the annotations, so that missing data is told before anything else happens."""
-        del stage
-        self.videos  # noqa: B018 - reading is what we are after
+    def read_videos(self) -> dict[str, AnnotatedVideo]:
+        """Return all videos of ActivityNet."""
+        return read_activitynet_folder(self.root, self.known_labels(*self._shipped))
 
     def moment_clips(self) -> list[TrimmedClip]:
         """Return the annotated segments of the training videos of ANet-AM."""
-        videos = restrict(self.videos, subset="training", categories=self._moment_categories).values()
-        return foreground_clips(video.clipped() for video in videos)
+        return self.cut_moments()
 
     def video_paths(self) -> dict[str, Path]:
         """Return the files of all videos that are there."""
-        return find_videos(self.root / "videos", self.videos, prefix="v_")
+        return find_activitynet_videos(self.root, self.videos)

@@ -12,11 +12,12 @@ from pytorch_lightning.utilities import CombinedLoader
 from torch.utils.data import DataLoader
 
 from aher_lightning.datamodules.iteration_loader import IterationLoader
+from aher_lightning.datasets.annotated_share import take_share
 from aher_lightning.datasets.annotations import AnnotatedVideo, restrict
 from aher_lightning.datasets.collate import collate_moments, collate_untrimmed
 from aher_lightning.datasets.feature_store import FeatureStore
-from aher_lightning.datasets.foreground import foreground_clips
 from aher_lightning.datasets.moments import MomentDataset, TrimmedClip
+from aher_lightning.datasets.sample_rules import SampleRules
 from aher_lightning.datasets.sampling import EvaluationSampler, IterationBatchSampler
 from aher_lightning.datasets.snippet_source import SnippetSource
 from aher_lightning.datasets.untrimmed import UntrimmedDataset
@@ -28,6 +29,12 @@ from aher_lightning.video.reader import VideoReader
 
 Part = Literal["untrimmed", "foreground", "moments"]
 """A part of a training batch."""
+
+PARTS: tuple[Part, ...] = ("untrimmed", "foreground", "moments")
+"""All parts, in the order of a batch."""
+
+USE_EVERYTHING = SampleRules()
+"""The default rules; they are frozen, so all data modules may share them."""
 
 
 class MixedDataModule(pl.LightningDataModule, ABC):
@@ -43,7 +50,13 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         reader: Decodes videos; ``None`` chooses one by itself.
         cache_frames: Whether to keep decoded frames in memory; for small data sets read many times.
         evaluated: Whose videos validation and test score: one category set, or "all".
-        parts: Parts of a training batch; recognition from pixels does without "untrimmed".
+        annotated_share: If given, train with full supervision as AherNet* of the paper does: the annotated training
+            videos of the moment categories take the place of the untrimmed videos, or this share of them, above 0
+            and at most 1. There are no moments then, and the same categories are evaluated, now as "untrimmed".
+            See :func:`~aher_lightning.datasets.annotated_share.take_share` for which videos.
+        parts: Parts of a training batch; recognition from pixels does without "untrimmed". ``None`` takes all that
+            the setting has: no "moments" with ``annotated_share``.
+        rules: Which annotations of a training video count, and how short a cut-out span may be.
         batch_size: Samples of each part per iteration and process.
         eval_batch_size: Videos per evaluation batch.
         max_snippets: If given, training moments and foregrounds are random runs of so many snippets.
@@ -51,10 +64,10 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         seed: Seed of the order of samples.
 
     Raises:
-        ConfigError: If a size is not positive.
+        ConfigError: If a size is not positive, or options do not go together.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one option each, all by name
         self,
         *,
         contract: TemporalContract,
@@ -62,7 +75,9 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         reader: VideoReader | None = None,
         cache_frames: bool = False,
         evaluated: EvaluatedSet = "moment",
-        parts: Sequence[Part] = ("untrimmed", "foreground", "moments"),
+        annotated_share: float | None = None,
+        parts: Sequence[Part] | None = None,
+        rules: SampleRules = USE_EVERYTHING,
         batch_size: int = 16,
         eval_batch_size: int = 8,
         max_snippets: int | None = None,
@@ -70,14 +85,18 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if annotated_share is not None and not 0 < annotated_share <= 1:
+            raise ConfigError(f"'annotated_share' is {annotated_share}, but must be above 0 and at most 1; correct it")
         if min(batch_size, eval_batch_size) < 1 or (max_snippets is not None and max_snippets < 1):
             raise ConfigError("'batch_size', 'eval_batch_size' and 'max_snippets' must be at least 1; correct them")
         self._contract = contract
         self.features = features
         self.reader = reader
         self.cache_frames = cache_frames
-        self.evaluated: EvaluatedSet = evaluated
-        self.parts = tuple(parts)
+        self.annotated_share = annotated_share
+        self.evaluated: EvaluatedSet = evaluated if annotated_share is None else _supervised_set(evaluated)
+        self.parts = _choose_parts(parts, has_moments=annotated_share is None)
+        self.rules = rules
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.max_snippets = max_snippets
@@ -114,15 +133,18 @@ class MixedDataModule(pl.LightningDataModule, ABC):
 
     @property
     def categories(self) -> Categories:
-        """The two category sets."""
+        """The two category sets; with full supervision the moment categories are the annotated ones."""
+        if self.annotated_share is not None:
+            return Categories(self.moment_categories, [], self.evaluated)
         return Categories(self.untrimmed_categories, self.moment_categories, self.evaluated)
 
     def untrimmed_videos(self) -> list[AnnotatedVideo]:
-        """Return the training videos with instances of the untrimmed categories."""
-        return list(restrict(self.videos, subset="training", categories=self.untrimmed_categories).values())
+        """Return the training videos with instances of the categories that are annotated."""
+        videos = restrict(self.videos, subset="training", categories=self.categories.untrimmed)
+        return list((videos if self.annotated_share is None else take_share(videos, self.annotated_share)).values())
 
     def evaluation_videos(self) -> list[AnnotatedVideo]:
-        """Return the validation videos with instances of the evaluated category set."""
+        """Return the validation videos with instances of the evaluated categories."""
         return list(restrict(self.videos, subset="validation", categories=self.categories.names).values())
 
     @property
@@ -169,16 +191,21 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         """Return the evaluation loader; every video once over all processes."""
         return self._evaluation_loader()
 
+    def _training_videos(self) -> list[AnnotatedVideo]:
+        """The untrimmed training videos, with the instances that count."""
+        videos = (video.clipped() for video in self.untrimmed_videos())
+        return [self.rules.select_instances(video) for video in videos]
+
     def _untrimmed_dataset(self) -> UntrimmedDataset:
-        videos = [video.clipped() for video in self.untrimmed_videos()]
-        return UntrimmedDataset(videos, self.source, self.untrimmed_categories)
+        return UntrimmedDataset(self._training_videos(), self.source, self.categories.untrimmed)
 
     def _foreground_dataset(self) -> MomentDataset:
-        clips = foreground_clips(video.clipped() for video in self.untrimmed_videos())
-        return MomentDataset(clips, self.source, self.untrimmed_categories, max_snippets=self.max_snippets)
+        clips = self.rules.cut_foregrounds(self._training_videos(), self.contract)
+        return MomentDataset(clips, self.source, self.categories.untrimmed, max_snippets=self.max_snippets)
 
     def _moment_dataset(self) -> MomentDataset:
-        return MomentDataset(self.moment_clips(), self.source, self.moment_categories, max_snippets=self.max_snippets)
+        clips = self.rules.widen_moments(self.moment_clips(), self.videos.values(), self.contract)
+        return MomentDataset(clips, self.source, self.categories.moment, max_snippets=self.max_snippets)
 
     def _loader(
         self,
@@ -221,3 +248,19 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         if not isinstance(iteration, int):
             raise ConfigError("the module counts no iterations; train one of this package's modules with this data")
         return iteration
+
+
+def _choose_parts(parts: Sequence[Part] | None, *, has_moments: bool) -> tuple[Part, ...]:
+    """The parts of a batch; all that the setting has if none are named."""
+    if parts is None:
+        return PARTS if has_moments else tuple(part for part in PARTS if part != "moments")
+    if "moments" in parts and not has_moments:
+        raise ConfigError("with 'annotated_share' there are no moments; leave \"moments\" out of 'parts'")
+    return tuple(parts)
+
+
+def _supervised_set(evaluated: EvaluatedSet) -> EvaluatedSet:
+    """The category set that holds what was the moment set: with full supervision, the annotated one."""
+    if evaluated == "all":
+        raise ConfigError("with 'annotated_share' there is one category set; set 'evaluated' to \"untrimmed\"")
+    return "untrimmed"

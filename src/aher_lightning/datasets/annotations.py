@@ -220,6 +220,34 @@ def parse_instance(entry: object, categories: Collection[str] | None = None) -> 
     return Instance(label, finite_number(segment[0], "segment start"), finite_number(segment[1], "segment end"))
 
 
+def is_usable(instance: Instance, on_invalid: InvalidPolicy) -> bool:
+    """Tell whether to keep an instance.
+
+    Args:
+        instance: The instance.
+        on_invalid: What to do with one whose end is not after its start.
+
+    Returns:
+        Whether the policy keeps it.
+
+    Raises:
+        MalformedError: If the policy demands that it be mended.
+
+    Example:
+        >>> is_usable(Instance("jump", 3.0, 3.0), "drop")
+        False
+    """
+    if instance.end_sec > instance.start_sec:
+        return True
+    if on_invalid == "drop":
+        return False
+    if on_invalid == "keep" and instance.end_sec == instance.start_sec:
+        return True
+    raise MalformedError(
+        f"segment end {instance.end_sec} is not after its start {instance.start_sec}; mend or remove it"
+    )
+
+
 def _parse_video(
     video_id: str, entry: object, categories: frozenset[str] | None, on_invalid: InvalidPolicy
 ) -> AnnotatedVideo:
@@ -238,21 +266,8 @@ def _parse_video(
     try:
         for annotation in annotations:
             instance = parse_instance(annotation, categories)
-            parsed.append(instance if _is_usable(instance, on_invalid) else None)
+            parsed.append(instance if is_usable(instance, on_invalid) else None)
     except MalformedError as reason:
         raise MalformedError(f"annotation {len(parsed)}: {reason}") from None
     instances = tuple(instance for instance in parsed if instance is not None)
     return AnnotatedVideo(video_id, subset, duration_sec, instances, len(parsed) - len(instances))
-
-
-def _is_usable(instance: Instance, on_invalid: InvalidPolicy) -> bool:
-    """Tell whether to keep an instance; fail if the policy demands it."""
-    if instance.end_sec > instance.start_sec:
-        return True
-    if on_invalid == "drop":
-        return False
-    if on_invalid == "keep" and instance.end_sec == instance.start_sec:
-        return True
-    raise MalformedError(
-        f"segment end {instance.end_sec} is not after its start {instance.start_sec}; mend or remove it"
-    )

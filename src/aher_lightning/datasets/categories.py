@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from aher_lightning.errors import AnnotationError
+from aher_lightning.errors import AnnotationError, ConfigError
 from aher_lightning.json_files import read_json, read_json_object
 
 
@@ -90,3 +91,39 @@ def _check_names(names: object, path: Path) -> list[str]:
     if len(set(names)) != len(names):
         raise AnnotationError(f"{path}: a category is named twice; name each once")
     return names
+
+
+def read_split(path: Path) -> tuple[list[str], list[str]]:
+    """Return the two category sets of a split file.
+
+    Args:
+        path: JSON file ``{"untrimmed": ["name", ...], "moment": ["name", ...]}``; other keys are ignored.
+
+    Returns:
+        Categories with temporal annotations, and categories known from moments.
+
+    Raises:
+        AnnotationError: If the file cannot be read, lacks a set, or names a category twice.
+        ConfigError: If a category is in both sets.
+    """
+    untrimmed, moment = read_categories(path, "untrimmed"), read_categories(path, "moment")
+    shared = sorted(set(untrimmed) & set(moment))
+    if shared:
+        raise ConfigError(f"{path}: category '{shared[0]}' is in both category sets; leave it in one of them")
+    return untrimmed, moment
+
+
+def plain_name(name: str) -> str:
+    """Return the lower-case letters and digits of a category name, to compare spellings of several data sets.
+
+    Args:
+        name: Category name.
+
+    Returns:
+        The name without case, spaces and punctuation.
+
+    Example:
+        >>> plain_name("Blow-drying hair") == plain_name("blowdrying_hair")
+        True
+    """
+    return re.sub(r"[\W_]+", "", name).lower()

@@ -17,6 +17,9 @@ from aher_lightning.structures import MomentSample, SnippetSequence
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".webm", ".avi", ".mov"})
 
+MOST_NAMED = 5
+"""Categories that an error message names; a setting may have hundreds."""
+
 
 class TrimmedClip(NamedTuple):
     """A trimmed clip of one action.
@@ -55,9 +58,9 @@ class MomentDataset(Dataset[tuple[int, MomentSample]]):
     ) -> None:
         without = sorted(set(categories) - {clip.label for clip in clips})
         if without or not clips:
-            raise DataError(
-                f"no trimmed clip for {', '.join(without) or 'any category'}: add clips or drop the category"
-            )
+            named = ", ".join(without[:MOST_NAMED]) or "any category"
+            more = f" and {len(without) - MOST_NAMED} more" if len(without) > MOST_NAMED else ""
+            raise DataError(f"no trimmed clip for {named}{more}: add clips or drop the category")
         self.clips = list(clips)
         self.source = source
         self.category_index = {category: index for index, category in enumerate(categories)}

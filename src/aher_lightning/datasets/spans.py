@@ -30,3 +30,45 @@ def snippets_in_span(count: int, first_centre_sec: float, step_sec: float, span_
     middle = round(((span_sec[0] + span_sec[1]) / 2 - first_centre_sec) / step_sec)
     nearest = min(max(middle, 0), count - 1)
     return range(nearest, nearest + 1)
+
+
+def widen_span(
+    span_sec: tuple[float, float],
+    minimum: int,
+    *,
+    count: int,
+    first_centre_sec: float,
+    step_sec: float,
+    duration_sec: float,
+) -> tuple[float, float]:
+    """Return a span with at least so many snippets, grown around its middle as far as the video goes.
+
+    At an end of the video the span grows to the other side alone. :func:`snippets_in_span` gives all snippets
+    of the span as it was, and none besides those that were missing.
+
+    Args:
+        span_sec: Start and end in seconds.
+        minimum: Snippets wanted, at least 1.
+        count: Snippets of the whole video, at least 1.
+        first_centre_sec: Centre of the first snippet in seconds.
+        step_sec: Seconds between neighbouring centres.
+        duration_sec: Duration of the video in seconds.
+
+    Returns:
+        Start and end in seconds; the span itself if it has enough snippets.
+
+    Example:
+        >>> widen_span((4.0, 6.0), 4, count=10, first_centre_sec=0.5, step_sec=1.0, duration_sec=10.0)
+        (3.0, 7.0)
+        >>> widen_span((0.0, 1.0), 4, count=10, first_centre_sec=0.5, step_sec=1.0, duration_sec=10.0)
+        (0.0, 4.0)
+    """
+    wanted = min(minimum, count)
+    if len(snippets_in_span(count, first_centre_sec, step_sec, span_sec)) >= wanted:
+        return span_sec
+    middle = ((span_sec[0] + span_sec[1]) / 2 - first_centre_sec) / step_sec
+    first = min(max(round(middle - (wanted - 1) / 2), 0), count - wanted)
+    start_sec = first_centre_sec + (first - 0.5) * step_sec
+    end_sec = first_centre_sec + (first + wanted - 0.5) * step_sec
+    # The first centre may lie closer to the start of the video than half a step.
+    return min(span_sec[0], max(start_sec, 0.0)), max(span_sec[1], min(end_sec, duration_sec))

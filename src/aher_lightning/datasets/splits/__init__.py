@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from aher_lightning.errors import ConfigError
@@ -29,3 +30,26 @@ def split_path(name: str) -> Path:
         known = ", ".join(sorted(file.stem for file in folder.glob("*.json")))
         raise ConfigError(f"no category split '{name}' in the package; it has {known}")
     return path
+
+
+def same_categories(name: str) -> list[tuple[str, str]]:
+    """Return the categories of a split that mean the same in both sets, under whatever names.
+
+    Only pairs that are certain are listed; docs/paper_settings.md also names those that merely overlap.
+
+    Args:
+        name: Name of the split, such as ``"th14_anet_fg"``.
+
+    Returns:
+        Pairs of an untrimmed and a moment category; none for a split of one data set.
+
+    Raises:
+        ConfigError: If there is no such split.
+
+    Example:
+        >>> same_categories("th14_anet_fg")[1]
+        ('CleanAndJerk', 'Clean and jerk')
+    """
+    path = split_path(name).parent / "same" / f"{name}.json"
+    pairs = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return [(untrimmed, moment) for untrimmed, moment in pairs]
