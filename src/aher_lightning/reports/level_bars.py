@@ -1,0 +1,43 @@
+"""Figure of the classification accuracy of each pyramid level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from aher_lightning.analyses.level_accuracy import LevelAccuracy
+from aher_lightning.reports.figures import COLOURS, hide_frame, new_figure, save_figure
+
+SYSTEMS = (("accuracy_ahernet_minus", "AherNet\N{SUPERSCRIPT MINUS}"), ("accuracy_ahernet", "AherNet"))
+"""Columns of the table and the names that the paper gives them, from left to right."""
+
+BAR_WIDTH = 0.38
+"""Of the distance between two levels."""
+
+
+def draw_level_bars(path: Path, accuracies: Sequence[LevelAccuracy]) -> None:
+    """Draw two bars for each level, as in figure 4 of the paper.
+
+    Args:
+        path: Image file to write; missing parent folders are made.
+        accuracies: The levels, from fine to coarse; one without proposals gets no bars.
+    """
+    figure = new_figure(max(5.0, 1.6 + 0.9 * len(accuracies)), 4.0)
+    axes = figure.subplots()
+    for number, (column, name) in enumerate(SYSTEMS):
+        shown = [(one.level, 100 * value) for one in accuracies if (value := getattr(one, column)) is not None]
+        places = [level + (number - 0.5) * BAR_WIDTH for level, _ in shown]
+        bars = axes.bar(
+            places, [value for _, value in shown], BAR_WIDTH, label=name, color=COLOURS[1 - number], zorder=2
+        )
+        axes.bar_label(bars, fmt="%.0f", fontsize=8, padding=2)
+    axes.set_xticks([one.level for one in accuracies])
+    axes.set_xticklabels([f"{one.level}\n{one.cells}\n{one.proposals:,}" for one in accuracies], fontsize=9)
+    axes.set_xlim(0.4, len(accuracies) + 0.6)
+    axes.set_ylim(0, 100)
+    axes.set_xlabel("pyramid level  /  cells  /  proposals counted")
+    axes.set_ylabel("classification accuracy (%)")
+    axes.grid(axis="y", alpha=0.3)
+    hide_frame(axes)
+    figure.legend(loc="outside upper center", ncols=len(SYSTEMS), frameon=False)
+    save_figure(figure, path)
