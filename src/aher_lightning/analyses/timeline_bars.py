@@ -82,27 +82,26 @@ def detection_bars(
     ]
 
 
-def assign_lanes(bars: Sequence[TimelineBar], min_width: float = 0.0) -> list[int]:
-    """Return a lane for each bar, as few as possible, so that bars of one lane do not overlap.
+def assign_lanes(spans: Sequence[tuple[float, float]]) -> list[int]:
+    """Return a lane for each span, the first one that is free where it lies, so that none hides another.
 
     Args:
-        bars: The bars of one row.
-        min_width: Room that a bar takes at least, in seconds.
+        spans: Start and end, the most important first.
 
     Returns:
-        Lane numbers from 0, in the order of the bars.
+        Lane numbers from 0, in the order of the spans; spans that only touch may share a lane.
 
     Example:
-        >>> spans = [(0.0, 4.0), (2.0, 6.0), (4.0, 5.0)]
-        >>> assign_lanes([TimelineBar("v", "row", start, end, "wave", 0.5) for start, end in spans])
+        >>> assign_lanes([(0.0, 4.0), (2.0, 6.0), (4.0, 5.0)])
         [0, 1, 0]
     """
-    lanes = [0] * len(bars)
-    ends: list[float] = []
-    for place in sorted(range(len(bars)), key=lambda place: bars[place].start):
-        bar = bars[place]
-        free = next((lane for lane, end in enumerate(ends) if end <= bar.start), len(ends))
-        if free == len(ends):
-            ends.append(0.0)
-        lanes[place], ends[free] = free, max(bar.end, bar.start + min_width)
-    return lanes
+    lanes: list[list[tuple[float, float]]] = []
+    assigned = []
+    for start, end in spans:
+        is_free = (all(end <= other[0] or other[1] <= start for other in lane) for lane in lanes)
+        lane = next((number for number, free in enumerate(is_free) if free), len(lanes))
+        if lane == len(lanes):
+            lanes.append([])
+        lanes[lane].append((start, end))
+        assigned.append(lane)
+    return assigned

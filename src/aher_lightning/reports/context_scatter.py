@@ -40,5 +40,5 @@ def draw_context_scatter(path: Path, points: Mapping[str, Tensor], title: str) -
     axes.set_xlabel("t-SNE, first dimension")
     axes.set_ylabel("t-SNE, second dimension")
     axes.set_title(title, fontsize=10)
-    figure.legend(loc="outside lower center", ncols=len(points), frameon=False, markerscale=1.6)
+    figure.legend(loc="outside lower center", ncols=len(points), frameon=False, fontsize=9, markerscale=1.6)
     save_figure(figure, path)

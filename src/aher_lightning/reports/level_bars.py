@@ -32,12 +32,17 @@ def draw_level_bars(path: Path, accuracies: Sequence[LevelAccuracy]) -> None:
         )
         axes.bar_label(bars, fmt="%.0f", fontsize=8, padding=2)
     axes.set_xticks([one.level for one in accuracies])
-    axes.set_xticklabels([f"{one.level}\n{one.cells}\n{one.proposals:,}" for one in accuracies], fontsize=9)
+    axes.set_xticklabels([_name(one) for one in accuracies], fontsize=9)
     axes.set_xlim(0.4, len(accuracies) + 0.6)
     axes.set_ylim(0, 100)
-    axes.set_xlabel("pyramid level  /  cells  /  proposals counted")
+    axes.set_xlabel("pyramid level (n proposals counted)")
     axes.set_ylabel("classification accuracy (%)")
     axes.grid(axis="y", alpha=0.3)
     hide_frame(axes)
     figure.legend(loc="outside upper center", ncols=len(SYSTEMS), frameon=False)
     save_figure(figure, path)
+
+
+def _name(one: LevelAccuracy) -> str:
+    """What is written below the bars of a level."""
+    return f"level {one.level}\n{one.cells} cell{'' if one.cells == 1 else 's'}\nn = {one.proposals:,}"

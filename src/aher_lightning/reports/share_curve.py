@@ -21,7 +21,7 @@ def draw_share_curve(path: Path, supervised: Sequence[SharePoint], ahernet: floa
     axes = figure.subplots()
     shares, values = [100 * point.share for point in supervised], [100 * point.mAP for point in supervised]
     axes.plot(shares, values, color=COLOURS[0], marker="o", label="AherNet*", clip_on=False, zorder=3)
-    axes.axhline(100 * ahernet, color=COLOURS[4], linestyle="--", label="AherNet, moments only")
+    axes.axhline(100 * ahernet, color=COLOURS[4], linestyle="--", label=f"AherNet, from moments ({100 * ahernet:.1f})")
     for share, value in zip(shares, values, strict=True):
         label = axes.annotate(f"{value:.1f}", (share, value), (0, 7), textcoords="offset points", ha="center")
         label.set_fontsize(8)

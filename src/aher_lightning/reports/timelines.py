@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
@@ -27,6 +27,10 @@ ROW_GAP = 0.5
 
 HATCHES = ("", "////", "....", "xxxx")
 """What tells categories apart once the colours are used up."""
+
+
+DARK = (COLOURS[0], COLOURS[2], COLOURS[4], COLOURS[6])
+"""Colours that white letters are read on more easily than black ones."""
 
 
 class TimelinePanel(NamedTuple):
@@ -97,43 +101,37 @@ def _draw_panel(axes: Axes, panel: TimelinePanel, lanes: Mapping[str, list[int]]
 
 def _draw_bar(axes: Axes, bar: TimelineBar, height: float, duration_sec: float, style: _Style) -> None:
     """Draw one bar, its score within it or, where it is too short, beside it."""
-    end = min(bar.end, duration_sec)
-    axes.barh(
-        height, end - bar.start, left=bar.start, height=0.82, color=style.colour, hatch=style.hatch, edgecolor="white"
-    )
+    width = bar.end - bar.start
+    axes.barh(height, width, left=bar.start, height=0.82, color=style.colour, hatch=style.hatch, edgecolor="white")
     if bar.score is None:
         return
+    side = _score_side(bar, duration_sec)
+    place = {"center": (bar.start + bar.end) / 2, "left": bar.end, "right": bar.start}[side]
+    is_inside = side == "center"
+    score = axes.text(place, height, f" {bar.score:.2f} ", ha=side, va="center_baseline", fontsize=8)
+    score.set_color("white" if is_inside and style.colour in DARK else "black")
+    if is_inside and style.hatch:
+        score.set_bbox({"facecolor": style.colour, "edgecolor": "none", "pad": 0.6})
+
+
+def _score_side(bar: TimelineBar, duration_sec: float) -> Literal["center", "left", "right"]:
+    """How the score is aligned: within the bar, from its end on, or up to its start at the end of the video."""
     room = SCORE_SHARE * duration_sec
-    is_wide = end - bar.start >= room
-    if is_wide:
-        place, side = (bar.start + end) / 2, "center"
-    elif end + room <= duration_sec:
-        place, side = end + 0.05 * room, "left"
-    else:
-        place, side = bar.start - 0.05 * room, "right"
-    box = {"facecolor": style.colour, "edgecolor": "none", "pad": 0.6} if is_wide and style.hatch else None
-    axes.text(
-        place,
-        height,
-        f"{bar.score:.2f}",
-        ha=side,
-        va="center_baseline",
-        fontsize=8,
-        color="white" if is_wide else "black",
-        bbox=box,
-        fontweight="bold" if is_wide else "normal",
-    )
+    if bar.end - bar.start >= room:
+        return "center"
+    return "left" if bar.end + room <= duration_sec else "right"
+
+
+def _span(bar: TimelineBar, duration_sec: float) -> tuple[float, float]:
+    """Start and end of a bar with its score, in seconds."""
+    side = "center" if bar.score is None else _score_side(bar, duration_sec)
+    room = SCORE_SHARE * duration_sec
+    return bar.start - room * (side == "right"), bar.end + room * (side == "left")
 
 
 def _lanes_by_row(panel: TimelinePanel) -> dict[str, list[int]]:
-    """The lane of each bar; scores beside short bars need room too."""
-    room = 2 * SCORE_SHARE * panel.duration_sec
-    return {row: assign_lanes(bars, room if _has_scores(bars) else 0.0) for row, bars in panel.rows.items()}
-
-
-def _has_scores(bars: Sequence[TimelineBar]) -> bool:
-    """Whether a row is one of detections."""
-    return any(bar.score is not None for bar in bars)
+    """The lane of each bar."""
+    return {row: assign_lanes([_span(bar, panel.duration_sec) for bar in bars]) for row, bars in panel.rows.items()}
 
 
 def _height(lanes: Sequence[int]) -> int:
