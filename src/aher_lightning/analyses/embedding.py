@@ -73,12 +73,13 @@ def embed_features(features: Tensor, seed: int = 0) -> Tensor:
 def separability(first: Cells, second: Cells, seed: int = 0) -> float:
     """Return how often a linear classifier that has not seen a video tells which kind its cells are.
 
-    Logistic regression on standardized features, cross-validated. Cells of one video or moment stay in one
-    part: neighbouring cells are alike, so that a classifier could otherwise know them by heart.
+    Logistic regression on standardized features, cross-validated, both kinds of equal weight. Cells of one video
+    or moment stay in one part: neighbouring cells are alike, so that a classifier could otherwise know them by
+    heart.
 
     Args:
         first: M cells of one kind.
-        second: As many of another kind; sources of the two kinds are counted separately.
+        second: Cells of another kind, more or fewer; sources of the two kinds are counted separately.
         seed: Decides which videos form a part.
 
     Returns:
@@ -101,7 +102,7 @@ def separability(first: Cells, second: Cells, seed: int = 0) -> float:
     features = torch.cat([first.features, second.features]).double().cpu().numpy()
     kinds = [0] * len(first.sources) + [1] * len(second.sources)
     folds = [fold for cells in (first, second) for fold in deal_folds(cells.sources.tolist(), parts, seed)]
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000))
     predicted = cross_val_predict(model, features, kinds, cv=PredefinedSplit(folds))
     return float(balanced_accuracy_score(kinds, predicted))
 

@@ -25,12 +25,12 @@ def draw_level_bars(path: Path, accuracies: Sequence[LevelAccuracy]) -> None:
     figure = new_figure(max(5.0, 1.6 + 0.9 * len(accuracies)), 4.0)
     axes = figure.subplots()
     for number, (column, name) in enumerate(SYSTEMS):
-        shown = [(one.level, 100 * value) for one in accuracies if (value := getattr(one, column)) is not None]
-        places = [level + (number - 0.5) * BAR_WIDTH for level, _ in shown]
-        bars = axes.bar(
-            places, [value for _, value in shown], BAR_WIDTH, label=name, color=COLOURS[1 - number], zorder=2
-        )
-        axes.bar_label(bars, fmt="%.0f", fontsize=8, padding=2)
+        values = [getattr(one, column) for one in accuracies]
+        places = [one.level + (number - 0.5) * BAR_WIDTH for one in accuracies]
+        heights = [100 * (value or 0.0) for value in values]
+        bars = axes.bar(places, heights, BAR_WIDTH, label=name, color=COLOURS[1 - number], zorder=2)
+        texts = ["" if value is None else f"{100 * value:.0f}" for value in values]
+        axes.bar_label(bars, texts, fontsize=8, padding=2)
     axes.set_xticks([one.level for one in accuracies])
     axes.set_xticklabels([_name(one) for one in accuracies], fontsize=9)
     axes.set_xlim(0.4, len(accuracies) + 0.6)

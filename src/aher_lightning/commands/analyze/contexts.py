@@ -72,7 +72,7 @@ def contexts(
         data: Moments and validation videos, and how frames become snippets.
         checkpoint: AherNet, a file written by ``aher fit``.
         output: Folder for ``contexts.csv`` and ``contexts.png``; made if needed.
-        anchors: Cells to show of each kind; fewer are shown where the level has fewer.
+        anchors: Cells to show of each kind; fewer of a kind that has fewer on the level.
         moments: Moments to draw at random, and validation videos at most; as many as there are if fewer.
         level: Pyramid level from 1; the first one with enough cells of each kind if not given.
         seed: Seed of all random choices.
@@ -95,15 +95,14 @@ def contexts(
         REAL_KIND: real_background_cells(module, data, moments, seed),
     }
     chosen = choose_level(kinds, anchors, level)
-    count = min(anchors, *(len(cells[chosen - 1].features) for cells in kinds.values()))
-    drawn = {kind: draw_cells(cells[chosen - 1], count, seed, "cells", kind) for kind, cells in kinds.items()}
+    drawn = {kind: draw_cells(cells[chosen - 1], anchors, seed, "cells", kind) for kind, cells in kinds.items()}
     report = ContextReport(
         level=chosen,
         counts={kind: len(cells.features) for kind, cells in drawn.items()},
         separability=separability(drawn[SYNTHETIC_KIND], drawn[REAL_KIND], seed),
     )
     places = embed_features(torch.cat([cells.features for cells in drawn.values()]), seed)
-    _write(output, report, dict(zip(drawn, places.split_with_sizes([count] * len(drawn)), strict=True)))
+    _write(output, report, dict(zip(drawn, places.split_with_sizes(list(report.counts.values())), strict=True)))
     return report
 
 
