@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from aher_lightning import __version__
-from aher_lightning.cli import TRAINER_VERBS, VERBS, find_configs, main, spell_flags
+from aher_lightning.cli import ANALYSES, TRAINER_VERBS, VERBS, find_configs, main, spell_flags
 from aher_lightning.errors import ConfigError
 from aher_lightning.shipped_configs import configs_folder
 from tests.helpers.command_line import CONFIGS, TrainedRun, extract_words, trainer_words
@@ -48,6 +48,23 @@ def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"aher_lightning {__version__}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("kind", ANALYSES)
+def test_every_analysis_has_help(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyze", kind, "--help"]) == 0
+    assert f"usage: aher analyze {kind}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [[], ["no-such-kind"], ["--config", "demo.yaml"]])
+def test_an_analysis_has_a_kind(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyze", "--help"]) == 0
+    kinds = capsys.readouterr().out
+    assert all(f"  {kind} " in kinds for kind in ANALYSES)
+    assert main(["analyze", *words]) == 2
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert written.err == kinds
+
+
 @pytest.mark.parametrize("words", [[], ["no-such-verb"], ["--no-such-option"]])
 def test_wrong_usage_shows_the_overview(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
@@ -68,6 +85,7 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
         ["evaluate"],
         ["evaluate", "--no-such-option", "1"],
         ["localize", "--checkpoint", "c.ckpt"],
+        ["analyze", "shares", "--ahernet", "m.json"],
         ["render", "--output", "x", "--videos", "many"],
         ["fit", "--config", "no_such.yaml"],
         ["fit", "--config", "tiny", "--model.class_path", "NoSuchModule"],

@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, get_type_hints
@@ -44,6 +44,25 @@ class Verb(NamedTuple):
     positional: str | None = None
 
 
+class VerbGroup(NamedTuple):
+    """A verb of several kinds, each of them a plain function: ``aher analyze levels``.
+
+    Attributes:
+        summary: What the kinds have in common, one line.
+        kinds: The kinds by the word that follows the verb.
+    """
+
+    summary: str
+    kinds: Mapping[str, Verb]
+
+
+ANALYSES = {
+    "levels": Verb("aher_lightning.commands.analyze.levels:levels", "classification accuracy per pyramid level"),
+    "contexts": Verb("aher_lightning.commands.analyze.contexts:contexts", "real and synthetic background in a plane"),
+    "shares": Verb("aher_lightning.commands.analyze.shares:shares", "full supervision on a share of the annotations"),
+    "timelines": Verb("aher_lightning.commands.analyze.timelines:timelines", "detections over the time of videos"),
+}
+
 TRAINER_VERBS = {
     "fit": "train a module on a data module",
     "validate": "compute the metrics of a checkpoint",
@@ -51,12 +70,13 @@ TRAINER_VERBS = {
     "predict": "write the detections of a checkpoint",
 }
 
-VERBS = {
+VERBS: dict[str, Verb | VerbGroup] = {
     "demo": Verb("aher_lightning.demo:demo", "the whole way on rendered videos, in a few minutes"),
     "render": Verb("aher_lightning.commands.render:render", "write the rendered benchmark: videos and annotations"),
     "extract": Verb("aher_lightning.commands.extract:extract", "clip features of every video of a data set"),
     "evaluate": Verb("aher_lightning.commands.evaluate:evaluate", "mAP, AR@AN and AUC of a prediction file"),
     "localize": Verb("aher_lightning.commands.localize:localize", "find the actions in your own videos", "videos"),
+    "analyze": VerbGroup(f"figures of the paper: {', '.join(ANALYSES)}", ANALYSES),
 }
 
 
@@ -142,16 +162,37 @@ def run_trainer(arguments: Sequence[str]) -> None:
 
 
 def run_verb(name: str, arguments: Sequence[str]) -> object:
-    """Run a verb that is a plain function.
+    """Run a verb that is none of Lightning's.
 
     Args:
         name: The verb.
-        arguments: The words after it.
+        arguments: The words after it; of a group, the kind first.
+
+    Returns:
+        What its function returns.
+    """
+    verb = VERBS[name]
+    if isinstance(verb, Verb):
+        return run_function(name, verb, arguments)
+    kind = arguments[0] if arguments else ""
+    if kind not in verb.kinds:
+        is_asked = kind in {"--help", "-h"}
+        (output_console() if is_asked else error_console()).print(group_usage(name, verb), markup=False)
+        raise SystemExit(0 if is_asked else 2)
+    return run_function(f"{name} {kind}", verb.kinds[kind], arguments[1:])
+
+
+def run_function(name: str, verb: Verb, arguments: Sequence[str]) -> object:
+    """Run a plain function on the words of the command line.
+
+    Args:
+        name: The words that name it, for its help.
+        verb: Which function.
+        arguments: The words after the name.
 
     Returns:
         What the function returns.
     """
-    verb = VERBS[name]
     module, function_name = verb.target.split(":")
     function: Callable[..., object] = getattr(import_module(module), function_name)
     parser = ArgumentParser(prog=f"aher {name}", description=verb.summary)
@@ -195,8 +236,34 @@ def spell_flags(arguments: Sequence[str], switches: Collection[str]) -> list[str
 
 def usage() -> str:
     """Return the overview that ``aher --help`` shows."""
-    lines = ["usage: aher VERB [options]     (aher VERB --help lists the options)", ""]
     summaries = {**{name: verb.summary for name, verb in VERBS.items()}, **TRAINER_VERBS}
+    return overview("aher VERB", summaries)
+
+
+def group_usage(name: str, group: VerbGroup) -> str:
+    """Return the overview of a verb with kinds.
+
+    Args:
+        name: The verb.
+        group: Its kinds.
+
+    Returns:
+        The text, several lines.
+    """
+    return overview(f"aher {name} KIND", {kind: verb.summary for kind, verb in group.kinds.items()})
+
+
+def overview(command: str, summaries: Mapping[str, str]) -> str:
+    """Return the text that lists what may stand for the last word of a command.
+
+    Args:
+        command: The command.
+        summaries: What each word does, one line.
+
+    Returns:
+        The text, several lines.
+    """
+    lines = [f"usage: {command} [options]     ({command} --help lists the options)", ""]
     lines += [f"  {name:<10} {summary}" for name, summary in summaries.items()]
     return "\n".join([*lines, "", "A --config that is no local file is looked up among the shipped ones."])
 

@@ -1,0 +1,129 @@
+"""Features as points of a plane, and how well a linear classifier tells two kinds of features apart.
+
+Needs scikit-learn, the extra ``analysis``; it is imported on use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+from aher_lightning.analyses.context_cells import Cells
+from aher_lightning.errors import ConfigError, DataError
+from aher_lightning.ops.randomness import random_generator
+
+PRINCIPAL_COMPONENTS = 256
+"""Components that t-SNE starts from, section 4.4 of the paper."""
+
+PERPLEXITY = 30.0
+"""Neighbours that t-SNE counts for each point, its usual value."""
+
+FOLDS = 5
+"""Parts of the cross-validation."""
+
+
+def require_sklearn() -> None:
+    """Fail early, and say how to get what is missing.
+
+    Raises:
+        ConfigError: If scikit-learn is not installed.
+    """
+    if find_spec("sklearn") is None:
+        raise ConfigError('this analysis needs scikit-learn: pip install "aher-lightning[analysis]"')
+
+
+def embed_features(features: Tensor, seed: int = 0) -> Tensor:
+    """Return features as points of a plane, by PCA and then t-SNE.
+
+    The same features and seed give the same points on one machine: it runs on one thread, as sums over several
+    would depend on their order.
+
+    Implements the projection of figure 5 of "Learning to Localize Actions from Moments" (Long et al., ECCV
+    2020), arXiv:2008.13705.
+
+    Args:
+        features: N feature vectors, N at least 3, shape ``(N, d)``.
+        seed: Seed of t-SNE.
+
+    Returns:
+        Points, float64 ``(N, 2)``.
+
+    Raises:
+        ConfigError: If scikit-learn is not installed.
+        DataError: If there are less than three features.
+    """
+    require_sklearn()
+    if len(features) < 3:
+        raise DataError(f"{len(features)} features cannot be shown in a plane; take more anchors")
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    components = min(PRINCIPAL_COMPONENTS, *features.shape)
+    perplexity = min(PERPLEXITY, (len(features) - 1) / 3)
+    with threadpool_limits(limits=1):
+        reduced = PCA(components, svd_solver="full").fit_transform(features.double().cpu().numpy())
+        points = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced)
+    return torch.from_numpy(points).double()
+
+
+def separability(first: Cells, second: Cells, seed: int = 0) -> float:
+    """Return how often a linear classifier that has not seen a video tells which kind its cells are.
+
+    Logistic regression on standardized features, cross-validated, both kinds of equal weight. Cells of one video
+    or moment stay in one part: neighbouring cells are alike, so that a classifier could otherwise know them by
+    heart.
+
+    Args:
+        first: M cells of one kind.
+        second: Cells of another kind, more or fewer; sources of the two kinds are counted separately.
+        seed: Decides which videos form a part.
+
+    Returns:
+        Accuracy in ``[0, 1]``, the mean of both kinds: 0.5 where they cannot be told apart.
+
+    Raises:
+        ConfigError: If scikit-learn is not installed.
+        DataError: If a kind comes from one video only.
+    """
+    require_sklearn()
+    parts = min(FOLDS, *(len(set(cells.sources.tolist())) for cells in (first, second)))
+    if parts < 2:
+        raise DataError("cells of a single video cannot be compared; take more moments and validation videos")
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import balanced_accuracy_score
+    from sklearn.model_selection import PredefinedSplit, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    features = torch.cat([first.features, second.features]).double().cpu().numpy()
+    kinds = [0] * len(first.sources) + [1] * len(second.sources)
+    folds = [fold for cells in (first, second) for fold in deal_folds(cells.sources.tolist(), parts, seed)]
+    model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000))
+    predicted = cross_val_predict(model, features, kinds, cv=PredefinedSplit(folds))
+    return float(balanced_accuracy_score(kinds, predicted))
+
+
+def deal_folds(sources: Sequence[int], parts: int, seed: int) -> list[int]:
+    """Deal sources to the parts of a cross-validation, as evenly as possible.
+
+    Args:
+        sources: The source of each sample, N of them.
+        parts: Number of parts; no more than there are sources.
+        seed: What the choice depends on.
+
+    Returns:
+        The part of each sample.
+
+    Example:
+        >>> folds = deal_folds([7, 7, 3], parts=2, seed=0)
+        >>> folds[0] == folds[1] != folds[2]
+        True
+    """
+    unique = sorted(set(sources))
+    order = torch.randperm(len(unique), generator=random_generator(seed, "folds")).tolist()
+    part_of = {unique[place]: number % parts for number, place in enumerate(order)}
+    return [part_of[source] for source in sources]

@@ -1,0 +1,67 @@
+"""``aher analyze shares``: full supervision on a growing share of annotations, against AherNet (figure 6)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aher_lightning.analyses.annotation_shares import SharePoint, overtaking_share, parse_shares
+from aher_lightning.console import output_console
+from aher_lightning.errors import DataError
+from aher_lightning.json_files import MalformedError, finite_number, read_json_object
+from aher_lightning.reports.csv_table import write_csv
+from aher_lightning.reports.share_curve import draw_share_curve
+
+METRIC = "test/mAP"
+"""Key of the average mAP in the files of ``aher test``."""
+
+
+def shares(supervised: dict[str, Path], ahernet: Path, output: Path = Path("analysis")) -> list[SharePoint]:
+    """Show how many temporal annotations full supervision needs to beat AherNet.
+
+    Args:
+        supervised: Files ``metrics.json`` that ``aher test`` wrote for AherNet*, by the share of the annotations
+            that it was trained on: ``{"0.1": FILE, "1.0": FILE}``.
+        ahernet: The file of AherNet.
+        output: Folder for ``shares.csv`` and ``shares.png``; made if needed.
+
+    Returns:
+        The table: AherNet at share 0, since it sees none of these annotations, then AherNet* by share.
+
+    Raises:
+        ConfigError: If a share is none, or given twice.
+        DataError: If a file is missing or has no average mAP.
+    """
+    points = parse_shares({share: read_average(path) for share, path in supervised.items()})
+    level = read_average(ahernet)
+    table = [SharePoint(0.0, level), *points]
+    write_csv(output / "shares.csv", SharePoint._fields, table)
+    draw_share_curve(output / "shares.png", points, level)
+    share = overtaking_share(points, level)
+    found = "no share reaches AherNet" if share is None else f"AherNet* reaches AherNet at {100 * share:.0f} %"
+    output_console().print(f"{found} of the annotations", markup=False)
+    output_console().print(f"written to {output / 'shares.csv'} and {output / 'shares.png'}", markup=False)
+    return table
+
+
+def read_average(path: Path) -> float:
+    """Return the average mAP of a test run.
+
+    Args:
+        path: File ``metrics.json`` of ``aher test``.
+
+    Returns:
+        Average mAP in ``[0, 1]``.
+
+    Raises:
+        DataError: If the file is missing or has no average mAP.
+    """
+    metrics = read_json_object(path, DataError)
+    if METRIC not in metrics:
+        raise DataError(f"{path}: has no {METRIC!r}; give the metrics.json of 'aher test'")
+    try:
+        value = finite_number(metrics[METRIC], METRIC)
+    except MalformedError as reason:
+        raise DataError(f"{path}: {reason}; give the metrics.json of 'aher test'") from None
+    if not 0 <= value <= 1:
+        raise DataError(f"{path}: {METRIC} is {value}, but lies in [0, 1]; give the metrics.json of 'aher test'")
+    return value
