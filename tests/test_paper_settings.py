@@ -73,3 +73,14 @@ def test_numbers_out_of_range(refused: Refused, anet: Path) -> None:
     assert line == "aher fit: 'rules.max_instances' is 0, but must be at least 1; correct it"
     line = refused("ActivityNetDataModule", anet, "--data.annotated_share=2")
     assert line == "aher fit: 'annotated_share' is 2.0, but must be above 0 and at most 1; correct it"
+
+
+def test_an_adversary_without_a_discriminator(refused: Refused, anet: Path, tmp_path: Path) -> None:
+    overlay = tmp_path / "no_discriminator.yaml"
+    overlay.write_text(json.dumps({"model": {"init_args": {"network": {"init_args": {"discriminator": None}}}}}))
+    split = write_split(tmp_path / "split.json", ["Archery"], ["Zumba"])
+    line = refused("ActivityNetDataModule", anet, f"--data.split={split}", f"--config={overlay}")
+    assert line == (
+        "aher fit: phase 'generator' has an adversarial loss (adversarial_weight 0.1), but the network has no "
+        "discriminator: give 'network.discriminator', or set 'adversarial_weight: 0'"
+    )
