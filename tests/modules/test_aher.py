@@ -70,6 +70,14 @@ def test_training_goes_through_all_phases_and_validation_scores_moment_categorie
     assert learner.categories.names == MOMENT
 
 
+def test_four_steps_in_the_order_of_algorithm_1() -> None:
+    learner = module()
+    assert [phase.name for phase in learner.phases] == ["recognition", "transfer", "generator", "detector"]
+    assert [phase.steps for phase in learner.phases] == [1] * 4
+    assert len(learner.configure_optimizers()) == 4
+    assert not any(phase.optimizer_per_loss for phase in learner.phases)
+
+
 def test_training_loss_falls(tmp_path: Path) -> None:
     learner = module(optimizer=partial(torch.optim.Adam, lr=1e-3))
     totals: list[float] = []

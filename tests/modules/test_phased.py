@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from aher_lightning.errors import ConfigError
+from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.models.aher_net import AherNet
+from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.models.transfer import IdentityTransfer
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.modules.phases import RecognitionPhase, TransferPhase
@@ -114,6 +116,30 @@ def test_an_optimizer_per_loss_steps_as_if_it_were_alone(tmp_path: Path) -> None
     # The first step of Adam is the rate 1e-4 in size: two losses move a weight by 0 or by twice that.
     assert moved.abs().max().item() == pytest.approx(2e-4, rel=0.02)
     assert (moved.abs() < 1e-6).any()
+
+
+def test_all_gradients_of_a_phase_are_taken_before_its_first_step(tmp_path: Path) -> None:
+    """Foregrounds are recognized by the ConvNet as it was, although moments have an optimizer that moves it."""
+    groups: Sequence[str] = ("pyramid", "moment_classifier", "untrimmed_classifier")
+    weights = []
+    for is_apart in (False, True):
+        phase = RecognitionPhase(groups=groups, optimizer=sgd, optimizer_per_loss=is_apart)
+        module = toy_localizer(recognition=phase, transfer=TransferPhase(steps=0))
+        start = [parameter.detach().clone() for parameter in module.phase_parameters(phase)]
+        train(module, tmp_path, 1)
+        weights.append([parameter.detach() for parameter in module.phase_parameters(phase)])
+    for before, joint, apart in zip(start, *weights, strict=True):
+        assert not torch.equal(before, apart)
+        torch.testing.assert_close(apart, joint, atol=1e-5, rtol=1e-4)
+
+
+def test_decoder_and_loss_have_the_same_scales() -> None:
+    loss = LocalizationLoss(centre_scale=0.1, width_scale=0.2)
+    module = LocalizerModule(CATEGORIES, backbone=MeanBackbone(), network=toy_network, loss=loss)
+    assert (module.decoder.centre_scale, module.decoder.width_scale) == (0.1, 0.2)
+    own = DetectionDecoder(centre_scale=0.1)
+    with pytest.raises(ConfigError, match=r"width_scale is 0\.2 in the loss and 1\.0 in the decoder; set both"):
+        LocalizerModule(CATEGORIES, backbone=MeanBackbone(), network=toy_network, loss=loss, decoder=own)
 
 
 def test_a_phase_that_changes_nothing_is_refused(tmp_path: Path) -> None:

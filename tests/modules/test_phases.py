@@ -33,10 +33,15 @@ PHASES: dict[str, tuple[MakePhase, set[str]]] = {
         {"untrimmed_classifier", "moment_classifier", "pyramid"},
     ),
     "transfer": (TransferPhase, {"pyramid", "heads", "transfer"}),
+    "transfer, the function alone": (lambda: TransferPhase(groups=("transfer",)), {"transfer"}),
     "generator": (GeneratorPhase, {"generators"}),
     "discriminator": (lambda: DiscriminatorPhase(steps=1), {"discriminators"}),
     "adversary": (lambda: AdversaryPhase(steps=1), {"generators"}),
     "detector": (DetectorPhase, {"pyramid", "heads", "discriminators"}),
+    "detector, without adversary": (
+        lambda: DetectorPhase(groups=("pyramid", "heads"), adversarial_weight=0.0),
+        {"pyramid", "heads"},
+    ),
     "detector, its adversary moves the ConvNet": (
         lambda: DetectorPhase(adversarial_levels="trained"),
         {"pyramid", "heads", "discriminators"},
