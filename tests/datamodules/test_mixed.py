@@ -206,3 +206,10 @@ def test_rules_widen_foregrounds_and_cut_moments() -> None:
     assert set(before["moments"].snippets.lengths.tolist()) == {1}
     assert set(after["foreground"].snippets.lengths.tolist()) == {8}
     assert set(after["moments"].snippets.lengths.tolist()) == {3}
+
+
+def test_a_module_that_counts_no_iterations_is_refused() -> None:
+    data = ToyDataModule()
+    data.trainer = cast("Any", FakeTrainer(module=object()))
+    with pytest.raises(ConfigError, match="the module counts no iterations; train one of this package's modules"):
+        batches(data, 1)

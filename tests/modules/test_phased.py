@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from aher_lightning.errors import ConfigError
+from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.models.aher_net import AherNet
+from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.models.transfer import IdentityTransfer
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.modules.phases import RecognitionPhase, TransferPhase
@@ -48,6 +50,17 @@ def test_the_random_numbers_of_an_iteration_repeat() -> None:
     module, batch = toy_localizer(), first_batch()
     first, second = (module.iteration_data(batch).generator for _ in range(2))
     assert torch.equal(torch.rand(3, generator=first), torch.rand(3, generator=second))
+
+
+def test_a_decoder_reads_offsets_as_the_loss_teaches_them() -> None:
+    def localizer(**options: Any) -> LocalizerModule:
+        loss = LocalizationLoss(centre_scale=0.1, width_scale=0.2)
+        return LocalizerModule(CATEGORIES, backbone=MeanBackbone(), network=toy_network, loss=loss, **options)
+
+    decoder = localizer().decoder
+    assert (decoder.centre_scale, decoder.width_scale) == (0.1, 0.2)
+    with pytest.raises(ConfigError, match=r"^width_scale is 0\.2 in the loss and 1\.0 in the decoder; set both to the"):
+        localizer(decoder=DetectionDecoder(centre_scale=0.1))
 
 
 def test_schedules_count_iterations(tmp_path: Path) -> None:
