@@ -73,6 +73,13 @@ def test_every_parameter_of_a_group_gets_a_gradient(name: str) -> None:
         assert not without, group
 
 
+def test_recognition_of_nothing_is_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^phase 'recognition' has no 'parts'; name some, or leave it out by 'steps: 0'"
+    ):
+        RecognitionPhase(parts=())
+
+
 def test_no_two_phases_log_under_the_same_key() -> None:
     phases = {type(phase): phase for phase in (make() for make, _ in PHASES.values())}.values()
     keys = [key for phase in phases for key in (phase.name, *phase.loss_names)]

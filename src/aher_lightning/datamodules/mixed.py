@@ -252,6 +252,8 @@ def _choose_parts(parts: Sequence[Part] | None, *, has_moments: bool) -> tuple[P
     """The parts of a batch; all that the setting has if none are named."""
     if parts is None:
         return PARTS if has_moments else tuple(part for part in PARTS if part != "moments")
+    if not parts:
+        raise ConfigError("'parts' names no part of a training batch; name one, or leave it out for all of them")
     if "moments" in parts and not has_moments:
         raise ConfigError("with 'annotated_share' there are no moments; leave \"moments\" out of 'parts'")
     return tuple(parts)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from aher_lightning.errors import ConfigError
 from aher_lightning.losses.adversarial import discriminator_loss, generator_loss
 from aher_lightning.losses.classification import segment_classification_loss
 from aher_lightning.losses.localization import LocalizationLoss, LocalizationLosses
@@ -28,6 +29,9 @@ class RecognitionPhase(Phase):
         weight: Factor of both losses; 2 / B in the authors' code, beside the mean over the batch.
         levels: Whether the losses of the levels are summed, or averaged as in the authors' code.
         **options: See :class:`Phase`.
+
+    Raises:
+        ConfigError: If no part is named.
     """
 
     name = "recognition"
@@ -42,6 +46,8 @@ class RecognitionPhase(Phase):
         **options: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(groups=groups, **options)
+        if not parts:
+            raise ConfigError("phase 'recognition' has no 'parts'; name some, or leave it out by 'steps: 0'")
         self.parts = tuple(parts)
         self.weight = weight
         self.levels: Literal["sum", "mean"] = levels
