@@ -204,7 +204,8 @@ def restrict(
     result = {video.video_id: video for video in chosen if video.instances}
     if not result:
         raise AnnotationError(
-            f"no video of the subset {subset!r} has an instance of the {len(wanted)} categories asked"
+            f"no video of the subset {subset!r} has an instance of the {len(wanted)} categories asked for; "
+            "choose another subset or other categories"
         )
     return result
 
