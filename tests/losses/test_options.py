@@ -31,9 +31,9 @@ def test_thresholds_out_of_order_are_refused(background: float, foreground: floa
 
 
 def test_scales_are_positive() -> None:
-    for scales in ({"centre_scale": 0.0}, {"width_scale": -1.0}):
+    for centre_scale, width_scale in ((0.0, 1.0), (1.0, -1.0)):
         with pytest.raises(ConfigError, match=r"^'loss\.centre_scale' and 'loss\.width_scale' must be above 0"):
-            LocalizationLoss(**scales)
+            LocalizationLoss(centre_scale=centre_scale, width_scale=width_scale)
 
 
 def test_the_released_loss_needs_the_actionness_head() -> None:
