@@ -119,7 +119,6 @@ def read_kinetics_segments(
     categories: Sequence[str],
     duration_sec: Callable[[str], float | None],
     *,
-    subset: str = "validation",
     on_invalid: InvalidPolicy = "error",
 ) -> dict[str, AnnotatedVideo]:
     """Return the videos of the temporal annotations released with AherNet.
@@ -132,11 +131,10 @@ def read_kinetics_segments(
         categories: Names in the order of the class indices.
         duration_sec: Gives the duration of a video in seconds, or ``None`` if the video is not there;
             ``mapping.get`` will do.
-        subset: Subset that the videos are said to be of.
         on_invalid: What to do with instances whose end is not after their start.
 
     Returns:
-        Video by id, in file order.
+        Video by id, in file order, all of the subset "validation".
 
     Raises:
         AnnotationError: If the file is missing, is something else, or has a line that cannot be used.
@@ -144,7 +142,7 @@ def read_kinetics_segments(
     found = read_instances(path, _SEGMENTS, partial(_parse_segment, categories=categories), on_invalid)
     durations_sec = {video_id: duration_sec(video_id) for video_id in found}
     videos = {
-        video_id: AnnotatedVideo.from_entries(video_id, subset, seconds, found[video_id])
+        video_id: AnnotatedVideo.from_entries(video_id, "validation", seconds, found[video_id])
         for video_id, seconds in durations_sec.items()
         if seconds is not None
     }
