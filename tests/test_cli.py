@@ -314,7 +314,7 @@ def test_missing_data_fails_with_one_line(tmp_path: Path, fails: Fails) -> None:
     line = fails(*trainer_words("fit", tmp_path / "nowhere", tmp_path / "out"))
     assert "no rendered benchmark there; write one with 'aher render" in line
     small = ["--model.init_args.backbone=P3DSmall", "--trainer.strategy=auto", "--trainer.devices=1"]
-    small.append(f"--trainer.default_root_dir={tmp_path / 'out'}")
+    small += [f"--trainer.default_root_dir={tmp_path / 'out'}", "--trainer.logger=false"]
     line = fails("fit", "--config", "anet_un_am.yaml", "--data.root", tmp_path, *small)
     assert "activity_net.v1-3.json: no such file" in line
 

@@ -22,6 +22,22 @@ EvaluatedSet = Literal["untrimmed", "moment", "all"]
 """Which categories are detected and scored: one of the two sets, or both at once."""
 
 
+def category_sets(evaluated: EvaluatedSet) -> tuple[CategorySet, ...]:
+    """Return the category sets that a choice stands for, those with boundaries first.
+
+    Args:
+        evaluated: One of the two sets, or "all".
+
+    Returns:
+        One or two of them, in the order of the labels.
+
+    Example:
+        >>> category_sets("all")
+        ('untrimmed', 'moment')
+    """
+    return ("untrimmed", "moment") if evaluated == "all" else (evaluated,)
+
+
 class Categories:
     """The two category sets of a setting, and which of them is evaluated.
 
@@ -56,7 +72,7 @@ class Categories:
     @property
     def evaluated_sets(self) -> tuple[CategorySet, ...]:
         """The category sets that are evaluated, in the order of the labels."""
-        return ("untrimmed", "moment") if self.evaluated == "all" else (self.evaluated,)
+        return category_sets(self.evaluated)
 
     @property
     def groups(self) -> dict[CategorySet, range]:

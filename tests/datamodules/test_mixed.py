@@ -52,6 +52,11 @@ def test_parts_can_be_left_out_and_moments_cut_short() -> None:
     assert batch["foreground"].snippets.lengths.max() <= 2
 
 
+def test_a_batch_of_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^'parts' names no part of a training batch; name one, or leave it out"):
+        ToyDataModule(parts=[])
+
+
 def test_training_never_sees_evaluation_videos() -> None:
     data = ToyDataModule(batch_size=6)
     seen = {name for batch in batches(data, 4) for part in batch.values() for name in part.video_ids}  # type: ignore[attr-defined]
@@ -206,3 +211,10 @@ def test_rules_widen_foregrounds_and_cut_moments() -> None:
     assert set(before["moments"].snippets.lengths.tolist()) == {1}
     assert set(after["foreground"].snippets.lengths.tolist()) == {8}
     assert set(after["moments"].snippets.lengths.tolist()) == {3}
+
+
+def test_a_module_that_counts_no_iterations_is_refused() -> None:
+    data = ToyDataModule()
+    data.trainer = cast("Any", FakeTrainer(module=object()))
+    with pytest.raises(ConfigError, match="the module counts no iterations; train one of this package's modules"):
+        batches(data, 1)

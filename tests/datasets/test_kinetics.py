@@ -84,12 +84,15 @@ def test_segments_become_videos_of_the_durations_given(tmp_path: Path, caplog: p
     assert record.getMessage() == f"{path}: left out 1 of 3 videos, which have no features or file"
 
 
-def test_segments_that_end_before_they_start_follow_the_policy(tmp_path: Path) -> None:
+def test_segments_that_end_before_they_start_follow_the_policy(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = write(tmp_path, "a\t2\t2\t0\na\t1\t2\t0\n")
     with pytest.raises(AnnotationError, match=r"line 1: segment end 2\.0 is not after its start 2\.0"):
         read_kinetics_segments(path, CATEGORIES, {"a": 9.0}.get)
     video = read_kinetics_segments(path, CATEGORIES, {"a": 9.0}.get, on_invalid="drop")["a"]
     assert (video.instances, video.num_dropped) == ((Instance("air drumming", 1, 2),), 1)
+    assert f"{path}: left out 1 instances whose end is not after their start" in caplog.text
     assert len(read_kinetics_segments(path, CATEGORIES, {"a": 9.0}.get, on_invalid="keep")["a"].instances) == 2
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.datasets.text_files import parse_seconds, read_lines
+from aher_lightning.datasets.annotations import Instance
+from aher_lightning.datasets.text_files import parse_seconds, read_instances, read_lines
 from aher_lightning.errors import AnnotationError
 from aher_lightning.json_files import MalformedError
 
@@ -42,3 +43,26 @@ def test_seconds_are_finite_numbers() -> None:
     for text in ("", "nan", "inf", "1:20", "x" * 99):
         with pytest.raises(MalformedError, match="is no time in seconds"):
             parse_seconds(text)
+
+
+def parse_words(line: str) -> tuple[str, Instance]:
+    name, start, end = line.split()
+    return name, Instance("jump", parse_seconds(start), parse_seconds(end))
+
+
+def test_instances_are_put_together_by_video(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("b 1 2\n\na 0 3\nb 5 5\n")
+    found = read_instances(path, "words", parse_words, "drop")
+    assert list(found.items()) == [("b", [Instance("jump", 1, 2), None]), ("a", [Instance("jump", 0, 3)])]
+    assert read_instances(path, "words", parse_words, "keep")["b"][1] == Instance("jump", 5, 5)
+
+
+def test_a_line_that_cannot_be_used_is_told_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("b 1 2\n\nb 5 5\n")
+    with pytest.raises(AnnotationError, match=r"file\.txt: line 3: segment end 5.0 is not after its start 5.0"):
+        read_instances(path, "words", parse_words, "error")
+    path.write_text("b 1 soon\n")
+    with pytest.raises(AnnotationError, match=r"file\.txt: line 1: 'soon' is no time in seconds$"):
+        read_instances(path, "words", parse_words, "drop")

@@ -22,6 +22,20 @@ def test_options_are_those_of_the_paper_unless_given() -> None:
     assert loss.centre_scale == loss.width_scale == 1.0
 
 
+@pytest.mark.parametrize(("background", "foreground"), [(0.9, 0.8), (0.0, 0.8), (0.3, 1.5)])
+def test_thresholds_out_of_order_are_refused(background: float, foreground: float) -> None:
+    expected = rf"^'loss\.matching' has background {background} and foreground {foreground}; they must be above 0"
+    with pytest.raises(ConfigError, match=expected):
+        MatchingOptions(foreground=foreground, background=background)
+    assert MatchingOptions(foreground=0.5, background=0.5).background == 0.5
+
+
+def test_scales_are_positive() -> None:
+    for centre_scale, width_scale in ((0.0, 1.0), (1.0, -1.0)):
+        with pytest.raises(ConfigError, match=r"^'loss\.centre_scale' and 'loss\.width_scale' must be above 0"):
+            LocalizationLoss(centre_scale=centre_scale, width_scale=width_scale)
+
+
 def test_the_released_loss_needs_the_actionness_head() -> None:
     outputs = LevelOutputs(torch.zeros(1, 2, 1), torch.zeros(1, 3, 2), torch.zeros(1, 3), None)
     with pytest.raises(ConfigError, match="set 'use_actionness: true' in the network"):

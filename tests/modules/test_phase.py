@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from aher_lightning.errors import ConfigError
-from aher_lightning.modules.phase import require_discriminators
+from aher_lightning.modules.phase import AdversarialPhase
+from aher_lightning.modules.phases import AdversaryPhase, DetectorPhase, DiscriminatorPhase, GeneratorPhase
 from tests.helpers.toy import toy_network
 
 
-def test_only_an_adversarial_loss_needs_discriminators() -> None:
-    network = toy_network(discriminator=None)
+@pytest.mark.parametrize("make_phase", [GeneratorPhase, DiscriminatorPhase, AdversaryPhase, DetectorPhase])
+def test_only_an_adversarial_loss_needs_discriminators(make_phase: Callable[..., AdversarialPhase]) -> None:
+    network, phase = toy_network(discriminator=None), make_phase(adversarial_weight=0.1)
     assert len(network.discriminators) == 0
-    require_discriminators("generator", 0.0, network)
-    require_discriminators("generator", 0.1, toy_network())
-    with pytest.raises(ConfigError, match=r"phase 'generator' .*adversarial_weight 0\.1.*has no discriminator"):
-        require_discriminators("generator", 0.1, network)
+    make_phase(adversarial_weight=0.0).check(network)
+    phase.check(toy_network())
+    expected = rf"phase '{phase.name}' has an adversarial loss \(adversarial_weight 0\.1\), but .* has no discriminator"
+    with pytest.raises(ConfigError, match=expected):
+        phase.check(network)

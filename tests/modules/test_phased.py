@@ -52,6 +52,17 @@ def test_the_random_numbers_of_an_iteration_repeat() -> None:
     assert torch.equal(torch.rand(3, generator=first), torch.rand(3, generator=second))
 
 
+def test_a_decoder_reads_offsets_as_the_loss_teaches_them() -> None:
+    def localizer(**options: Any) -> LocalizerModule:
+        loss = LocalizationLoss(centre_scale=0.1, width_scale=0.2)
+        return LocalizerModule(CATEGORIES, backbone=MeanBackbone(), network=toy_network, loss=loss, **options)
+
+    decoder = localizer().decoder
+    assert (decoder.centre_scale, decoder.width_scale) == (0.1, 0.2)
+    with pytest.raises(ConfigError, match=r"^width_scale is 0\.2 in the loss and 1\.0 in the decoder; set both to the"):
+        localizer(decoder=DetectionDecoder(centre_scale=0.1))
+
+
 def test_schedules_count_iterations(tmp_path: Path) -> None:
     phase = TransferPhase(optimizer=sgd, scheduler=halve)
     module = toy_localizer(recognition=RecognitionPhase(optimizer=sgd), transfer=phase)

@@ -78,6 +78,20 @@ def test_every_parameter_of_a_group_gets_a_gradient(name: str) -> None:
         assert not without, group
 
 
+def test_recognition_of_nothing_is_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^phase 'recognition' has no 'parts'; name some, or leave it out by 'steps: 0'"
+    ):
+        RecognitionPhase(parts=())
+
+
+def test_no_two_phases_log_under_the_same_key() -> None:
+    phases = {type(phase): phase for phase in (make() for make, _ in PHASES.values())}.values()
+    keys = [key for phase in phases for key in (phase.name, *phase.loss_names)]
+    assert len(phases) == 6
+    assert len(set(keys)) == len(keys)
+
+
 @pytest.mark.parametrize("name", PHASES)
 def test_the_loss_of_a_phase_falls(name: str) -> None:
     torch.manual_seed(0)
@@ -162,7 +176,7 @@ def test_the_adversary_of_the_detector_moves_the_feature_maps_only_if_told() -> 
     for levels, moves in zip(ADVERSARIAL_LEVELS, (False, True), strict=True):
         losses = DetectorPhase(adversarial_levels=levels).losses(network, toy_loss(), iteration_data())
         gradients = torch.autograd.grad(
-            losses["discriminator"], network.parameter_group("pyramid"), allow_unused=True, materialize_grads=True
+            losses["detector_adv"], network.parameter_group("pyramid"), allow_unused=True, materialize_grads=True
         )
         assert any(bool(gradient.any()) for gradient in gradients) == moves
 
@@ -176,7 +190,7 @@ def test_the_detector_weighs_its_losses() -> None:
     )
     torch.testing.assert_close(weighted["synthetic_cls"], 3 * plain["synthetic_cls"])
     torch.testing.assert_close(weighted["synthetic_prop"], 0.5 * plain["synthetic_prop"])
-    torch.testing.assert_close(weighted["discriminator"], plain["discriminator"])
+    torch.testing.assert_close(weighted["detector_adv"], plain["detector_adv"])
 
 
 def test_adversarial_weight_scales_the_adversarial_loss_only() -> None:

@@ -7,6 +7,8 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from aher_lightning.errors import ConfigError
+from aher_lightning.modules.snippet_classifier import class_probabilities
 from aher_lightning.structures import SnippetSequences, UntrimmedBatch
 from tests.helpers.toy import CATEGORIES, CHANNELS, MOMENT, ToyDataModule
 from tests.helpers.training import quiet_trainer, toy_classifier, train, untrimmed_batch
@@ -99,9 +101,9 @@ def test_padding_and_videos_without_instances_count_nothing() -> None:
 def test_probabilities_are_those_of_the_evaluated_categories() -> None:
     untrimmed = toy_classifier(type(CATEGORIES)(CATEGORIES.untrimmed, CATEGORIES.moment, "untrimmed"))
     values = torch.zeros(4, CHANNELS)
-    assert untrimmed.class_probabilities(values).shape == (4, 2)
-    assert toy_classifier().class_probabilities(values).shape == (4, 3)
-    torch.testing.assert_close(untrimmed.class_probabilities(values).sum(dim=1), torch.ones(4))
+    assert class_probabilities(untrimmed, values).shape == (4, 2)
+    assert class_probabilities(toy_classifier(), values).shape == (4, 3)
+    torch.testing.assert_close(class_probabilities(untrimmed, values).sum(dim=1), torch.ones(4))
 
 
 def test_training_augments_pixels_only(tmp_path: Path) -> None:
@@ -118,3 +120,11 @@ def test_training_augments_pixels_only(tmp_path: Path) -> None:
     module.contract = ToyDataModule().contract
     module.snippet_features(torch.zeros(2, 3, 4, 6, 6, dtype=torch.uint8), module.augmentation)
     assert calls == [2]
+
+
+@pytest.mark.parametrize("part", ["foreground", "moments"])
+def test_a_batch_without_one_of_both_parts_is_one_line(part: str, tmp_path: Path) -> None:
+    kept = [name for name in ("foreground", "moments") if name != part]
+    trainer = quiet_trainer(tmp_path, 1)
+    with pytest.raises(ConfigError, match=rf"^training needs '{part}', which 'data\.parts' leaves out; add it there$"):
+        trainer.fit(toy_classifier(), datamodule=ToyDataModule(parts=kept))

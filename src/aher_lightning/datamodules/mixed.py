@@ -33,9 +33,6 @@ Part = Literal["untrimmed", "foreground", "moments"]
 PARTS: tuple[Part, ...] = ("untrimmed", "foreground", "moments")
 """All parts, in the order of a batch."""
 
-USE_EVERYTHING = SampleRules()
-"""The default rules; they are frozen, so all data modules may share them."""
-
 
 class MixedDataModule(pl.LightningDataModule, ABC):
     """Mix the three parts of a training batch; a subclass says which videos there are.
@@ -56,7 +53,8 @@ class MixedDataModule(pl.LightningDataModule, ABC):
             See :func:`~aher_lightning.datasets.annotated_share.take_share` for which videos.
         parts: Parts of a training batch; recognition from pixels does without "untrimmed". ``None`` takes all that
             the setting has: no "moments" with ``annotated_share``.
-        rules: Which annotations of a training video count, and how short a cut-out span may be.
+        rules: Which annotations of a training video count, and how short a cut-out span may be; all
+            annotations as they are if not given.
         batch_size: Samples of each part per iteration and process.
         eval_batch_size: Videos per evaluation batch.
         max_snippets: If given, training moments and foregrounds are random runs of so many snippets.
@@ -77,7 +75,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         evaluated: EvaluatedSet = "moment",
         annotated_share: float | None = None,
         parts: Sequence[Part] | None = None,
-        rules: SampleRules = USE_EVERYTHING,
+        rules: SampleRules | None = None,
         batch_size: int = 16,
         eval_batch_size: int = 8,
         max_snippets: int | None = None,
@@ -96,7 +94,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         self.annotated_share = annotated_share
         self.evaluated: EvaluatedSet = evaluated if annotated_share is None else _supervised_set(evaluated)
         self.parts = _choose_parts(parts, has_moments=annotated_share is None)
-        self.rules = rules
+        self.rules = rules or SampleRules()
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.max_snippets = max_snippets
@@ -254,6 +252,8 @@ def _choose_parts(parts: Sequence[Part] | None, *, has_moments: bool) -> tuple[P
     """The parts of a batch; all that the setting has if none are named."""
     if parts is None:
         return PARTS if has_moments else tuple(part for part in PARTS if part != "moments")
+    if not parts:
+        raise ConfigError("'parts' names no part of a training batch; name one, or leave it out for all of them")
     if "moments" in parts and not has_moments:
         raise ConfigError("with 'annotated_share' there are no moments; leave \"moments\" out of 'parts'")
     return tuple(parts)

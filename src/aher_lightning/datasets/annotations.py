@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -52,6 +52,24 @@ class AnnotatedVideo(NamedTuple):
     duration_sec: float
     instances: tuple[Instance, ...]
     num_dropped: int = 0
+
+    @classmethod
+    def from_entries(
+        cls, video_id: str, subset: str, duration_sec: float, entries: Sequence[Instance | None]
+    ) -> AnnotatedVideo:
+        """Return the video that the entries of a file make up.
+
+        Args:
+            video_id: Name of the video.
+            subset: Part of the data set it belongs to.
+            duration_sec: Duration in seconds.
+            entries: Its actions, in file order; ``None`` stands for one that is left out.
+
+        Returns:
+            The video, with the number of those left out.
+        """
+        kept = tuple(entry for entry in entries if entry is not None)
+        return cls(video_id, subset, duration_sec, kept, len(entries) - len(kept))
 
     def clipped(self) -> AnnotatedVideo:
         """Return the video with its instances cut to ``[0, duration]``; those of which nothing remains are left out.
@@ -140,10 +158,20 @@ def read_activitynet(
             videos[video_id] = _parse_video(video_id, entry, known, on_invalid)
     except MalformedError as reason:
         raise AnnotationError(f"{path}: video {video_id!r:.80}: {reason}") from None
-    num_dropped = sum(video.num_dropped for video in videos.values())
+    report_dropped(path, videos.values())
+    return videos
+
+
+def report_dropped(path: Path, videos: Iterable[AnnotatedVideo]) -> None:
+    """Warn of instances that were left out on reading.
+
+    Args:
+        path: File or folder that was read.
+        videos: What it holds.
+    """
+    num_dropped = sum(video.num_dropped for video in videos)
     if num_dropped:
         _LOG.warning("%s: left out %d instances whose end is not after their start", path, num_dropped)
-    return videos
 
 
 def restrict(
@@ -176,7 +204,8 @@ def restrict(
     result = {video.video_id: video for video in chosen if video.instances}
     if not result:
         raise AnnotationError(
-            f"no video of the subset {subset!r} has an instance of the {len(wanted)} categories asked"
+            f"no video of the subset {subset!r} has an instance of the {len(wanted)} categories asked for; "
+            "choose another subset or other categories"
         )
     return result
 
@@ -269,5 +298,4 @@ def _parse_video(
             parsed.append(instance if is_usable(instance, on_invalid) else None)
     except MalformedError as reason:
         raise MalformedError(f"annotation {len(parsed)}: {reason}") from None
-    instances = tuple(instance for instance in parsed if instance is not None)
-    return AnnotatedVideo(video_id, subset, duration_sec, instances, len(parsed) - len(instances))
+    return AnnotatedVideo.from_entries(video_id, subset, duration_sec, parsed)

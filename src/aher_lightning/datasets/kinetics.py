@@ -6,18 +6,19 @@ import csv
 import logging
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from aher_lightning.datasets.annotations import (
     AnnotatedVideo,
     Instance,
     InvalidPolicy,
-    is_usable,
+    report_dropped,
     validate_video_id,
 )
 from aher_lightning.datasets.categories import plain_name
 from aher_lightning.datasets.moments import VIDEO_SUFFIXES, TrimmedClip, moment_id
-from aher_lightning.datasets.text_files import parse_seconds, read_lines
+from aher_lightning.datasets.text_files import parse_seconds, read_instances, read_lines
 from aher_lightning.errors import AnnotationError, DataError
 from aher_lightning.json_files import MalformedError
 
@@ -118,7 +119,6 @@ def read_kinetics_segments(
     categories: Sequence[str],
     duration_sec: Callable[[str], float | None],
     *,
-    subset: str = "validation",
     on_invalid: InvalidPolicy = "error",
 ) -> dict[str, AnnotatedVideo]:
     """Return the videos of the temporal annotations released with AherNet.
@@ -131,32 +131,22 @@ def read_kinetics_segments(
         categories: Names in the order of the class indices.
         duration_sec: Gives the duration of a video in seconds, or ``None`` if the video is not there;
             ``mapping.get`` will do.
-        subset: Subset that the videos are said to be of.
         on_invalid: What to do with instances whose end is not after their start.
 
     Returns:
-        Video by id, in file order.
+        Video by id, in file order, all of the subset "validation".
 
     Raises:
         AnnotationError: If the file is missing, is something else, or has a line that cannot be used.
     """
-    found: dict[str, list[Instance | None]] = {}
-    for number, line in enumerate(read_lines(path, _SEGMENTS), start=1):
-        if not line.strip():
-            continue
-        try:
-            video_id, instance = _parse_segment(line, categories)
-            kept = instance if is_usable(instance, on_invalid) else None
-        except MalformedError as reason:
-            raise AnnotationError(f"{path}: line {number}: {reason}") from None
-        found.setdefault(video_id, []).append(kept)
+    found = read_instances(path, _SEGMENTS, partial(_parse_segment, categories=categories), on_invalid)
     durations_sec = {video_id: duration_sec(video_id) for video_id in found}
-    videos: dict[str, AnnotatedVideo] = {}
-    for video_id, instances in found.items():
-        seconds = durations_sec[video_id]
-        if seconds is not None:
-            usable = tuple(instance for instance in instances if instance is not None)
-            videos[video_id] = AnnotatedVideo(video_id, subset, seconds, usable, len(instances) - len(usable))
+    videos = {
+        video_id: AnnotatedVideo.from_entries(video_id, "validation", seconds, found[video_id])
+        for video_id, seconds in durations_sec.items()
+        if seconds is not None
+    }
+    report_dropped(path, videos.values())
     if len(videos) < len(found):
         gone = len(found) - len(videos)
         _LOG.warning("%s: left out %d of %d videos, which have no features or file", path, gone, len(found))

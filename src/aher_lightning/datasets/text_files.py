@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
+from aher_lightning.datasets.annotations import Instance, InvalidPolicy, is_usable
 from aher_lightning.errors import AnnotationError
 from aher_lightning.json_files import MalformedError
 
@@ -63,3 +65,34 @@ def parse_seconds(text: str) -> float:
     if not math.isfinite(seconds):
         raise MalformedError(f"{text!r:.40} is no time in seconds")
     return seconds
+
+
+def read_instances(
+    path: Path, expected: str, parse: Callable[[str], tuple[str, Instance]], on_invalid: InvalidPolicy
+) -> dict[str, list[Instance | None]]:
+    """Return the instances of a file that has one on each line.
+
+    Args:
+        path: File to read; empty lines do not count.
+        expected: What the file should be, for the message.
+        parse: Gives video id and instance of a line, or raises a ``MalformedError``.
+        on_invalid: What to do with instances whose end is not after their start, as in
+            :func:`~aher_lightning.datasets.annotations.read_activitynet`.
+
+    Returns:
+        Instances by video id, in the order of their lines; ``None`` stands for one that is left out.
+
+    Raises:
+        AnnotationError: If the file is missing, or has a line that cannot be used; the message names both.
+    """
+    instances: dict[str, list[Instance | None]] = {}
+    for number, line in enumerate(read_lines(path, expected), start=1):
+        if not line.strip():
+            continue
+        try:
+            video_id, instance = parse(line)
+            kept = instance if is_usable(instance, on_invalid) else None
+        except MalformedError as reason:
+            raise AnnotationError(f"{path}: line {number}: {reason}") from None
+        instances.setdefault(video_id, []).append(kept)
+    return instances

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -11,14 +11,12 @@ from aher_lightning.datasets.annotations import (
     AnnotatedVideo,
     Instance,
     InvalidPolicy,
-    is_usable,
+    report_dropped,
     validate_video_id,
 )
-from aher_lightning.datasets.text_files import parse_seconds, read_lines
+from aher_lightning.datasets.text_files import parse_seconds, read_instances, read_lines
 from aher_lightning.errors import AnnotationError
 from aher_lightning.json_files import MalformedError
-
-_LOG = logging.getLogger(__name__)
 
 Thumos14Subset = Literal["validation", "test"]
 """The two subsets with temporal annotations; the validation videos serve for training."""
@@ -67,18 +65,17 @@ def read_thumos14(
     for path in files:
         category = path.stem.removesuffix(_FILE_ENDING[subset])
         if with_ambiguous or category != AMBIGUOUS:
-            _collect_instances(path, category, on_invalid, instances)
+            parse = partial(_parse_line, category=category)
+            for video_id, found in read_instances(path, _LINE, parse, on_invalid).items():
+                instances.setdefault(video_id, []).extend(found)
     missing = sorted(set(instances) - set(durations_sec))
     if missing:
         raise AnnotationError(f"{durations_path}: has no duration of video '{missing[0]}'; add it")
-    videos: dict[str, AnnotatedVideo] = {}
-    for video_id in sorted(instances):
-        found = instances[video_id]
-        kept = tuple(instance for instance in found if instance is not None)
-        videos[video_id] = AnnotatedVideo(video_id, subset, durations_sec[video_id], kept, len(found) - len(kept))
-    num_dropped = sum(video.num_dropped for video in videos.values())
-    if num_dropped:
-        _LOG.warning("%s: left out %d instances whose end is not after their start", annotations, num_dropped)
+    videos = {
+        video_id: AnnotatedVideo.from_entries(video_id, subset, durations_sec[video_id], found)
+        for video_id, found in sorted(instances.items())
+    }
+    report_dropped(annotations, videos.values())
     return videos
 
 
@@ -114,21 +111,6 @@ def _parse_duration(text: str) -> float:
     if seconds <= 0:
         raise MalformedError(f"duration {text} is not positive")
     return seconds
-
-
-def _collect_instances(
-    path: Path, category: str, on_invalid: InvalidPolicy, instances: dict[str, list[Instance | None]]
-) -> None:
-    """Append the instances of one category to those of their videos; ``None`` stands for one left out."""
-    for number, line in enumerate(read_lines(path, _LINE), start=1):
-        if not line.strip():
-            continue
-        try:
-            video_id, instance = _parse_line(line, category)
-            kept = instance if is_usable(instance, on_invalid) else None
-        except MalformedError as reason:
-            raise AnnotationError(f"{path}: line {number}: {reason}") from None
-        instances.setdefault(video_id, []).append(kept)
 
 
 def _parse_line(line: str, category: str) -> tuple[str, Instance]:

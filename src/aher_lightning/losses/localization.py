@@ -70,6 +70,9 @@ class LocalizationLoss(nn.Module):
         actionness: How action is told from background.
         centre_scale: alpha_1 of Eq. 5; 1 in the paper, 0.1 in the authors' code.
         width_scale: alpha_2 of Eq. 5; 1 in the paper, 0.1 in the authors' code.
+
+    Raises:
+        ConfigError: If a scale is not positive.
     """
 
     def __init__(
@@ -84,6 +87,8 @@ class LocalizationLoss(nn.Module):
         width_scale: float = 1.0,
     ) -> None:
         super().__init__()
+        if min(centre_scale, width_scale) <= 0:
+            raise ConfigError("'loss.centre_scale' and 'loss.width_scale' must be above 0; correct them")
         self.matching = matching or MatchingOptions()
         self.classification = classification or ClassificationOptions()
         self.offset = offset or OffsetOptions()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from aher_lightning.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class MatchingOptions:
@@ -16,12 +18,23 @@ class MatchingOptions:
         match_best_anchor: Make each instance's best anchor foreground, whatever the tIoU. Neither paper nor
             authors' code does: there an instance may be without any foreground anchor.
         clip_anchors: Compare anchors clipped to the first 511 of 512 steps, as the authors' code does.
+
+    Raises:
+        ConfigError: If the thresholds are out of order.
     """
 
     foreground: float = 0.8
     background: float = 0.3
     match_best_anchor: bool = False
     clip_anchors: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse thresholds out of order."""
+        if not 0 < self.background <= self.foreground <= 1:
+            raise ConfigError(
+                f"'loss.matching' has background {self.background} and foreground {self.foreground}; "
+                "they must be above 0, at most 1, and in this order"
+            )
 
 
 @dataclass(frozen=True)

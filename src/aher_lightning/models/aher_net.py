@@ -15,7 +15,7 @@ from aher_lightning.models.discriminator import ConvDiscriminator
 from aher_lightning.models.heads import LocalizationHead, SegmentClassifier
 from aher_lightning.models.pyramid import TemporalPyramid
 from aher_lightning.models.transfer import MLPTransfer
-from aher_lightning.structures import CategorySet, EvaluatedSet, LevelOutputs, SyntheticMoments
+from aher_lightning.structures import CategorySet, EvaluatedSet, LevelOutputs, SyntheticMoments, category_sets
 
 PARAMETER_GROUPS = (
     "pyramid",
@@ -147,8 +147,7 @@ class AherNet(nn.Module):
         Returns:
             One classifier per level.
         """
-        sets: tuple[CategorySet, ...] = ("untrimmed", "moment") if category_set == "all" else (category_set,)
-        classifiers = [self._segment_classifier(one) for one in sets]
+        classifiers = [self._segment_classifier(one) for one in category_sets(category_set)]
         transferred = []
         for level, transfer in enumerate(self.transfers):
             weight = torch.cat([classifier.weights(level) for classifier in classifiers])

@@ -64,21 +64,32 @@ class IterationData:
     @property
     def untrimmed(self) -> LabelledVideos:
         """Untrimmed videos; ConfigError if the batch has none."""
-        return _require(self._untrimmed, "untrimmed")
+        return require_part(self._untrimmed, "untrimmed")
 
     @property
     def foreground(self) -> LabelledClips:
         """Foreground segments; ConfigError if the batch has none."""
-        return _require(self._foreground, "foreground")
+        return require_part(self._foreground, "foreground")
 
     @property
     def moments(self) -> LabelledClips:
         """Moments; ConfigError if the batch has none."""
-        return _require(self._moments, "moments")
+        return require_part(self._moments, "moments")
 
 
-def _require(part: _Part | None, name: str) -> _Part:
-    """Return a part of the batch that a phase cannot do without."""
+def require_part(part: _Part | None, name: str) -> _Part:
+    """Return a part of a training batch that cannot be done without.
+
+    Args:
+        part: The part, if the batch has it.
+        name: What the data module calls it.
+
+    Returns:
+        The part.
+
+    Raises:
+        ConfigError: If the batch lacks it.
+    """
     if part is None:
-        raise ConfigError(f"a training phase needs '{name}', which 'data.parts' leaves out; add it there")
+        raise ConfigError(f"training needs '{name}', which 'data.parts' leaves out; add it there")
     return part

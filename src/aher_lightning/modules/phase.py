@@ -86,19 +86,26 @@ class Phase(ABC):
         """
 
 
-def require_discriminators(phase: str, adversarial_weight: float, network: AherNet) -> None:
-    """Refuse an adversarial loss where the network has nobody to play against.
+class AdversarialPhase(Phase):
+    """A phase with an adversarial loss, for which the network needs discriminators.
 
-    Args:
-        phase: Name of the phase.
-        adversarial_weight: Weight of its adversarial loss.
-        network: The network.
-
-    Raises:
-        ConfigError: If the weight is not 0 and the network has no discriminator.
+    Attributes:
+        adversarial_weight: Weight of that loss (Eq. 8); 0 leaves it out.
     """
-    if adversarial_weight and len(network.discriminators) == 0:
-        raise ConfigError(
-            f"phase '{phase}' has an adversarial loss (adversarial_weight {adversarial_weight:g}), but the network has "
-            "no discriminator: give 'network.discriminator', or set 'adversarial_weight: 0'"
-        )
+
+    adversarial_weight: float
+
+    def check(self, network: AherNet) -> None:
+        """Refuse an adversarial loss where the network has nobody to play against.
+
+        Args:
+            network: The network.
+
+        Raises:
+            ConfigError: If the weight is not 0 and the network has no discriminator.
+        """
+        if self.adversarial_weight and len(network.discriminators) == 0:
+            raise ConfigError(
+                f"phase '{self.name}' has an adversarial loss (adversarial_weight {self.adversarial_weight:g}), but "
+                "the network has no discriminator: give 'network.discriminator', or set 'adversarial_weight: 0'"
+            )

@@ -75,7 +75,7 @@ class PhasedModule(BaseModule):
         phases: Sequence[Phase],
         initial_weights: Sequence[Path],
         seed: int,
-        resampling: Resampling | None = None,
+        resampling: Resampling | None,
     ) -> None:
         super().__init__(
             categories,

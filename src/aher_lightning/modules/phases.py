@@ -8,12 +8,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from aher_lightning.errors import ConfigError
 from aher_lightning.losses.adversarial import discriminator_loss, generator_loss
 from aher_lightning.losses.classification import segment_classification_loss
 from aher_lightning.losses.localization import LocalizationLoss, LocalizationLosses
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.modules.iteration_data import IterationData
-from aher_lightning.modules.phase import Phase, require_discriminators
+from aher_lightning.modules.phase import AdversarialPhase, Phase
+from aher_lightning.ops.matching import BACKGROUND
 from aher_lightning.structures import SyntheticMoments
 
 
@@ -27,6 +29,9 @@ class RecognitionPhase(Phase):
         weight: Factor of both losses; 2 / B in the authors' code, beside the mean over the batch.
         levels: Whether the losses of the levels are summed, or averaged as in the authors' code.
         **options: See :class:`Phase`.
+
+    Raises:
+        ConfigError: If no part is named.
     """
 
     name = "recognition"
@@ -41,6 +46,8 @@ class RecognitionPhase(Phase):
         **options: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(groups=groups, **options)
+        if not parts:
+            raise ConfigError("phase 'recognition' has no 'parts'; name some, or leave it out by 'steps: 0'")
         self.parts = tuple(parts)
         self.weight = weight
         self.levels: Literal["sum", "mean"] = levels
@@ -96,7 +103,7 @@ class TransferPhase(Phase):
         return {"untrimmed_cls": terms.classification, "untrimmed_prop": terms.proposal}
 
 
-class GeneratorPhase(Phase):
+class GeneratorPhase(AdversarialPhase):
     """Line 6, first half: the generators learn contexts that localize well and pass for real background.
 
     Args:
@@ -137,12 +144,8 @@ class GeneratorPhase(Phase):
             losses["generator_adv"] = self.adversarial_weight * adversarial
         return losses
 
-    def check(self, network: AherNet) -> None:
-        """Refuse an adversarial loss without discriminators."""
-        require_discriminators(self.name, self.adversarial_weight, network)
 
-
-class DiscriminatorPhase(Phase):
+class DiscriminatorPhase(AdversarialPhase):
     """The discriminators alone learn to unmask synthetic moments: a step of its own in the authors' code.
 
     Args:
@@ -179,12 +182,8 @@ class DiscriminatorPhase(Phase):
         )
         return {"discriminator_adv": self.adversarial_weight * adversarial}
 
-    def check(self, network: AherNet) -> None:
-        """Refuse to run without discriminators."""
-        require_discriminators(self.name, self.adversarial_weight, network)
 
-
-class AdversaryPhase(Phase):
+class AdversaryPhase(AdversarialPhase):
     """The generators alone learn to deceive the discriminators: two steps of their own in the authors' code.
 
     Args:
@@ -215,12 +214,8 @@ class AdversaryPhase(Phase):
         adversarial = generator_loss(fake_logits, common_background(network, loss, data, synthetic))
         return {"adversary_adv": self.adversarial_weight * adversarial}
 
-    def check(self, network: AherNet) -> None:
-        """Refuse to run without discriminators."""
-        require_discriminators(self.name, self.adversarial_weight, network)
 
-
-class DetectorPhase(Phase):
+class DetectorPhase(AdversarialPhase):
     """Line 6, second half: the ConvNet learns to localize synthetic moments, the discriminator to unmask them.
 
     Args:
@@ -256,7 +251,7 @@ class DetectorPhase(Phase):
     def loss_names(self) -> tuple[str, ...]:
         """Two or three losses."""
         names = ("synthetic_cls", "synthetic_prop")
-        return (*names, "discriminator") if self.adversarial_weight else names
+        return (*names, "detector_adv") if self.adversarial_weight else names
 
     def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
         """Localize synthetic moments and tell their background from real background."""
@@ -277,12 +272,8 @@ class DetectorPhase(Phase):
                 network.discriminate(levels if is_trained else [level.detach() for level in levels]),
                 common_background(network, loss, data, synthetic),
             )
-            losses["discriminator"] = self.adversarial_weight * adversarial
+            losses["detector_adv"] = self.adversarial_weight * adversarial
         return losses
-
-    def check(self, network: AherNet) -> None:
-        """Refuse an adversarial loss without discriminators."""
-        require_discriminators(self.name, self.adversarial_weight, network)
 
 
 def localize_synthetic(
@@ -321,4 +312,4 @@ def common_background(
     """
     untrimmed = loss.match(network.anchors, data.untrimmed.segments, data.untrimmed.labels)
     fake = loss.match(network.anchors, synthetic.segments, data.moments.labels.unsqueeze(1))
-    return (untrimmed.states == 0) & (fake.states == 0)
+    return (untrimmed.states == BACKGROUND) & (fake.states == BACKGROUND)

@@ -14,6 +14,7 @@ from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.base import Backbone
 from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.base import BaseModule
+from aher_lightning.modules.snippet_classifier import class_probabilities
 from aher_lightning.ops.pooling import mean_over_segments
 from aher_lightning.ops.randomness import random_generator
 from aher_lightning.ops.resample import Resampling
@@ -86,9 +87,7 @@ class ProposalClassifierModule(BaseModule):
         else:
             outputs = self.network(features, self.categories.evaluated)
             segments, overlaps = self.decoder.decode_segments(outputs, self.network.anchors), outputs.overlaps
-        classifiers = [self.get_submodule(f"{one}_classifier") for one in self.categories.evaluated_sets]
-        logits = torch.cat([classifier(features.transpose(1, 2)) for classifier in classifiers], dim=-1)
-        probabilities = logits.softmax(dim=-1).transpose(1, 2)  # (B, K, T)
+        probabilities = class_probabilities(self, features.transpose(1, 2)).transpose(1, 2)  # (B, K, T)
         candidates = self.decoder.fuse(segments, mean_over_segments(probabilities, segments), overlaps)
         return self.decoder.select(candidates, durations_sec)
 

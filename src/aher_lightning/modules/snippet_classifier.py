@@ -15,6 +15,7 @@ from aher_lightning.models.augmentation import ClipAugmentation
 from aher_lightning.models.base import Backbone
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.evaluation import ground_truth
+from aher_lightning.modules.iteration_data import require_part
 from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.ops.grouping import group_snippets
 from aher_lightning.structures import Categories, Detections, MomentBatch, SnippetSequences, UntrimmedBatch
@@ -72,7 +73,8 @@ class SnippetClassifierModule(BaseModule):
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
         """Return the mean of the two classification losses."""
-        foreground, moments = batch["foreground"], batch["moments"]
+        foreground = require_part(batch.get("foreground"), "foreground")
+        moments = require_part(batch.get("moments"), "moments")
         self.check_iteration(moments.iteration)
         values = torch.cat([foreground.snippets.values, moments.snippets.values])
         features = self.dropout(self.snippet_features(values, self.augmentation))
@@ -87,21 +89,9 @@ class SnippetClassifierModule(BaseModule):
         self.finish_iteration()
         return loss
 
-    def class_probabilities(self, features: Tensor) -> Tensor:
-        """Return the probabilities of the evaluated categories.
-
-        Args:
-            features: Snippet features, ``(N, C)``.
-
-        Returns:
-            Probabilities, ``(N, K)``.
-        """
-        classifiers = [self.get_submodule(f"{one}_classifier") for one in self.categories.evaluated_sets]
-        return torch.cat([classifier(features) for classifier in classifiers], dim=-1).softmax(dim=-1)
-
     def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
         """Localize actions by grouping neighbouring snippets (AherNet0 of the paper, section 4.3)."""
-        probabilities = self.class_probabilities(self.snippet_features(snippets.values))
+        probabilities = class_probabilities(self, self.snippet_features(snippets.values))
         videos = probabilities.split_with_sizes(snippets.lengths.tolist())
         detections = []
         for row, video in enumerate(videos):
@@ -134,7 +124,7 @@ class SnippetClassifierModule(BaseModule):
 
     def _instance_hits(self, batch: UntrimmedBatch) -> Tensor:
         """Whether the mean prediction over an instance's snippets is its category, one float per instance."""
-        probabilities = self.class_probabilities(self.snippet_features(batch.snippets.values))
+        probabilities = class_probabilities(self, self.snippet_features(batch.snippets.values))
         hits = []
         for row, video in enumerate(probabilities.split_with_sizes(batch.snippets.lengths.tolist())):
             places = batch.snippets.first_centres[row] + batch.snippets.steps[row] * torch.arange(len(video))
@@ -146,6 +136,21 @@ class SnippetClassifierModule(BaseModule):
                 inside[nearest] = True  # an instance may be shorter than the distance of two snippets
                 hits.append((video[inside].mean(dim=0).argmax() == label).float())
         return torch.stack(hits) if hits else probabilities.new_zeros(0)
+
+
+def class_probabilities(module: BaseModule, features: Tensor) -> Tensor:
+    """Return the probabilities of the evaluated categories.
+
+    Args:
+        module: Has a linear classifier of snippets for each category set, ``untrimmed_classifier`` and
+            ``moment_classifier``.
+        features: Snippet features, ``(..., C)``.
+
+    Returns:
+        Probabilities, ``(..., K)``.
+    """
+    classifiers = [module.get_submodule(f"{one}_classifier") for one in module.categories.evaluated_sets]
+    return torch.cat([classifier(features) for classifier in classifiers], dim=-1).softmax(dim=-1)
 
 
 def _snippet_loss(logits: Tensor, batch: MomentBatch) -> Tensor:

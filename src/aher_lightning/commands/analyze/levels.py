@@ -17,7 +17,7 @@ from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.errors import ConfigError
 from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.modules.phased import PhasedModule
-from aher_lightning.modules.snippet_classifier import SnippetClassifierModule
+from aher_lightning.modules.snippet_classifier import SnippetClassifierModule, class_probabilities
 from aher_lightning.ops.pooling import mean_over_segments
 from aher_lightning.ops.segments import normalize_segments
 from aher_lightning.reports.csv_table import write_csv
@@ -95,7 +95,7 @@ def count_batch(
     by_cell = outputs.class_logits.argmax(dim=1).repeat_interleave(anchors_per_cell, dim=1)
     if fingerprint(ahernet.backbone) != fingerprint(classifier.backbone):
         features = classifier.encode(snippets, network.length)
-    probabilities = classifier.class_probabilities(features.transpose(1, 2)).transpose(1, 2)  # (B, K, T)
+    probabilities = class_probabilities(classifier, features.transpose(1, 2)).transpose(1, 2)  # (B, K, T)
     by_segment = mean_over_segments(probabilities, proposals).argmax(dim=-1)
     segments = normalize_segments(batch.segments_sec, batch.durations_sec).to(proposals)
     true = true_categories(proposals, segments, batch.labels.to(proposals.device), min_tiou)
