@@ -24,7 +24,7 @@ ALGORITHM_1 = {
     "generator_adv": {"generators"},
     "synthetic_cls": {"pyramid"},
     "synthetic_prop": {"pyramid", "heads"},
-    "discriminator": {"pyramid", "discriminators"},
+    "detector_adv": {"pyramid", "discriminators"},
 }
 """The parameters that each loss of the paper's algorithm moves."""
 
