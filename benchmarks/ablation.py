@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shlex
 import statistics
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import NamedTuple
 from jsonargparse import auto_cli
 from rich.table import Table
 
-from aher_lightning.cli import main
+from aher_lightning.cli import main, spell_flags
 from aher_lightning.console import output_console
 
 
@@ -256,5 +257,10 @@ def ablation(
     console.print(json.dumps({"benchmark": "ablation", "quick": quick, "seconds": total, "systems": metrics}))
 
 
+def run(arguments: Sequence[str]) -> None:
+    """Run the benchmark as the words of a command line ask for."""
+    auto_cli(ablation, as_positional=False, args=spell_flags(arguments, {"quick"}))
+
+
 if __name__ == "__main__":
-    auto_cli(ablation, as_positional=False)
+    run(sys.argv[1:])

@@ -47,7 +47,7 @@ def asked(ablation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[list[st
 def test_twelve_systems_in_the_layout_of_the_paper(
     ablation: ModuleType, asked: list[list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ablation.ablation(seeds=2, quick=True, output=tmp_path)
+    ablation.run(["--seeds", "2", "--quick", "--output", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
     summary = json.loads(lines[-1])
     assert len(summary["systems"]) == 12
