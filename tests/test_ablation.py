@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -17,11 +18,12 @@ METRICS = {"test/mAP": 0.25, "test/AUC": 0.5, "test/oracle_labels/mAP": 0.75, "t
 
 
 @pytest.fixture
-def ablation() -> ModuleType:
+def ablation(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     spec = importlib.util.spec_from_file_location("ablation", SCRIPT)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "ablation", module)  # where the parser looks types up
     spec.loader.exec_module(module)
     return module
 
