@@ -30,7 +30,7 @@ def test_it_is_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     supervised = json.dumps({"0.5": str(metrics(tmp_path, "half", 0.2))})
     words = ["analyze", "shares", "--supervised", supervised, "--output", str(tmp_path / "out")]
     assert main([*words, "--ahernet", str(metrics(tmp_path, "ahernet", 0.3))]) == 0
-    assert "no share reaches AherNet" in capsys.readouterr().out
+    assert "AherNet* reaches AherNet with no share of the annotations" in capsys.readouterr().out
     assert main([*words, "--ahernet", str(tmp_path / "none.json")]) == 1
     assert capsys.readouterr().err == f"aher analyze: {tmp_path}/none.json: no such file; check the path\n"
 

@@ -37,8 +37,8 @@ def shares(supervised: dict[str, Path], ahernet: Path, output: Path = Path("anal
     write_csv(output / "shares.csv", SharePoint._fields, table)
     draw_share_curve(output / "shares.png", points, level)
     share = overtaking_share(points, level)
-    found = "no share reaches AherNet" if share is None else f"AherNet* reaches AherNet at {100 * share:.0f} %"
-    output_console().print(f"{found} of the annotations", markup=False)
+    reached = "with no share" if share is None else f"at {100 * share:.0f} %"
+    output_console().print(f"AherNet* reaches AherNet {reached} of the annotations", markup=False)
     output_console().print(f"written to {output / 'shares.csv'} and {output / 'shares.png'}", markup=False)
     return table
 
