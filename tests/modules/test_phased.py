@@ -144,6 +144,33 @@ def test_all_gradients_of_a_phase_are_taken_before_its_first_step(tmp_path: Path
         torch.testing.assert_close(apart, joint, atol=1e-5, rtol=1e-4)
 
 
+def test_losses_can_take_turns(tmp_path: Path) -> None:
+    """Foregrounds are then recognized by the ConvNet that moments have just moved; moments come first, as before."""
+    groups: Sequence[str] = ("pyramid", "moment_classifier", "untrimmed_classifier")
+    ends = []
+    for in_turn in (False, True):
+        phase = RecognitionPhase(groups=groups, optimizer=sgd, optimizer_per_loss=True, in_turn=in_turn)
+        module = toy_localizer(recognition=phase, transfer=TransferPhase(steps=0))
+        train(module, tmp_path, 1)
+        ends.append({name: value.clone() for name, value in module.network.state_dict().items()})
+    together, in_turn_end = ends
+    differing = {name.split(".")[0] for name, value in together.items() if not torch.equal(value, in_turn_end[name])}
+    assert differing == {"untrimmed_classifier"}
+    with pytest.raises(ConfigError, match="phase 'recognition': 'in_turn' needs an optimizer per loss; set"):
+        RecognitionPhase(in_turn=True)
+
+
+def test_the_backbone_learns_in_one_step_of_one_phase() -> None:
+    groups: Sequence[str] = ("pyramid", "heads", "transfer", "backbone")
+    toy_localizer(transfer=TransferPhase(groups=groups, optimizer_per_loss=True))
+    for phase in (
+        TransferPhase(groups=groups, steps=2),
+        TransferPhase(groups=groups, optimizer_per_loss=True, in_turn=True),
+    ):
+        with pytest.raises(ConfigError, match=r"the backbone can learn in one step of one phase.*groups of 'transfer'"):
+            toy_localizer(transfer=phase)
+
+
 def test_decoder_and_loss_have_the_same_scales() -> None:
     loss = LocalizationLoss(centre_scale=0.1, width_scale=0.2)
     module = LocalizerModule(CATEGORIES, backbone=MeanBackbone(), network=toy_network, loss=loss)

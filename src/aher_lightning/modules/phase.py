@@ -24,10 +24,13 @@ class Phase(ABC):
         clip_norm: Largest gradient norm; 0 leaves gradients as they are.
         steps: How often the phase runs in an iteration; 0 leaves it out.
         optimizer_per_loss: Give each loss an optimizer of its own over the same parameters, as the authors'
-            code does for classification and proposal loss. All gradients are taken before the first step.
+            code does for classification and proposal loss.
+        in_turn: Take the step of each loss before the next one is computed, as the authors' code does for
+            moments and foregrounds; else all gradients are taken before the first step. Needs
+            ``optimizer_per_loss``.
 
     Raises:
-        ConfigError: If the number of steps is negative.
+        ConfigError: If the number of steps is negative, or losses without optimizers of their own are to take turns.
 
     Attributes:
         name: Key of the phase in logs.
@@ -44,15 +47,21 @@ class Phase(ABC):
         clip_norm: float = 0.0,
         steps: int = 1,
         optimizer_per_loss: bool = False,
+        in_turn: bool = False,
     ) -> None:
         if steps < 0:
             raise ConfigError(f"phase '{self.name}': 'steps' is {steps}; give 0 to leave the phase out, or more")
+        if in_turn and not optimizer_per_loss:
+            raise ConfigError(
+                f"phase '{self.name}': 'in_turn' needs an optimizer per loss; set 'optimizer_per_loss: true'"
+            )
         self.groups = tuple(groups)
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.clip_norm = clip_norm
         self.steps = steps
         self.optimizer_per_loss = optimizer_per_loss
+        self.in_turn = in_turn
 
     @property
     @abstractmethod

@@ -96,6 +96,7 @@ class PhasedModule(BaseModule):
         self.phases = [phase for phase in phases if phase.steps]
         for phase in self.phases:
             phase.check(network)
+        _check_backbone_steps(self.phases)
         self.load_initial_weights(("backbone", "network"))
 
     @property
@@ -175,23 +176,32 @@ class PhasedModule(BaseModule):
             self.log(f"train/{phase.name}", torch.stack(list(losses.values())).sum(), prog_bar=True)
 
     def _step(self, phase: Phase, data: IterationData) -> dict[str, Tensor]:
-        """Take one step with each optimizer of a phase, all from the same losses; return those without graph."""
+        """Take one step with each optimizer of a phase; return the losses without graph."""
         optimizers = self._phase_optimizers(phase)
-        parameters = self.phase_parameters(phase)
         with self.toggled_optimizer(optimizers[0]):
-            losses = phase.losses(self.network, self.loss, data)
-            values = list(losses.values())
-            objectives = values if phase.optimizer_per_loss else [torch.stack(values).sum()]
-            gradients = [
-                self._gradients(objective, parameters, phase.clip_norm, keep_graph=objective is not objectives[-1])
-                for objective in objectives
-            ]
-            for optimizer, own in zip(optimizers, gradients, strict=True):
-                for parameter, gradient in zip(parameters, own, strict=True):
-                    parameter.grad = gradient
-                optimizer.step()
+            if phase.in_turn:
+                losses = {}
+                for name, optimizer in zip(phase.loss_names, optimizers, strict=True):
+                    losses[name] = phase.losses(self.network, self.loss, data)[name]
+                    self._take_steps(phase, [optimizer], [losses[name]])
+            else:
+                losses = phase.losses(self.network, self.loss, data)
+                values = list(losses.values())
+                self._take_steps(phase, optimizers, values if phase.optimizer_per_loss else [torch.stack(values).sum()])
             optimizers[0].zero_grad()
         return {name: value.detach() for name, value in losses.items()}
+
+    def _take_steps(self, phase: Phase, optimizers: Sequence[LightningOptimizer], objectives: Sequence[Tensor]) -> None:
+        """Take all gradients, then a step with each optimizer."""
+        parameters = self.phase_parameters(phase)
+        gradients = [
+            self._gradients(objective, parameters, phase.clip_norm, keep_graph=objective is not objectives[-1])
+            for objective in objectives
+        ]
+        for optimizer, own in zip(optimizers, gradients, strict=True):
+            for parameter, gradient in zip(parameters, own, strict=True):
+                parameter.grad = gradient
+            optimizer.step()
 
     def _gradients(
         self, objective: Tensor, parameters: Sequence[nn.Parameter], clip_norm: float, *, keep_graph: bool
@@ -254,6 +264,17 @@ class PhasedModule(BaseModule):
 def _num_optimizers(phase: Phase) -> int:
     """How many optimizers a phase has."""
     return len(phase.loss_names) if phase.optimizer_per_loss else 1
+
+
+def _check_backbone_steps(phases: Sequence[Phase]) -> None:
+    """Refuse to go back through the backbone more than once: its features are computed once per iteration."""
+    learning = [phase for phase in phases if "backbone" in phase.groups]
+    if sum(phase.steps for phase in learning) > 1 or any(phase.in_turn for phase in learning):
+        names = " and ".join(f"'{phase.name}'" for phase in learning)
+        raise ConfigError(
+            f"the backbone can learn in one step of one phase, not in turn, but is in the groups of {names} "
+            f"with {sum(phase.steps for phase in learning)} steps; leave it to one step of one phase"
+        )
 
 
 def _check_scales(loss: LocalizationLoss, decoder: DetectionDecoder) -> None:
