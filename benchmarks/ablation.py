@@ -42,7 +42,9 @@ class Sizes(NamedTuple):
     aher: int
 
 
-QUICK = Sizes(("--videos=96", "--moments-per-category=40", "--moment-training-videos=96"), 800, 300, 100, 150)
+QUICK = Sizes(("--moment-training-videos=160",), 1100, 500, 150, 300)
+"""The sizes of the demo."""
+
 FULL = Sizes(
     (
         *("--untrimmed-categories=16", "--moment-categories=13", "--videos=320", "--moment-training-videos=260"),
