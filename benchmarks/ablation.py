@@ -241,15 +241,18 @@ def ablation(
         output: Folder for everything; each kind of size and seed has its own below it.
         systems: Which systems; all twelve if not given.
     """
-    sizes, started = QUICK if quick else FULL, time.monotonic()
+    sizes, started, prepared = QUICK if quick else FULL, time.monotonic(), 0.0
     found: dict[str, dict[int, Result]] = {}
     for seed in range(1, seeds + 1):
+        begun = time.monotonic()
         bench = Bench(output / ("quick" if quick else "full") / f"seed{seed}", seed, sizes)
         bench.prepare()
+        prepared += time.monotonic() - begun
         for name in systems or SYSTEMS:
             found.setdefault(name, {})[seed] = bench.measure(name)
     console = output_console()
     console.print(table("Table 1: weight transfer, average mAP in %", TABLE_1, {"mAP": "mAP"}, found))
+    console.print(f"rendering, recognition, features, stage 0 and contexts, which systems share: {prepared:.0f} s")
     columns = {"AUC": "AUC", "mAP": "mAP"}
     console.print(table("Table 2: localization modeling, AUC and average mAP in %", TABLE_2, columns, found))
     oracles = {"true labels": "oracle_labels/mAP", "true segments": "oracle_segments/mAP"}
