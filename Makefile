@@ -29,10 +29,11 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# Two test processes on two cores: more threads than cores only wait for one another.
+# Two test processes on two cores: more threads than cores only wait for one another. The one that is done first takes
+# over tests of the other: slow ones stand together.
 test: export OMP_NUM_THREADS = 1
 test: check
-	$(BIN)/python -m pytest --numprocesses 2 --cov --cov-report term:skip-covered
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report term:skip-covered
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
