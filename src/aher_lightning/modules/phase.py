@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
@@ -98,11 +99,14 @@ class Phase(ABC):
 class AdversarialPhase(Phase):
     """A phase with an adversarial loss, for which the network needs discriminators.
 
-    Attributes:
+    Args:
         adversarial_weight: Weight of that loss (Eq. 8); 0 leaves it out.
+        **options: See :class:`Phase`.
     """
 
-    adversarial_weight: float
+    def __init__(self, *, adversarial_weight: float = 0.1, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(**options)
+        self.adversarial_weight = adversarial_weight
 
     def check(self, network: AherNet) -> None:
         """Refuse an adversarial loss where the network has nobody to play against.

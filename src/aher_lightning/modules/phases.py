@@ -108,9 +108,8 @@ class GeneratorPhase(AdversarialPhase):
 
     Args:
         groups: See :class:`Phase`.
-        adversarial_weight: Weight of the adversarial loss (Eq. 8); 0 leaves it to an :class:`AdversaryPhase`,
-            or to nobody.
-        **options: See :class:`Phase`.
+        **options: See :class:`AdversarialPhase`; a weight of 0 leaves the loss to an :class:`AdversaryPhase`, or to
+            nobody.
     """
 
     name = "generator"
@@ -119,11 +118,9 @@ class GeneratorPhase(AdversarialPhase):
         self,
         *,
         groups: Sequence[str] = ("generators",),
-        adversarial_weight: float = 0.1,
         **options: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(groups=groups, **options)
-        self.adversarial_weight = adversarial_weight
 
     @property
     def loss_names(self) -> tuple[str, ...]:
@@ -150,9 +147,8 @@ class DiscriminatorPhase(AdversarialPhase):
 
     Args:
         groups: See :class:`Phase`.
-        adversarial_weight: Weight of the adversarial loss (Eq. 8).
         steps: See :class:`Phase`. None by default, because :class:`DetectorPhase` has this loss too.
-        **options: See :class:`Phase`.
+        **options: See :class:`AdversarialPhase`.
     """
 
     name = "discriminator"
@@ -162,12 +158,10 @@ class DiscriminatorPhase(AdversarialPhase):
         self,
         *,
         groups: Sequence[str] = ("discriminators",),
-        adversarial_weight: float = 0.1,
         steps: int = 0,
         **options: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(groups=groups, steps=steps, **options)
-        self.adversarial_weight = adversarial_weight
 
     def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
         """Tell the background of synthetic moments from real background."""
@@ -188,9 +182,8 @@ class AdversaryPhase(AdversarialPhase):
 
     Args:
         groups: See :class:`Phase`.
-        adversarial_weight: Weight of the adversarial loss (Eq. 8).
         steps: See :class:`Phase`. None by default, because :class:`GeneratorPhase` has this loss too.
-        **options: See :class:`Phase`.
+        **options: See :class:`AdversarialPhase`.
     """
 
     name = "adversary"
@@ -200,12 +193,10 @@ class AdversaryPhase(AdversarialPhase):
         self,
         *,
         groups: Sequence[str] = ("generators",),
-        adversarial_weight: float = 0.1,
         steps: int = 0,
         **options: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(groups=groups, steps=steps, **options)
-        self.adversarial_weight = adversarial_weight
 
     def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
         """Deceive the discriminator."""
@@ -220,13 +211,12 @@ class DetectorPhase(AdversarialPhase):
 
     Args:
         groups: See :class:`Phase`.
-        adversarial_weight: Weight of the adversarial loss (Eq. 8); 0 leaves it to a :class:`DiscriminatorPhase`,
-            or to nobody.
         adversarial_levels: Whether the adversarial loss moves the 1D ConvNet too, as Algorithm 1 says, or
             leaves the feature maps as they are, as in the authors' code.
         classification_weight: Weight of the classification loss of synthetic moments.
         proposal_weight: Weight of the proposal loss of synthetic moments.
-        **options: See :class:`Phase`.
+        **options: See :class:`AdversarialPhase`; a weight of 0 leaves the loss to a :class:`DiscriminatorPhase`, or
+            to nobody.
     """
 
     name = "detector"
@@ -235,14 +225,12 @@ class DetectorPhase(AdversarialPhase):
         self,
         *,
         groups: Sequence[str] = ("pyramid", "heads", "discriminators"),
-        adversarial_weight: float = 0.1,
         adversarial_levels: Literal["fixed", "trained"] = "fixed",
         classification_weight: float = 1.0,
         proposal_weight: float = 1.0,
         **options: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(groups=groups, **options)
-        self.adversarial_weight = adversarial_weight
         self.adversarial_levels: Literal["fixed", "trained"] = adversarial_levels
         self.classification_weight = classification_weight
         self.proposal_weight = proposal_weight
