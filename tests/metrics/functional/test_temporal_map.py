@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from aher_lightning.datasets.annotations import list_categories, read_activitynet, restrict
+from aher_lightning.metrics.functional.matching import match_predictions
 from aher_lightning.metrics.functional.segment_table import SegmentTable, table_from_detections
-from aher_lightning.metrics.functional.temporal_map import average_precisions
+from aher_lightning.metrics.functional.temporal_map import average_precisions, matched_precisions
 from aher_lightning.metrics.functional.thresholds import ACTIVITYNET_THRESHOLDS
 from aher_lightning.reports.activitynet_json import read_predictions
 from aher_lightning.structures import Detections
@@ -134,3 +136,25 @@ def test_without_ground_truth_the_mean_is_undefined() -> None:
 
 def test_without_detections_the_mean_is_zero() -> None:
     assert score(detections([], [], []), detections([[0, 10]], [1], [0]), 0.5) == [0.0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_weights_of_videos_count_like_copies(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    tied = random_case(seed)
+    scores = [one.scores + 0.01 * torch.from_numpy(random.random(len(one.scores))) for one in tied.predictions]
+    case = MetricCase(
+        [one._replace(scores=new) for one, new in zip(tied.predictions, scores, strict=True)], tied.targets
+    )
+    found, truth = tables(case)
+    weights = random.integers(0, 4, case.num_videos)
+    copies = [video for video, weight in enumerate(weights.tolist()) for _ in range(weight)]
+    numbers = list(range(len(copies)))
+    expected = average_precisions(
+        table_from_detections([case.predictions[video] for video in copies], numbers),
+        table_from_detections([case.targets[video] for video in copies], numbers),
+    )
+    result = matched_precisions(match_predictions(found, truth), truth, weights.astype(np.float64))
+    assert result.labels.tolist() == expected.labels.tolist()
+    np.testing.assert_allclose(result.values, expected.values, rtol=0, atol=1e-12)
+    assert 0 < result.average < 1

@@ -8,15 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aher_lightning.metrics.functional.segment_table import (
-    BoolArray,
-    FloatArray,
-    IntArray,
-    SegmentPairs,
-    SegmentTable,
-    pair_segments,
-)
-from aher_lightning.metrics.functional.thresholds import check_thresholds, threshold_name
+from aher_lightning.metrics.functional.matching import UNMATCHED, Matches, match_predictions
+from aher_lightning.metrics.functional.segment_table import FloatArray, IntArray, SegmentTable
+from aher_lightning.metrics.functional.thresholds import threshold_name
 
 
 class AveragePrecisions(NamedTuple):
@@ -83,55 +77,60 @@ def average_precisions(
         >>> average_precisions(truth._replace(segments=np.array([[0.0, 6.0]])), truth, [0.5, 0.75]).means
         array([1., 0.])
     """
-    values = check_thresholds(thresholds)
-    labels, num_instances = np.unique(ground_truth.labels, return_counts=True)
-    ranked = predictions.rows(np.argsort(-predictions.scores, kind="stable"))
-    ranked = ranked.rows(np.isin(ranked.labels, labels))
-    pairs = pair_segments(ranked, ground_truth, same_label=True, min_temporal_iou=min(values))
-    pairs = pairs.rows(np.lexsort((-pairs.temporal_ious, pairs.predictions)))
-    hits = np.zeros((len(values), len(ranked.scores)), dtype=np.bool_)
-    for row, threshold in enumerate(values):
-        hits[row, _matched_predictions(pairs, threshold, len(ground_truth.labels))] = True
-    by_label = np.argsort(ranked.labels, kind="stable")
-    borders = np.searchsorted(ranked.labels, [labels, labels + 1], sorter=by_label)
-    result = np.zeros((len(values), len(labels)))
-    for column, (first, last) in enumerate(borders.T):
-        result[:, column] = _interpolated_average_precision(hits[:, by_label[first:last]], int(num_instances[column]))
-    return AveragePrecisions(values, labels, result)
+    return matched_precisions(match_predictions(predictions, ground_truth, thresholds), ground_truth)
 
 
-def _matched_predictions(pairs: SegmentPairs, threshold: float, num_instances: int) -> IntArray:
-    """Return the predictions that get an instance when they choose one after another, best score first.
+def matched_precisions(
+    matches: Matches, ground_truth: SegmentTable, video_weights: FloatArray | None = None
+) -> AveragePrecisions:
+    """Return the average precision of each category where it is known already what finds what.
 
-    All choose at once instead, and an instance chosen twice goes to the earlier prediction; the others move on
-    to their next choice. As every instance ranks the predictions alike, there is one stable outcome, the same
-    as one after another (D. Gale, L. Shapley, "College Admissions and the Stability of Marriage", 1962).
+    Args:
+        matches: What each prediction found.
+        ground_truth: The instances that were matched, G rows.
+        video_weights: How many times each video counts, by its number; ``None`` counts each once. The result is
+            that of as many copies of the video, where no two predictions of a video have the same score.
+
+    Returns:
+        Average precisions of the categories with an instance that counts.
     """
-    is_close = pairs.temporal_ious >= threshold
-    chooser, choice = pairs.predictions[is_close], pairs.instances[is_close]
-    predictions, cursor, counts = np.unique(chooser, return_index=True, return_counts=True)
-    end = cursor + counts
-    nobody = len(predictions)
-    owner = np.full(num_instances, nobody)
-    waiting = np.arange(nobody)
-    while len(waiting):
-        wanted = choice[cursor[waiting]]
-        earlier_owner = owner[wanted]
-        np.minimum.at(owner, wanted, waiting)
-        is_displaced = (earlier_owner != nobody) & (earlier_owner != owner[wanted])
-        refused = waiting[owner[wanted] != waiting]
-        losers = np.concatenate([refused, np.unique(earlier_owner[is_displaced])])
-        cursor[losers] += 1
-        waiting = losers[cursor[losers] < end[losers]]
-    matched: IntArray = predictions[owner[owner != nobody]]
-    return matched
+    weights = np.ones(len(matches.rows)) if video_weights is None else video_weights[matches.ranked.videos]
+    counts = np.ones(len(ground_truth.videos)) if video_weights is None else video_weights[ground_truth.videos]
+    labels, places = np.unique(ground_truth.labels, return_inverse=True)
+    num_instances = np.bincount(places.reshape(-1), weights=counts, minlength=len(labels))
+    by_label = np.argsort(matches.ranked.labels, kind="stable")
+    borders = np.searchsorted(matches.ranked.labels, [labels, labels + 1], sorter=by_label)
+    hits = matches.instances != UNMATCHED
+    # Between two hits precision only falls, so that its best value from any place on is that at a hit.
+    is_hit = hits.any(axis=0)
+    result = np.zeros((len(matches.thresholds), len(labels)))
+    for column, (first, last) in enumerate(borders.T):
+        rows = by_label[first:last]
+        found = np.flatnonzero(is_hit[rows])
+        seen = np.cumsum(weights[rows])[found]
+        true_positives = np.cumsum(hits[:, rows[found]] * weights[rows[found]], axis=1)
+        precision = true_positives / np.maximum(seen, 1)
+        recall = true_positives / max(num_instances[column], 1)
+        result[:, column] = interpolated_area(precision, recall)
+    counted = num_instances > 0
+    return AveragePrecisions(matches.thresholds, labels[counted], result[:, counted])
 
 
-def _interpolated_average_precision(hits: BoolArray, num_instances: int) -> FloatArray:
-    """Return the area under the interpolated precision-recall curve of ranked hits ``(H, N)``, as ``(H,)``."""
-    true_positives = np.cumsum(hits, axis=1, dtype=np.float64)
-    precision = true_positives / np.arange(1, hits.shape[1] + 1)
-    recall = np.concatenate([np.zeros((len(hits), 1)), true_positives / num_instances], axis=1)
-    best_beyond = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    area: FloatArray = (np.diff(recall, axis=1) * best_beyond).sum(axis=1)
+def interpolated_area(precision: FloatArray, recall: FloatArray) -> FloatArray:
+    """Return the area under precision against recall, where precision is the best at that recall or beyond.
+
+    Args:
+        precision: Precision after each prediction, best score first, ``(..., N)``; predictions that find nothing
+            may be left out.
+        recall: Recall there, ``(..., N)``.
+
+    Returns:
+        Areas, ``(...,)``.
+
+    Example:
+        >>> interpolated_area(np.array([0.5, 0.67]), np.array([0.25, 0.5]))
+        np.float64(0.335)
+    """
+    best_beyond = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
+    area: FloatArray = (np.diff(recall, axis=-1, prepend=0.0) * best_beyond).sum(axis=-1)
     return area
