@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from aher_lightning import __version__
-from aher_lightning.cli import ANALYSES, TRAINER_VERBS, VERBS, find_configs, main, spell_flags
+from aher_lightning.cli import ANALYSES, TRAINER_VERBS, VERBS, find_configs, main
 from aher_lightning.errors import ConfigError
 from aher_lightning.shipped_configs import configs_folder
 from tests.helpers.command_line import CONFIGS, TrainedRun, extract_words, trainer_words
@@ -98,17 +98,6 @@ def test_wrong_options_are_usage_errors(words: list[str], capsys: pytest.Capture
     written = capsys.readouterr().err
     assert "Traceback" not in written
     assert "error" in written
-
-
-def test_flags_may_be_spelt_with_hyphens() -> None:
-    assert spell_flags(["a-b.mp4", "--show", "3", "--no-equals=x-y"], ()) == [
-        "a-b.mp4",
-        "--show",
-        "3",
-        "--no_equals=x-y",
-    ]
-    assert spell_flags(["--proposals", "--tiou", "[0.5]"], {"proposals"}) == ["--proposals=true", "--tiou", "[0.5]"]
-    assert spell_flags(["--proposals", "false"], {"proposals"}) == ["--proposals", "false"]
 
 
 def test_shipped_configurations_are_found_by_name() -> None:

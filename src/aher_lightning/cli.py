@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, get_type_hints
@@ -20,6 +20,7 @@ from rich.markup import escape
 
 from aher_lightning import __version__, datamodules, datasets, losses, models, modules, video
 from aher_lightning.callbacks import IterationCheckpoint, MetricsWriter, PhaseProgress, PredictionWriter, TrainingCurves
+from aher_lightning.command_words import spell_flags, spell_lists, takes_list
 from aher_lightning.console import error_console, output_console
 from aher_lightning.errors import AherError, ConfigError, DataError
 from aher_lightning.modules.base import BaseModule
@@ -202,36 +203,14 @@ def run_function(name: str, verb: Verb, arguments: Sequence[str]) -> object:
         parser.add_argument(verb.positional, nargs="+", type=Path, help="Files to work on.")
         skip.add(verb.positional)
     parser.add_function_arguments(function, as_group=False, as_positional=False, skip=skip)
-    switches = {parameter for parameter, hint in get_type_hints(function).items() if hint is bool}
-    options = parser.instantiate_classes(parser.parse_args(spell_flags(arguments, switches))).as_dict()
+    hints = get_type_hints(function)
+    switches = {parameter for parameter, hint in hints.items() if hint is bool}
+    # Where words without a flag mean something else, they cannot be further values of one.
+    lists = {parameter for parameter, hint in hints.items() if verb.positional is None and takes_list(hint)}
+    words = spell_flags(spell_lists(arguments, lists), switches)
+    options = parser.instantiate_classes(parser.parse_args(words)).as_dict()
     options.pop("config", None)
     return function(**options)
-
-
-def spell_flags(arguments: Sequence[str], switches: Collection[str]) -> list[str]:
-    """Return the words as jsonargparse spells them: ``--ground-truth`` with an underscore, switches with a value.
-
-    Args:
-        arguments: Words after the verb.
-        switches: Names of the options that are true or false.
-
-    Returns:
-        The words.
-
-    Example:
-        >>> spell_flags(["--ground-truth", "a-b.json", "--proposals"], {"proposals"})
-        ['--ground_truth', 'a-b.json', '--proposals=true']
-    """
-    words = []
-    for position, word in enumerate(arguments):
-        if word.startswith("--"):
-            flag, equals, value = word.partition("=")
-            flag = "--" + flag[2:].replace("-", "_")
-            is_bare = not equals and (position + 1 == len(arguments) or arguments[position + 1].startswith("--"))
-            words.append(f"{flag}=true" if is_bare and flag[2:] in switches else flag + equals + value)
-        else:
-            words.append(word)
-    return words
 
 
 def usage() -> str:

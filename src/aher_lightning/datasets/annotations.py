@@ -210,6 +210,23 @@ def restrict(
     return result
 
 
+def without_categories(videos: Mapping[str, AnnotatedVideo], categories: Collection[str]) -> dict[str, AnnotatedVideo]:
+    """Return the same videos without the instances of some categories.
+
+    Args:
+        videos: Video by id.
+        categories: Leave out instances of these; a video that has no others stays.
+
+    Returns:
+        Video by id, order kept.
+    """
+    unwanted = frozenset(categories)
+    return {
+        name: video._replace(instances=tuple(one for one in video.instances if one.label not in unwanted))
+        for name, video in videos.items()
+    }
+
+
 def list_categories(videos: Mapping[str, AnnotatedVideo]) -> list[str]:
     """Return the category names that occur, in the order of their first instance.
 

@@ -1,0 +1,53 @@
+"""Lists of video names, such as those of videos that are blocked or no longer available."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aher_lightning.datasets.annotations import validate_video_id
+from aher_lightning.datasets.text_files import read_lines
+from aher_lightning.errors import AnnotationError
+from aher_lightning.json_files import MalformedError, json_type, read_json
+
+_EXPECTED = "a JSON list of video ids, or one id on each line"
+
+
+def read_video_list(path: Path) -> frozenset[str]:
+    """Return the video ids of a file.
+
+    A file whose name ends on ``.json`` holds a list of ids, or an object with the ids as keys. Any other file has one
+    id on each line; empty lines and those that begin with ``#`` do not count.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Ids, one or more.
+
+    Raises:
+        AnnotationError: If the file cannot be read, has no id, or one that is no plain file name.
+    """
+    entries = _read_entries(path)
+    try:
+        ids = [validate_video_id(entry, MalformedError) for entry in entries]
+    except MalformedError as reason:
+        raise AnnotationError(f"{path}: {reason}") from None
+    if not ids:
+        raise AnnotationError(f"{path}: names no video; expected {_EXPECTED}")
+    return frozenset(ids)
+
+
+def _read_entries(path: Path) -> list[str]:
+    """Return the ids as they stand in the file."""
+    if path.suffix != ".json":
+        lines = [line.strip() for line in read_lines(path, _EXPECTED)]
+        return [line for line in lines if line and not line.startswith("#")]
+    content = read_json(path, AnnotationError)
+    entries = list(content) if isinstance(content, (list, dict)) else None
+    if entries is None:
+        raise AnnotationError(f"{path}: holds a JSON {json_type(content)}; expected {_EXPECTED}")
+    names = [entry for entry in entries if isinstance(entry, str)]
+    if len(names) != len(entries):
+        wrong = next(position for position, entry in enumerate(entries) if not isinstance(entry, str))
+        raise AnnotationError(f"{path}: entry {wrong} is a JSON {json_type(entries[wrong])}; expected {_EXPECTED}")
+    return names

@@ -1,0 +1,1 @@
+"""From annotation and prediction files to scores: protocols, ground truth, reports, comparisons."""

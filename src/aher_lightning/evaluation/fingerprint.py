@@ -1,0 +1,35 @@
+"""A short name for what is evaluated, so that numbers of the same ground truth can be recognized."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from aher_lightning.datasets.annotations import AnnotatedVideo
+
+_NUM_DIGITS = 12
+
+
+def ground_truth_fingerprint(videos: Iterable[AnnotatedVideo]) -> str:
+    """Return a name that depends on the ids of the videos and on their instances alone.
+
+    The order of videos and instances, durations and the subset make no difference; a video without instances does,
+    and so does an instance that is given twice. Scores of one protocol compare if their fingerprints are equal.
+
+    Args:
+        videos: What is evaluated.
+
+    Returns:
+        12 hexadecimal digits: the beginning of the SHA-256 hash of the sorted content.
+
+    Example:
+        >>> from aher_lightning.datasets.annotations import Instance
+        >>> video = AnnotatedVideo("v1", "validation", 60.0, (Instance("wave", 1.0, 4.0),))
+        >>> ground_truth_fingerprint([video]) == ground_truth_fingerprint([video._replace(duration_sec=61.0)])
+        True
+        >>> ground_truth_fingerprint([video]) == ground_truth_fingerprint([video._replace(video_id="v2")])
+        False
+    """
+    content = sorted([video.video_id, sorted(list(instance) for instance in video.instances)] for video in videos)
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:_NUM_DIGITS]

@@ -1,0 +1,115 @@
+"""What predictions are scored against: which videos of which file, and which of their instances."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, get_args
+
+from aher_lightning.datasets.annotations import (
+    AnnotatedVideo,
+    list_categories,
+    read_activitynet,
+    restrict,
+    without_categories,
+)
+from aher_lightning.datasets.categories import read_taxonomy_leaves
+from aher_lightning.datasets.thumos14 import Thumos14Subset, read_thumos14
+from aher_lightning.errors import AnnotationError
+
+CategoryGroups = Mapping[str, Sequence[str]]
+"""Category names by group."""
+
+
+class GroundTruth(NamedTuple):
+    """Videos to evaluate.
+
+    Attributes:
+        videos: Video by id, with the instances that count.
+        subset: Which part of the file they are.
+        categories: Category names that predictions may have, also those of other videos of the file.
+        groups: Categories that are scored by group; empty for all categories together.
+        blocked: Ids of videos that are left out, whether the file has them or not.
+        num_blocked: How many videos of the subset were left out.
+    """
+
+    videos: dict[str, AnnotatedVideo]
+    subset: str
+    categories: list[str]
+    groups: CategoryGroups
+    blocked: frozenset[str]
+    num_blocked: int
+
+
+@dataclass(frozen=True)
+class GroundTruthChoice:
+    """Which part of an annotation file counts.
+
+    Args:
+        subset: Which videos.
+        groups: Categories by group; all others are left out. Empty for all categories.
+        excluded_categories: Categories to leave out of all.
+        blocked: Ids of videos to leave out.
+    """
+
+    subset: str
+    groups: CategoryGroups = field(default_factory=dict)
+    excluded_categories: tuple[str, ...] = ()
+    blocked: frozenset[str] = frozenset()
+
+
+def read_ground_truth(path: Path, choice: GroundTruthChoice) -> GroundTruth:
+    """Return the ground truth of an annotation file.
+
+    Instances of no length stay in, as nobody can find them but the official evaluator counts them.
+
+    Args:
+        path: Annotation file in ActivityNet layout, or the annotation folder of THUMOS14.
+        choice: Which part of it.
+
+    Returns:
+        The ground truth, at least one instance, and one of each group.
+
+    Raises:
+        AnnotationError: If it cannot be read, or has nothing to score.
+    """
+    everything = _read_videos(path, choice)
+    taxonomy = [] if path.is_dir() else read_taxonomy_leaves(path)
+    chosen = [name for names in choice.groups.values() for name in names]
+    known = dict.fromkeys([*list_categories(everything), *taxonomy, *chosen])
+    try:
+        videos = restrict(everything, subset=choice.subset)
+        free = {name: video for name, video in videos.items() if name not in choice.blocked}
+        counted = without_categories(free, choice.excluded_categories)
+        if choice.groups:
+            counted = restrict(counted, categories=chosen)
+        _check_instances(counted, choice)
+    except AnnotationError as reason:
+        raise AnnotationError(f"{path}: {reason}") from None
+    num_blocked = len(videos) - len(free)
+    return GroundTruth(counted, choice.subset, list(known), choice.groups, choice.blocked, num_blocked)
+
+
+def _read_videos(path: Path, choice: GroundTruthChoice) -> dict[str, AnnotatedVideo]:
+    """Return all videos of a file; of the folder of THUMOS14 those of the subset."""
+    if not path.is_dir():
+        return read_activitynet(path, on_invalid="keep")
+    subsets: tuple[Thumos14Subset, ...] = get_args(Thumos14Subset)
+    for subset in subsets:
+        if subset == choice.subset:
+            return read_thumos14(path, subset, with_ambiguous=True, on_invalid="keep")
+    names = " or ".join(map(repr, subsets))
+    raise AnnotationError(f"{path}: is a folder, where THUMOS14 has {names}, but no subset {choice.subset!r}")
+
+
+def _check_instances(videos: Mapping[str, AnnotatedVideo], choice: GroundTruthChoice) -> None:
+    """Refuse ground truth without anything to find, in all or in one of the groups."""
+    labels: Collection[str] = set(list_categories(videos))
+    if not labels:
+        raise AnnotationError(f"the subset {choice.subset!r} has no instance; choose an annotated subset")
+    for name, names in choice.groups.items():
+        if set(names).isdisjoint(labels):
+            raise AnnotationError(
+                f"the subset {choice.subset!r} has no instance of the group {name!r}; choose another group"
+            )

@@ -1,0 +1,104 @@
+"""Named sets of rules that scores are computed by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from aher_lightning.datasets.thumos14 import AMBIGUOUS
+from aher_lightning.metrics.functional.instance_buckets import ACTIVITYNET_EDGES, THUMOS14_EDGES, BucketEdges
+from aher_lightning.metrics.functional.thresholds import ACTIVITYNET_THRESHOLDS, check_thresholds, threshold_name
+
+ProtocolName = Literal["activitynet", "thumos14"]
+"""The protocols that can be asked for."""
+
+_DIAGNOSED_THRESHOLD = 0.5
+"""tIoU of a diagnosis, if it is among the thresholds; that of the method's paper."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What a score means.
+
+    Args:
+        name: Its name, and in what it was changed.
+        subset: Which videos are evaluated unless told otherwise.
+        thresholds: tIoU thresholds of mAP.
+        recall_thresholds: tIoU thresholds of AR@AN and AUC.
+        max_average_number: Largest AN; AR is known at a hundredth of it and all multiples.
+        excluded_categories: Categories whose instances and predictions are left out.
+        edges: How instances are sorted by length, coverage and count in a diagnosis.
+        class_agnostic: Whether all categories count as one.
+    """
+
+    name: str
+    subset: str
+    thresholds: tuple[float, ...]
+    recall_thresholds: tuple[float, ...]
+    max_average_number: int
+    excluded_categories: tuple[str, ...]
+    edges: BucketEdges
+    class_agnostic: bool = False
+
+    @property
+    def diagnosed_threshold(self) -> float:
+        """TIoU at which errors are told apart: 0.5 if that is among the thresholds, else the lowest of them."""
+        return _DIAGNOSED_THRESHOLD if _DIAGNOSED_THRESHOLD in self.thresholds else min(self.thresholds)
+
+    def changed(self, *, thresholds: Sequence[float] | None = None, class_agnostic: bool = False) -> Protocol:
+        """Return the protocol with other rules, and a name that says so.
+
+        Args:
+            thresholds: tIoU thresholds in place of its own, of mAP and of AR; ``None`` keeps both.
+            class_agnostic: Whether all categories count as one.
+
+        Returns:
+            A protocol.
+
+        Raises:
+            ValueError: If the thresholds cannot be used.
+
+        Example:
+            >>> PROTOCOLS["activitynet"].changed(thresholds=[0.5, 0.75]).name
+            'activitynet (tIoU 0.50, 0.75)'
+        """
+        result, changes = self, []
+        if thresholds is not None:
+            values = check_thresholds(thresholds)
+            result = replace(result, thresholds=values, recall_thresholds=values)
+            changes.append("tIoU " + ", ".join(map(threshold_name, values)))
+        if class_agnostic:
+            result = replace(result, class_agnostic=True)
+            changes.append("class-agnostic")
+        return replace(result, name=f"{self.name} ({'; '.join(changes)})") if changes else result
+
+
+PROTOCOLS: Mapping[ProtocolName, Protocol] = {
+    "activitynet": Protocol(
+        name="activitynet",
+        subset="validation",
+        thresholds=ACTIVITYNET_THRESHOLDS,
+        recall_thresholds=ACTIVITYNET_THRESHOLDS,
+        max_average_number=100,
+        excluded_categories=(),
+        edges=ACTIVITYNET_EDGES,
+    ),
+    "thumos14": Protocol(
+        name="thumos14",
+        subset="test",
+        thresholds=tuple(np.linspace(0.3, 0.7, 5).tolist()),
+        recall_thresholds=tuple(np.linspace(0.5, 1.0, 11).tolist()),
+        max_average_number=1000,
+        excluded_categories=(AMBIGUOUS,),
+        edges=THUMOS14_EDGES,
+    ),
+}
+"""ActivityNet as in its official evaluators; THUMOS14 as most papers report it.
+
+ActivityNet: mAP and AR at 0.5:0.05:0.95. THUMOS14: mAP at 0.3:0.1:0.7, AR at 0.5:0.05:1.0 up to 1,000 proposals per
+video, without the instances that are annotated as ambiguous: they are nothing to find, and a prediction there is as
+wrong as anywhere else.
+"""
