@@ -1,4 +1,4 @@
-"""JSON files that users hand in, or that must never be seen half-written."""
+"""JSON files that users hand in, and files that must never be seen half-written."""
 
 from __future__ import annotations
 
@@ -91,13 +91,29 @@ def write_json(path: Path, value: object, error: type[AherError], *, indent: int
         AherError: As ``error``, if the file cannot be written.
         ValueError: If a number is not finite.
     """
+    write_text(path, json.dumps(value, indent=indent, allow_nan=False) + "\n", error)
+
+
+def write_text(path: Path, text: str, error: type[AherError]) -> None:
+    """Write a text file so that a reader sees the old content or the new, never a part.
+
+    Missing parent folders are created.
+
+    Args:
+        path: File to write or to replace, UTF-8.
+        text: Its content.
+        error: What to raise.
+
+    Raises:
+        AherError: As ``error``, if the file cannot be written.
+    """
     # A sibling, so that the final rename stays on one file system; the random part keeps writers apart.
     partial = path.with_name(f".{secrets.token_hex(6)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with partial.open("w", encoding="utf-8") as file:
-                file.write(json.dumps(value, indent=indent, allow_nan=False) + "\n")
+            with partial.open("w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(path)

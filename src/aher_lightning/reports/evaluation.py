@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
+
+from aher_lightning.reports.diagnosis import DiagnosisReport, NamedDiagnosis, diagnosis_tables
+from aher_lightning.reports.protocol import ProtocolReport, exclusion_lines, protocol_line, skipped_line
+from aher_lightning.reports.terminal_tables import number_column, open_table, percent, printable
 
 HARMONIC_MEAN = "harmonic_mean"
 """Key of the harmonic mean among the groups of a report; no group may have that name."""
@@ -16,8 +20,11 @@ _ORACLE_NOTES = {
     "segments": "true segments in place of the predicted ones: what is missing are errors of classification",
 }
 
-_SHOWN_NUMBERS = ("1", "10", "100")
+SHOWN_NUMBERS = ("1", "10", "100")
 """AN whose recall is shown."""
+
+SHOWN_CATEGORIES = 5
+"""How many of the best categories the terminal shows, and how many of the worst."""
 
 
 class GroupReport(TypedDict, total=False):
@@ -28,18 +35,37 @@ class GroupReport(TypedDict, total=False):
         AUC: Area under AR against AN, if asked for.
         videos: Videos with an instance of the group.
         instances: Instances of the group.
+        fingerprint: Of the protocol as it scored the group.
+        diagnosis: Where the errors in these categories come from, if asked for.
     """
 
     mAP: dict[str, float]
     AUC: float
     videos: int
     instances: int
+    fingerprint: str
+    diagnosis: DiagnosisReport
+
+
+class SupportReport(TypedDict):
+    """How much there is of a category.
+
+    Attributes:
+        instances: Its instances.
+        videos: Videos with one of them.
+        predictions: Predictions of the category.
+    """
+
+    instances: int
+    videos: int
+    predictions: int
 
 
 # The functional form, because of a key that is no identifier.
 EvaluationReport = TypedDict(
     "EvaluationReport",
     {
+        "protocol": ProtocolReport,
         "oracle": str,
         "mAP": dict[str, float],
         "AR@AN": dict[str, float],
@@ -48,8 +74,11 @@ EvaluationReport = TypedDict(
         "instances": int,
         "predictions": int,
         "unknown_videos": int,
+        "skipped": dict[str, int],
         "groups": dict[str, GroupReport],
         "per_class_AP": dict[str, dict[str, float]],
+        "per_class_support": dict[str, SupportReport],
+        "diagnosis": DiagnosisReport,
     },
     total=False,
 )
@@ -57,70 +86,179 @@ EvaluationReport = TypedDict(
 
 ``AR@AN`` and ``AUC`` are there if asked for, ``oracle`` and ``groups`` likewise; ``groups`` ends with
 ``harmonic_mean``. ``unknown_videos`` have predictions but no ground truth: their predictions are false positives.
-``predictions`` are counted before an oracle leaves any out.
+``predictions`` are counted before an oracle leaves any out. ``protocol`` says what the numbers mean, ``skipped`` how many
+rows of the prediction file were left out, by reason. ``diagnosis`` says where the errors come from.
 """
 
 
+class ScoreColumn(NamedTuple):
+    """Scores that stand below one another.
+
+    Attributes:
+        name: Whose they are: a group, all categories together, or the harmonic mean of the groups.
+        scores: The scores.
+        is_overall: Whether these are the scores of all categories together.
+    """
+
+    name: str
+    scores: GroupReport
+    is_overall: bool = False
+
+
 def report_view(report: EvaluationReport) -> Group:
-    """Return what the terminal shows of a report: counts, and a table of the scores in percent.
+    """Return what the terminal shows of a report: counts, and tables of the scores in percent.
 
     Args:
         report: Scores of predictions.
 
     Returns:
-        Something that rich can print.
+        Something that rich can print; it fits into 80 columns if names are short.
     """
-    counts = f"{report['videos']} videos, {report['instances']} instances, {report['predictions']} predictions"
-    lines = [Text(counts)]
+    tables = [_group_table(report) if report.get("groups") else _plain_table(report)]
+    if "per_class_support" in report:
+        tables.append(_category_table(report))
+    if found := diagnoses(report):
+        tables += diagnosis_tables(found)
+    parts = [part for table in tables for part in (Text(), table)]
+    return Group(*map(Text, summary_lines(report)), *parts[1:])
+
+
+def score_columns(report: EvaluationReport) -> list[ScoreColumn]:
+    """Return the scores of each group, of all categories together, and the harmonic mean of the groups.
+
+    Args:
+        report: Scores of predictions.
+
+    Returns:
+        The columns from left to right; without groups, one for all categories.
+    """
+    together: GroupReport = {"mAP": report["mAP"], "videos": report["videos"], "instances": report["instances"]}
+    if "AUC" in report:
+        together["AUC"] = report["AUC"]
+    if "protocol" in report:
+        together["fingerprint"] = report["protocol"]["fingerprint"]
+    if "diagnosis" in report:
+        together["diagnosis"] = report["diagnosis"]
     groups = report.get("groups", {})
+    columns = [ScoreColumn(name, group) for name, group in groups.items() if name != HARMONIC_MEAN]
+    columns.append(ScoreColumn("together" if groups else "all", together, is_overall=True))
+    if HARMONIC_MEAN in groups:
+        columns.append(ScoreColumn("harmonic mean", groups[HARMONIC_MEAN]))
+    return columns
+
+
+def diagnoses(report: EvaluationReport) -> list[NamedDiagnosis]:
+    """Return all diagnoses of a report, that of all categories first.
+
+    Args:
+        report: Scores of predictions.
+
+    Returns:
+        The diagnoses; none if none was asked for.
+    """
+    columns = sorted(score_columns(report), key=lambda column: not column.is_overall)
+    return [NamedDiagnosis(one.name, one.scores["diagnosis"]) for one in columns if "diagnosis" in one.scores]
+
+
+def summary_lines(report: EvaluationReport) -> list[str]:
+    """Return what must be known beside the scores, a line each: counts, protocol, what was left out.
+
+    Args:
+        report: Scores of predictions.
+
+    Returns:
+        The lines.
+    """
+    lines = [f"{report['videos']} videos, {report['instances']} instances, {report['predictions']} predictions"]
     lines += [
-        Text(f"{name}: {group['videos']} videos, {group['instances']} instances")
-        for name, group in groups.items()
+        f"{name}: {group['videos']} videos, {group['instances']} instances"
+        for name, group in report.get("groups", {}).items()
         if name != HARMONIC_MEAN
     ]
+    if "protocol" in report:
+        lines += [protocol_line(report["protocol"]), *exclusion_lines(report["protocol"])]
+    return [printable(line) for line in lines] + score_notes(report)
+
+
+def score_notes(report: EvaluationReport) -> list[str]:
+    """Return what happened to predictions before they were scored, a line each.
+
+    Args:
+        report: Scores of predictions.
+
+    Returns:
+        The lines; none if nothing happened.
+    """
+    notes = []
+    if report.get("skipped"):
+        notes.append(skipped_line(report["skipped"]))
     if report["unknown_videos"]:
-        lines.append(Text(f"{report['unknown_videos']} predicted videos are not in the ground truth: false positives"))
+        notes.append(f"{report['unknown_videos']} predicted videos are not in the ground truth: false positives")
     if "oracle" in report:
-        lines.append(Text(f"oracle: {_ORACLE_NOTES[report['oracle']]}"))
-    return Group(*lines, _group_table(report) if groups else _plain_table(report))
+        notes.append(f"oracle: {_ORACLE_NOTES[report['oracle']]}")
+    return [printable(note) for note in notes]
+
+
+def precision_name(threshold: str) -> str:
+    """Return what the mAP at a threshold is called.
+
+    Args:
+        threshold: Name of the threshold, or ``average``.
+
+    Returns:
+        The name.
+
+    Example:
+        >>> precision_name("0.50"), precision_name("average")
+        ('mAP@0.50', 'average mAP')
+    """
+    return "average mAP" if threshold == "average" else f"mAP@{threshold}"
 
 
 def _plain_table(report: EvaluationReport) -> Table:
     """Return the scores, one to a row."""
     table = Table("score", Column("%", justify="right"))
+    if "protocol" in report:
+        table.add_row("fingerprint", report["protocol"]["fingerprint"], end_section=True)
     for name, value in report["mAP"].items():
-        table.add_row(_precision_name(name), _percent(value), end_section=name == "average")
+        table.add_row(precision_name(name), percent(value), end_section=name == "average")
     if "AUC" in report:
-        for number in _SHOWN_NUMBERS:
-            table.add_row(f"AR@{number}", _percent(report["AR@AN"][number]))
-        table.add_row("AUC", _percent(report["AUC"]))
+        for number in SHOWN_NUMBERS:
+            table.add_row(f"AR@{number}", percent(report["AR@AN"][number]))
+        table.add_row("AUC", percent(report["AUC"]))
     return table
 
 
 def _group_table(report: EvaluationReport) -> Table:
     """Return the scores of each group, of all together, and their harmonic mean, one to a column."""
-    *names, _ = report["groups"]
-    together: GroupReport = {"mAP": report["mAP"]}
-    if "AUC" in report:
-        together["AUC"] = report["AUC"]
-    columns = [*(report["groups"][name] for name in names), together, report["groups"][HARMONIC_MEAN]]
-    table = Table("%", *(Column(Text(name), justify="right") for name in (*names, "together", "harmonic mean")))
+    columns = score_columns(report)
+    scores = [column.scores for column in columns]
+    table = Table("%", *(Column(Text(printable(column.name)), justify="right") for column in columns))
+    if any("fingerprint" in one for one in scores):
+        table.add_row("fingerprint", *(one.get("fingerprint", "") for one in scores), end_section=True)
     for name in report["mAP"]:
-        values = [_percent(column["mAP"][name]) for column in columns]
-        table.add_row(_precision_name(name), *values, end_section=name == "average")
+        values = [percent(one["mAP"][name]) for one in scores]
+        table.add_row(precision_name(name), *values, end_section=name == "average")
     if "AUC" in report:
-        for number in _SHOWN_NUMBERS:
-            recall = _percent(report["AR@AN"][number])
-            table.add_row(f"AR@{number}", *["" for _ in names], recall, "")
-        table.add_row("AUC", *(_percent(column["AUC"]) for column in columns))
+        for number in SHOWN_NUMBERS:
+            recall = percent(report["AR@AN"][number])
+            table.add_row(f"AR@{number}", *(recall if column.is_overall else "" for column in columns))
+        table.add_row("AUC", *(percent(one["AUC"]) for one in scores))
     return table
 
 
-def _precision_name(threshold: str) -> str:
-    """Return the name of a row."""
-    return "average mAP" if threshold == "average" else f"mAP@{threshold}"
-
-
-def _percent(value: float) -> str:
-    """Return a fraction in percent."""
-    return f"{100 * value:.2f}"
+def _category_table(report: EvaluationReport) -> Table:
+    """Return the best and the worst categories, and how much there is of each."""
+    support = report["per_class_support"]
+    ranked = sorted(report["per_class_AP"].items(), key=lambda item: -item[1]["average"])
+    is_long = len(ranked) > 2 * SHOWN_CATEGORIES
+    title = f"{SHOWN_CATEGORIES} best and {SHOWN_CATEGORIES} worst of {len(ranked)} categories" if is_long else "Categories"
+    columns = ("average\nAP %", "instances", "videos", "predictions")
+    table = open_table(title, [Column(vertical="bottom"), *map(number_column, columns)])
+    shown = [*ranked[:SHOWN_CATEGORIES], *ranked[-SHOWN_CATEGORIES:]] if is_long else ranked
+    for place, (name, precisions) in enumerate(shown, start=1):
+        one = support[name]
+        counts = [f"{count:,}" for count in (one["instances"], one["videos"], one["predictions"])]
+        is_last_best = is_long and place == SHOWN_CATEGORIES
+        table.add_row(Text(printable(name)), percent(precisions["average"]), *counts, end_section=is_last_best)
+    return table

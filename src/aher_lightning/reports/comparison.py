@@ -1,0 +1,114 @@
+"""Whether one prediction file is better than another: the record, and its table for a terminal."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from rich.console import Group
+from rich.table import Column, Table
+from rich.text import Text
+
+from aher_lightning.reports.protocol import ProtocolReport, protocol_line
+from aher_lightning.reports.terminal_tables import number_column, open_table, percent, printable, signed_percent
+
+
+class DifferenceReport(TypedDict):
+    """One score of two files.
+
+    Attributes:
+        first: Score of the first file, in ``[0, 1]``.
+        second: Score of the second file, in ``[0, 1]``.
+        difference: First minus second.
+        low: Lower end of the interval of the difference.
+        high: Upper end of the interval of the difference.
+        share_better: Share of the resamples in which the first is better, in ``[0, 1]``.
+    """
+
+    first: float
+    second: float
+    difference: float
+    low: float
+    high: float
+    share_better: float
+
+
+class ComparisonReport(TypedDict):
+    """Scores of two prediction files under one protocol.
+
+    Attributes:
+        protocol: How both were scored.
+        first: Name of the first file.
+        second: Name of the second file.
+        resamples: How often the videos were drawn with replacement.
+        level: Probability that the intervals stand for, in ``(0, 1)``.
+        scores: Differences by score: ``mAP`` (the average), ``mAP@0.50`` and so on; those of groups follow
+            the name of the group and a slash.
+    """
+
+    protocol: ProtocolReport
+    first: str
+    second: str
+    resamples: int
+    level: float
+    scores: dict[str, DifferenceReport]
+
+
+_VERDICT_STYLES = {"better": "green", "worse": "red", "no difference shown": "dim"}
+
+
+def verdict(difference: DifferenceReport) -> str:
+    """Return what the interval says of the first file.
+
+    Args:
+        difference: Scores of both and their difference.
+
+    Returns:
+        ``better`` or ``worse`` if the whole interval is on one side of zero.
+
+    Example:
+        >>> verdict({"first": 0.5, "second": 0.4, "difference": 0.1, "low": 0.0, "high": 0.2, "share_better": 0.97})
+        'no difference shown'
+    """
+    if difference["low"] > 0:
+        return "better"
+    return "worse" if difference["high"] < 0 else "no difference shown"
+
+
+def comparison_view(report: ComparisonReport) -> Group:
+    """Return what the terminal shows of a comparison: a row for each score, in percent.
+
+    Args:
+        report: Scores of two files.
+
+    Returns:
+        Something that rich can print; it fits into 80 columns if group names are short.
+    """
+    level = f"{100 * report['level']:g}"
+    lines = [
+        f"first:  {report['first']}",
+        f"second: {report['second']}",
+        protocol_line(report["protocol"]),
+        f"{level} % intervals of first - second, from {report['resamples']:,} resamples of the videos",
+    ]
+    return Group(*(Text(printable(line)) for line in lines), Text(), _score_table(report, level))
+
+
+def _score_table(report: ComparisonReport, level: str) -> Table:
+    """Return the scores, a section for each group."""
+    headers = ("first", "second", "difference", f"{level} % interval")
+    columns = [Column("%"), *map(number_column, headers), Column("first is")]
+    table = open_table(f"Comparison, fingerprint {report['protocol']['fingerprint']}", columns)
+    section = ""
+    for key, one in report["scores"].items():
+        # The name of a group may have a slash itself; that of a score has none.
+        group, _, score = key.rpartition("/")
+        if group != section:
+            table.add_section()
+            table.add_row(Text(printable(group), style="italic"))
+            section = group
+        interval = f"{signed_percent(one['low'])} to {signed_percent(one['high'])}"
+        result = verdict(one)
+        values = [percent(one["first"]), percent(one["second"]), signed_percent(one["difference"]), interval]
+        name = "average mAP" if score == "mAP" else score
+        table.add_row(Text(printable(name)), *values, Text(result, style=_VERDICT_STYLES[result]))
+    return table

@@ -1,0 +1,112 @@
+"""What was measured: the facts that decide whether two numbers of an evaluation can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+_FEWEST_IN_A_RANGE = 4
+"""Thresholds that are written as a range, if equally spaced; fewer are listed."""
+
+_TOLERANCE = 1e-6
+"""How far thresholds may be from equal spacing."""
+
+
+class ProtocolReport(TypedDict):
+    """How predictions were scored.
+
+    Attributes:
+        name: Name of the protocol.
+        subset: Videos of the annotation file that were scored.
+        thresholds: tIoU thresholds of mAP.
+        recall_thresholds: tIoU thresholds of AR and AUC.
+        class_agnostic: Whether all categories counted as one.
+        excluded_categories: Categories whose instances and predictions were left out.
+        blocked_videos: Videos left out by a list of the protocol.
+        fingerprint: Twelve hexadecimal digits of everything that decides what a number means.
+    """
+
+    name: str
+    subset: str
+    thresholds: list[float]
+    recall_thresholds: list[float]
+    class_agnostic: bool
+    excluded_categories: list[str]
+    blocked_videos: int
+    fingerprint: str
+
+
+def thresholds_text(thresholds: Sequence[float]) -> str:
+    """Return thresholds as the field writes them: first, step and last where they are equally spaced.
+
+    Args:
+        thresholds: tIoU values.
+
+    Returns:
+        The text.
+
+    Example:
+        >>> thresholds_text([0.3, 0.4, 0.5, 0.6, 0.7]), thresholds_text([0.5, 0.75, 0.95]), thresholds_text([])
+        ('0.30:0.10:0.70', '0.50, 0.75, 0.95', 'none')
+    """
+    steps = [after - before for before, after in zip(thresholds, thresholds[1:], strict=False)]
+    if len(thresholds) >= _FEWEST_IN_A_RANGE and max(steps) - min(steps) < _TOLERANCE:
+        return ":".join(_number(value) for value in (thresholds[0], steps[0], thresholds[-1]))
+    return ", ".join(map(_number, thresholds)) or "none"
+
+
+def protocol_line(protocol: ProtocolReport) -> str:
+    """Return the protocol in one line, without its fingerprint.
+
+    Args:
+        protocol: The protocol.
+
+    Returns:
+        The line.
+    """
+    parts = [f"protocol {protocol['name']}", f"subset {protocol['subset']}"]
+    parts.append(f"tIoU {thresholds_text(protocol['thresholds'])}")
+    if protocol["class_agnostic"]:
+        parts.append("all categories count as one")
+    return ", ".join(parts)
+
+
+def exclusion_lines(protocol: ProtocolReport) -> list[str]:
+    """Return what the protocol leaves out, a line each; nothing if it leaves nothing out.
+
+    Args:
+        protocol: The protocol.
+
+    Returns:
+        The lines.
+    """
+    lines = []
+    if blocked := protocol["blocked_videos"]:
+        lines.append(f"{blocked} {'video is' if blocked == 1 else 'videos are'} blocked: nothing in them counts")
+    if names := protocol["excluded_categories"]:
+        noun = "category is" if len(names) == 1 else "categories are"
+        lines.append(f"{len(names)} {noun} excluded: {', '.join(names)}")
+    return lines
+
+
+def skipped_line(skipped: dict[str, int]) -> str:
+    """Return how many rows of a prediction file were left out, and why.
+
+    Args:
+        skipped: Rows by reason.
+
+    Returns:
+        The line.
+
+    Example:
+        >>> skipped_line({"score is not finite": 7, "unknown label": 1})
+        '8 rows left out: score is not finite (7), unknown label (1)'
+    """
+    total = sum(skipped.values())
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in skipped.items())
+    return f"{total} {'row' if total == 1 else 'rows'} left out: {reasons}"
+
+
+def _number(value: float) -> str:
+    """Return a threshold with two decimals, or as many as it needs."""
+    return f"{value:.2f}" if abs(round(value, 2) - value) < _TOLERANCE else f"{value:g}"
