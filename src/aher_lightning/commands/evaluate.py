@@ -11,7 +11,7 @@ from aher_lightning.datasets.categories import read_categories, read_category_gr
 from aher_lightning.datasets.splits import split_path
 from aher_lightning.datasets.video_list import read_video_list
 from aher_lightning.errors import AnnotationError, ConfigError
-from aher_lightning.evaluation.comparison import comparison_report
+from aher_lightning.evaluation.comparison import ComparisonOptions, comparison_report
 from aher_lightning.evaluation.diagnosis import Buckets
 from aher_lightning.evaluation.ground_truth import CategoryGroups, GroundTruth, GroundTruthChoice, read_ground_truth
 from aher_lightning.evaluation.protocol import PROTOCOLS, Protocol, ProtocolName
@@ -19,7 +19,7 @@ from aher_lightning.evaluation.scores import ScoreOptions, evaluation_report
 from aher_lightning.json_files import write_json
 from aher_lightning.metrics.functional.oracle import Oracle
 from aher_lightning.reports.diagnosis_page import write_page
-from aher_lightning.reports.comparison import comparison_view
+from aher_lightning.reports.comparison import ComparisonReport, comparison_view
 from aher_lightning.reports.evaluation import HARMONIC_MEAN, EvaluationReport, report_view
 from aher_lightning.reports.prediction_reader import Predictions, read_predictions
 
@@ -108,23 +108,32 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
         report = evaluation_report(truth, found[0], rules, options)
         view = report_view(report)
     else:
-        with ProgressReporter("Drawing videos anew", resamples, unit="times") as progress:
-            comparison = comparison_report(
-                truth,
-                found,
-                rules,
-                names=list(map(str, files)),
-                resamples=resamples,
-                seed=seed,
-                on_progress=progress.advance,
-            )
-        report, view = {"comparison": comparison}, comparison_view(comparison)
+        report = {"comparison": _compare(truth, list(zip(map(str, files), found, strict=True)), rules, proposals=proposals, resamples=resamples, seed=seed)}
+        view = comparison_view(report["comparison"])
     if output is not None:
         write_json(output, report, ConfigError, indent=2)
     if page is not None:
         write_page(page, report)
     output_console().print(view)
     return report
+
+
+def _compare(
+    ground_truth: GroundTruth,
+    named: list[tuple[str, Predictions]],
+    rules: Protocol,
+    *,
+    proposals: bool,
+    resamples: int,
+    seed: int,
+) -> ComparisonReport:
+    """Return how two files compare, showing how far the work is."""
+    with ProgressReporter("Drawing videos anew", resamples * (1 + proposals), unit="draws") as progress:
+        options = ComparisonOptions(resamples, seed, proposals, lambda done: progress.advance(done - progress.done))
+        try:
+            return comparison_report(ground_truth, *named, rules, options)
+        except ValueError as reason:
+            raise ConfigError(str(reason)) from None
 
 
 def _prediction_files(predictions: Path | None, compare: list[Path] | None) -> list[Path]:
