@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from aher_lightning.errors import PredictionError
+from aher_lightning.evaluation.comparison import ComparisonOptions, comparison_report
+from aher_lightning.evaluation.protocol import PROTOCOLS
+from aher_lightning.evaluation.scores import ScoreOptions, evaluation_report
+from tests.helpers.evaluation_cases import predictions_of, truth_of
+
+PROTOCOL = PROTOCOLS["activitynet"]
+VIDEOS = {f"v{number}": [("wave" if number % 2 else "jump", 10, 20)] for number in range(8)}
+TRUTH = truth_of(VIDEOS, groups={"one": ["wave"], "two": ["jump"]})
+GOOD = predictions_of(TRUTH, {name: [(spans[0][0], 0.9, 10, 20)] for name, spans in VIDEOS.items()})
+POOR = predictions_of(TRUTH, {name: [(spans[0][0], 0.9, 10, 17)] for name, spans in VIDEOS.items()})
+OPTIONS = ComparisonOptions(resamples=20, proposals=True)
+
+
+def test_scores_are_those_of_each_file_alone() -> None:
+    report = comparison_report(TRUTH, ("good", GOOD), ("poor", POOR), PROTOCOL, OPTIONS)
+    for side, found in (("first", GOOD), ("second", POOR)):
+        alone = evaluation_report(TRUTH, found, PROTOCOL, ScoreOptions(proposals=True))
+        scores = {name: dict(one)[side] for name, one in report["scores"].items()}
+        assert scores["mAP"] == alone["mAP"]["average"]
+        assert scores["mAP@0.75"] == alone["mAP"]["0.75"]
+        assert scores["AUC"] == alone["AUC"]
+        assert scores["two/mAP"] == alone["groups"]["two"]["mAP"]["average"]
+        assert scores["one/AUC"] == alone["groups"]["one"]["AUC"]
+        assert report["protocol"] == alone["protocol"]
+    assert (report["first"], report["second"], report["resamples"]) == ("good", "poor", 20)
+
+
+def test_what_is_better_in_every_video_is_better() -> None:
+    scores = comparison_report(TRUTH, ("good", GOOD), ("poor", POOR), PROTOCOL, OPTIONS)["scores"]
+    assert scores["mAP"]["difference"] == pytest.approx(0.5)
+    assert scores["mAP"]["low"] > 0
+    assert scores["mAP"]["share_better"] == 1.0
+    same = comparison_report(TRUTH, ("good", GOOD), ("copy", GOOD), PROTOCOL, OPTIONS)["scores"]
+    assert {(one["difference"], one["low"], one["high"]) for one in same.values()} == {(0.0, 0.0, 0.0)}
+
+
+def test_scores_of_a_group_stand_together() -> None:
+    names = list(comparison_report(TRUTH, ("a", GOOD), ("b", POOR), PROTOCOL, OPTIONS)["scores"])
+    groups = [name.rpartition("/")[0] for name in names]
+    assert groups == sorted(groups)
+    assert set(groups) == {"", "one", "two"}
+    alone = truth_of(VIDEOS, groups={"one": ["wave"]})
+    assert not any("/" in name for name in comparison_report(alone, ("a", GOOD), ("b", POOR), PROTOCOL)["scores"])
+
+
+def test_recalls_follow_the_protocol() -> None:
+    thumos = comparison_report(TRUTH, ("a", GOOD), ("b", POOR), PROTOCOLS["thumos14"], OPTIONS)["scores"]
+    alone = evaluation_report(TRUTH, POOR, PROTOCOLS["thumos14"], ScoreOptions(proposals=True))
+    assert thumos["AUC"]["second"] == alone["AUC"]
+    assert "mAP@0.30" in thumos
+
+
+def test_progress_counts_all_draws() -> None:
+    done: list[int] = []
+    options = ComparisonOptions(resamples=3, proposals=True, on_progress=done.append)
+    comparison_report(TRUTH, ("a", GOOD), ("b", POOR), PROTOCOL, options)
+    assert done == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_file_of_other_videos_is_refused() -> None:
+    other = predictions_of(TRUTH, {"elsewhere": [("wave", 0.9, 1, 2)]})
+    with pytest.raises(PredictionError, match="none of the 1 predicted videos"):
+        comparison_report(TRUTH, ("a", GOOD), ("b", other), PROTOCOL, OPTIONS)
