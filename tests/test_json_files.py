@@ -14,6 +14,7 @@ from aher_lightning.json_files import (
     read_json,
     read_json_object,
     write_json,
+    write_text,
 )
 
 
@@ -57,6 +58,16 @@ def test_an_interrupted_write_leaves_the_old_file(path: Path, monkeypatch: pytes
         write_json(path, ["new"], DataError)
     assert read_json(path, DataError) == ["old"]
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_texts_are_written_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "page.html"
+    write_text(path, "old", DataError)
+    write_text(path, "Ça va\n<\u2028>\r\n", DataError)
+    assert path.read_bytes().decode() == "Ça va\n<\u2028>\r\n"
+    assert list(path.parent.iterdir()) == [path]
+    with pytest.raises(DataError, match="cannot be written"):
+        write_text(path / "below", "", DataError)
 
 
 def test_a_place_that_is_no_folder_is_refused(path: Path) -> None:

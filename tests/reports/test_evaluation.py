@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 
-from aher_lightning.reports.evaluation import EvaluationReport, GroupReport, report_view
+from aher_lightning.reports.evaluation import (
+    EvaluationReport,
+    GroupReport,
+    diagnoses,
+    report_view,
+    score_columns,
+    summary_lines,
+)
+from tests.helpers.evaluation_reports import full_report, plain_report, protocol_report
 
 MEANS = {"0.50": 0.5, "0.75": 0.25, "average": 0.375}
 
@@ -69,3 +77,64 @@ def test_groups_with_proposals(report: EvaluationReport, groups: dict[str, Group
     lines = shown(report | {"groups": groups, "AR@AN": recalls, "AUC": 0.7})
     # AR@AN is reported for all groups together.
     assert lines[-4:] == ["AR@1 50.00", "AR@10 50.00", "AR@100 50.00", "AUC 50.00 75.00 70.00 60.00"]
+
+
+def test_the_fingerprint_stands_above_every_column(report: EvaluationReport) -> None:
+    lines = shown(report | {"protocol": protocol_report()})
+    assert lines[1] == "protocol plain, subset validation, tIoU 0.50, 0.75, 0.95"
+    assert lines[2:4] == ["score %", "fingerprint 0123456789ab"]
+    assert "fingerprint aaaaaaaaaaaa bbbbbbbbbbbb 0123456789ab" in shown(full_report())
+
+
+def test_what_was_left_out_has_a_line_each() -> None:
+    assert summary_lines(full_report())[3:] == [
+        "protocol plain, subset validation, tIoU 0.50, 0.75, 0.95",
+        "3 videos are blocked: nothing in them counts",
+        "1 category is excluded: Ambiguous",
+        "8 rows left out: score is not finite (7), unknown label (1)",
+        "2 predicted videos are not in the ground truth: false positives",
+    ]
+
+
+def test_columns_and_diagnoses_are_in_order() -> None:
+    columns = score_columns(full_report())
+    assert [column.name for column in columns] == ["untrimmed", "<b>moment", "together", "harmonic mean"]
+    assert [column.is_overall for column in columns] == [False, False, True, False]
+    assert [one.name for one in diagnoses(full_report())] == ["together", "untrimmed", "<b>moment"]
+    assert [column.name for column in score_columns(plain_report())] == ["all"]
+    assert diagnoses(plain_report()) == []
+
+
+def test_a_diagnosis_has_its_tables() -> None:
+    lines = shown(full_report())
+    titles = ("Best predictions at tIoU", "Average mAP gained", "Normalized mAP", "Instances missed at tIoU 0.50")
+    assert all(any(line.startswith(title) for line in lines) for title in titles)
+    assert "<b>moment +3.23 +4.46 +5.69 +6.92 +8.15" in lines
+
+
+def test_the_best_and_the_worst_categories_are_shown(report: EvaluationReport) -> None:
+    names = [f"category {number:02}" for number in range(12)]
+    report["per_class_AP"] = {name: {"average": number / 100} for number, name in enumerate(names)}
+    report["per_class_support"] = {
+        name: {"instances": number, "videos": 2 * number, "predictions": 1000 * number}
+        for number, name in enumerate(names)
+    }
+    lines = shown(report)
+    assert "5 best and 5 worst of 12 categories" in lines
+    rows = [line for line in lines if line.startswith("category ")]
+    assert [row[9:11] for row in rows] == ["11", "10", "09", "08", "07", "04", "03", "02", "01", "00"]
+    assert rows[0] == "category 11 11.00 11 22 11,000"
+    del report["per_class_AP"][names[0]], report["per_class_AP"][names[1]]
+    rows = [line for line in shown(report) if line.startswith("category ")]
+    assert [row[9:11] for row in rows] == ["11", "10", "09", "08", "07", "06", "05", "04", "03", "02"]
+
+
+def test_names_cannot_steer_the_terminal(report: EvaluationReport) -> None:
+    evil = "a\x1b[2J[red]\ud800"
+    report["per_class_AP"] = {evil: {"average": 0.5}}
+    report["per_class_support"] = {evil: {"instances": 1, "videos": 1, "predictions": 1}}
+    report["groups"] = {evil: {"mAP": dict(MEANS), "videos": 1, "instances": 1}}
+    report["protocol"] = protocol_report() | {"name": evil}
+    text = "\n".join(shown(report | {"skipped": {evil: 1}}))
+    assert "\x1b" not in text
+    assert text.count("a�[2J[red]�") == 5

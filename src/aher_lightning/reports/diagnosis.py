@@ -42,11 +42,11 @@ ERROR_TYPES = (
 OUTCOMES = (TRUE_POSITIVE, *ERROR_TYPES)
 
 CHARACTERISTICS = {
-    "length": "Length of the instance",
-    "coverage": "Share of the video that the instance covers",
-    "count": "Instances of the category in the video",
+    "length": "how long the instance is",
+    "coverage": "which share of its video it takes",
+    "count": "how many instances of its category its video has",
 }
-"""What instances are told apart by, and how that is called where people read it."""
+"""What instances are told apart by, and what that means."""
 
 
 class BucketReport(TypedDict):
@@ -199,11 +199,11 @@ def _bucket_table(diagnoses: Sequence[NamedDiagnosis], key: BucketKey, title: st
     sizes = len(names)
     columns = [Column(), *(number_column(name, no_wrap=False) for name in names), number_column("all")]
     table = open_table(title, columns)
-    for key, buckets in first["sensitivity"].items():
-        table.add_row(key, *_padded([bucket["range"] for bucket in buckets], sizes), "", style="italic")
+    for characteristic, buckets in first["sensitivity"].items():
+        table.add_row(characteristic, *_padded([bucket["range"] for bucket in buckets], sizes), "", style="italic")
         table.add_row("instances", *_padded([f"{one['instances']:,}" for one in buckets], sizes), "", style="dim")
         for number, (name, diagnosis) in enumerate(diagnoses):
-            values = [percent(bucket[key], 1) for bucket in diagnosis["sensitivity"][key]]
+            values = [percent(bucket[key], 1) for bucket in diagnosis["sensitivity"][characteristic]]
             row = [*_padded(values, sizes), percent(diagnosis[key], 1)]
             table.add_row(Text(printable(name)), *row, end_section=number == len(diagnoses) - 1)
     return table

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from aher_lightning.errors import ConfigError
 from aher_lightning.json_files import write_text
-from aher_lightning.reports.diagnosis import OUTCOMES, DiagnosisReport, NamedDiagnosis
+from aher_lightning.reports.diagnosis import CHARACTERISTICS, OUTCOMES, DiagnosisReport, NamedDiagnosis
 from aher_lightning.reports.evaluation import (
     EvaluationReport,
     ScoreColumn,
@@ -100,9 +100,9 @@ class DiagnosisSection(NamedTuple):
     """Where the errors of all categories together come from.
 
     Attributes:
-        tIoU: Threshold of error types and missed instances.
+        threshold: tIoU of error types and missed instances.
         instances_per_category: What precision is normalized by.
-        mAP_N: Normalized mAP of all instances, in percent.
+        precision: Normalized mAP of all instances, in percent.
         missed: Missed instances, in percent.
         errors: Figure and numbers of what became of predictions.
         gains: Figure and numbers of what leaving out errors brings.
@@ -111,9 +111,9 @@ class DiagnosisSection(NamedTuple):
         buckets: The numbers of these two.
     """
 
-    tIoU: str
+    threshold: str
     instances_per_category: str
-    mAP_N: str
+    precision: str
     missed: str
     errors: tuple[Figure, PageTable]
     gains: tuple[Figure, PageTable]
@@ -168,6 +168,7 @@ def render_page(report: EvaluationReport, *, title: str = "Evaluation") -> str:
         score_figures=_score_figures(report, columns),
         groups=_group_section(columns) if report.get("groups") else None,
         diagnosis=_diagnosis_section(report["diagnosis"]) if "diagnosis" in report else None,
+        told_apart=", ".join(f"{name} ({meaning})" for name, meaning in CHARACTERISTICS.items()),
         outcomes=[LegendEntry(one.key, one.name, one.meaning) for one in OUTCOMES],
         categories=category_table(report),
     )
@@ -176,7 +177,7 @@ def render_page(report: EvaluationReport, *, title: str = "Evaluation") -> str:
 
 def _template_text(name: str) -> str:
     """Return a file that goes into the page as it is."""
-    return files("aher_lightning.reports").joinpath(_TEMPLATES, name).read_text(encoding="utf-8")
+    return files("aher_lightning.reports").joinpath(_TEMPLATES).joinpath(name).read_text(encoding="utf-8")
 
 
 def _security_policy(style: str, script: str) -> str:
@@ -245,16 +246,18 @@ def _group_section(columns: Sequence[ScoreColumn]) -> GroupSection:
     if len(found) < len(groups):
         return GroupSection(legend, precision, [], [], [], [], numbers)
     figures = sensitivity_figures(found), missed_figures(found)
-    return GroupSection(legend, precision, [error_figure(one) for one in found], [gain_figure(found)], *figures, numbers)
+    return GroupSection(
+        legend, precision, [error_figure(one) for one in found], [gain_figure(found)], *figures, numbers
+    )
 
 
 def _diagnosis_section(diagnosis: DiagnosisReport) -> DiagnosisSection:
     """Return the figures and numbers of all categories together."""
     found = [NamedDiagnosis("all categories", diagnosis)]
     return DiagnosisSection(
-        tIoU=f"{diagnosis['tIoU']:.2f}",
+        threshold=f"{diagnosis['tIoU']:.2f}",
         instances_per_category=f"{diagnosis['instances_per_category']:.2f}",
-        mAP_N=percent(diagnosis["mAP_N"]),
+        precision=percent(diagnosis["mAP_N"]),
         missed=percent(diagnosis["missed"]),
         errors=(error_figure(found[0]), error_table(found)),
         gains=(gain_figure(found), gain_table(found)),

@@ -86,8 +86,8 @@ EvaluationReport = TypedDict(
 
 ``AR@AN`` and ``AUC`` are there if asked for, ``oracle`` and ``groups`` likewise; ``groups`` ends with
 ``harmonic_mean``. ``unknown_videos`` have predictions but no ground truth: their predictions are false positives.
-``predictions`` are counted before an oracle leaves any out. ``protocol`` says what the numbers mean, ``skipped`` how many
-rows of the prediction file were left out, by reason. ``diagnosis`` says where the errors come from.
+``predictions`` are counted before an oracle leaves any out. ``protocol`` says what the numbers mean, ``skipped`` how
+many rows of the prediction file were left out, by reason, and ``diagnosis`` where the errors come from.
 """
 
 
@@ -252,7 +252,9 @@ def _category_table(report: EvaluationReport) -> Table:
     support = report["per_class_support"]
     ranked = sorted(report["per_class_AP"].items(), key=lambda item: -item[1]["average"])
     is_long = len(ranked) > 2 * SHOWN_CATEGORIES
-    title = f"{SHOWN_CATEGORIES} best and {SHOWN_CATEGORIES} worst of {len(ranked)} categories" if is_long else "Categories"
+    title = (
+        f"{SHOWN_CATEGORIES} best and {SHOWN_CATEGORIES} worst of {len(ranked)} categories" if is_long else "Categories"
+    )
     columns = ("average\nAP %", "instances", "videos", "predictions")
     table = open_table(title, [Column(vertical="bottom"), *map(number_column, columns)])
     shown = [*ranked[:SHOWN_CATEGORIES], *ranked[-SHOWN_CATEGORIES:]] if is_long else ranked

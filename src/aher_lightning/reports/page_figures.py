@@ -8,7 +8,6 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from aher_lightning.reports.diagnosis import (
-    CHARACTERISTICS,
     ERROR_TYPES,
     OUTCOMES,
     BucketKey,
@@ -97,7 +96,9 @@ def error_figure(named: NamedDiagnosis) -> Figure:
     slots = []
     for errors in named.diagnosis["errors"]:
         name, shares = f"{errors['multiple']}G", outcome_shares(errors)
-        marks = [Mark(one.key, shares[one.key], f"{name}: {one.name}, {100 * shares[one.key]:.2f} %") for one in OUTCOMES]
+        marks = [
+            Mark(one.key, shares[one.key], f"{name}: {one.name}, {100 * shares[one.key]:.2f} %") for one in OUTCOMES
+        ]
         slots.append(Slot(name, marks))
     caption = f"Best predictions: {printable(named.name)}"
     return Figure(caption, stacked_chart(caption, slots))
@@ -162,9 +163,9 @@ def _bucket_figures(diagnoses: Sequence[NamedDiagnosis], key: BucketKey, caption
         for number, bucket in enumerate(buckets):
             found = [(style, name, one["sensitivity"][characteristic][number]) for style, (name, one) in styled]
             marks = [Mark(style, one[key], _bucket_tooltip(name, one, key)) for style, name, one in found]
-            counts = " / ".join(f"{one['instances']:,}" for _, _, one in found)
-            slots.append(Slot(bucket["name"], marks, (bucket["range"], f"n = {counts}")))
-        title = f"{caption}: {CHARACTERISTICS[characteristic]}"
+            counts = [f"n = {one['instances']:,}" for _, _, one in found]
+            slots.append(Slot(bucket["name"], marks, [bucket["range"], *counts]))
+        title = f"{caption} by {characteristic}"
         figures.append(Figure(title, column_chart(title, slots, top, levels)))
     return figures
 

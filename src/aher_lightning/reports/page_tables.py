@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from aher_lightning.reports.diagnosis import (
-    CHARACTERISTICS,
     ERROR_TYPES,
     OUTCOMES,
     NamedDiagnosis,
@@ -117,7 +116,9 @@ def gain_table(diagnoses: Sequence[NamedDiagnosis]) -> PageTable:
     Returns:
         The table.
     """
-    rows = [[one.name, *(signed_percent(diagnosis["gains"][one.key]) for _, diagnosis in diagnoses)] for one in ERROR_TYPES]
+    rows = [
+        [one.name, *(signed_percent(diagnosis["gains"][one.key]) for _, diagnosis in diagnoses)] for one in ERROR_TYPES
+    ]
     return PageTable("Gain in average mAP, percentage points", ["", *(printable(name) for name, _ in diagnoses)], rows)
 
 
@@ -137,7 +138,7 @@ def bucket_table(diagnoses: Sequence[NamedDiagnosis]) -> PageTable:
     rows = []
     for key, buckets in diagnoses[0].diagnosis["sensitivity"].items():
         for place, bucket in enumerate(buckets):
-            row = [f"{CHARACTERISTICS[key]}: {bucket['name']}, {bucket['range']}"]
+            row = [f"{key} {bucket['name']}: {bucket['range']}"]
             for _, diagnosis in diagnoses:
                 one = diagnosis["sensitivity"][key][place]
                 row += [f"{one['instances']:,}", percent(one["mAP_N"]), percent(one["missed"])]
@@ -165,7 +166,7 @@ def category_table(report: EvaluationReport) -> CategoryTable:
     rows = []
     for name, one in sorted(precisions.items(), key=lambda item: -item[1]["average"]):
         numbers = [percent(one[threshold]) for threshold in thresholds]
-        if name in support:
+        if support:
             counts = support[name]
             numbers += [f"{count:,}" for count in (counts["instances"], counts["videos"], counts["predictions"])]
         rows.append(CategoryRow(printable(name), one["average"], numbers))

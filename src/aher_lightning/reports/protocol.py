@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypedDict
 
 _FEWEST_IN_A_RANGE = 4
@@ -49,7 +50,7 @@ def thresholds_text(thresholds: Sequence[float]) -> str:
         >>> thresholds_text([0.3, 0.4, 0.5, 0.6, 0.7]), thresholds_text([0.5, 0.75, 0.95]), thresholds_text([])
         ('0.30:0.10:0.70', '0.50, 0.75, 0.95', 'none')
     """
-    steps = [after - before for before, after in zip(thresholds, thresholds[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(thresholds)]
     if len(thresholds) >= _FEWEST_IN_A_RANGE and max(steps) - min(steps) < _TOLERANCE:
         return ":".join(_number(value) for value in (thresholds[0], steps[0], thresholds[-1]))
     return ", ".join(map(_number, thresholds)) or "none"
@@ -82,7 +83,8 @@ def exclusion_lines(protocol: ProtocolReport) -> list[str]:
     """
     lines = []
     if blocked := protocol["blocked_videos"]:
-        lines.append(f"{blocked} {'video is' if blocked == 1 else 'videos are'} blocked: nothing in them counts")
+        noun, them = ("video is", "it") if blocked == 1 else ("videos are", "them")
+        lines.append(f"{blocked} {noun} blocked: nothing in {them} counts")
     if names := protocol["excluded_categories"]:
         noun = "category is" if len(names) == 1 else "categories are"
         lines.append(f"{len(names)} {noun} excluded: {', '.join(names)}")

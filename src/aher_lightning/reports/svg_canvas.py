@@ -131,7 +131,9 @@ def draw_rectangle(
     ET.SubElement(ET.SubElement(parent, "rect", {**places, "class": style}), "title").text = tooltip
 
 
-def draw_path(parent: ET.Element, points: Sequence[tuple[float, float]], style: str, *, is_closed: bool = False) -> None:
+def draw_path(
+    parent: ET.Element, points: Sequence[tuple[float, float]], style: str, *, is_closed: bool = False
+) -> None:
     """Add straight lines from point to point.
 
     Args:

@@ -18,11 +18,13 @@ from aher_lightning.reports.svg_canvas import (
     new_drawing,
 )
 
-WIDTH = 400.0
-HEIGHT = 250.0
+WIDTH = 380.0
 
-_LEFT, _TOP, _BOTTOM = 46.0, 16.0, 56.0
-"""Margins of a plot: values, the labels above columns, names below."""
+_LEFT, _TOP = 42.0, 18.0
+"""Margins of a plot: for the values of the axis, and for those above columns."""
+
+_PLOT_HEIGHT = 180.0
+_NOTE_HEIGHT = 14.0
 
 _SLOT_SHARE = 0.72
 """Part of its slot that a group of columns takes."""
@@ -89,31 +91,21 @@ def column_chart(title: str, slots: Sequence[Slot], top: float, levels: Sequence
     Returns:
         Markup of the chart.
     """
-    drawing = new_drawing(WIDTH, HEIGHT, title)
-    area = PlotArea(_LEFT, _TOP, WIDTH - _LEFT - 8, HEIGHT - _TOP - _BOTTOM, top)
+    notes = max((len(slot.notes) for slot in slots), default=0)
+    area = PlotArea(_LEFT, _TOP, WIDTH - _LEFT - 8, _PLOT_HEIGHT, top)
+    drawing = new_drawing(WIDTH, area.bottom + 22 + _NOTE_HEIGHT * notes, title)
     draw_percent_axis(drawing, area)
     step = area.width / max(len(slots), 1)
-    for place, slot in enumerate(slots):
-        left = area.left + step * (place + (1 - _SLOT_SHARE) / 2)
-        width = step * _SLOT_SHARE / max(len(slot.marks), 1)
-        for number, mark in enumerate(slot.marks):
-            if mark.value is None:
-                continue
-            height = area.y(mark.value)
-            corner = (left + number * width, height)
-            draw_rectangle(drawing, corner, (width - 1, area.bottom - height), f"mark {mark.style}", mark.tooltip)
-            if len(slot.marks) <= _MOST_LABELLED:
-                draw_text(drawing, corner[0] + width / 2, height - 4, f"{100 * mark.value:.1f}", "value", "middle")
-        if all(mark.value is None for mark in slot.marks):
-            draw_text(drawing, left + step * _SLOT_SHARE / 2, area.bottom - 5, "none", "note", "middle")
-        centre = area.left + step * (place + 0.5)
-        draw_text(drawing, centre, area.bottom + 16, slot.name, "name", "middle")
-        for number, note in enumerate(slot.notes):
-            draw_text(drawing, centre, area.bottom + 31 + 14 * number, note, "note", "middle")
+    places = [area.left + step * (place + 0.5) for place in range(len(slots))]
+    for centre, slot in zip(places, slots, strict=True):
+        _draw_columns(drawing, area, centre, step * _SLOT_SHARE, slot)
     for level in levels:
         if level.value is not None:
             height = area.y(level.value)
             draw_path(drawing, [(area.left, height), (area.right, height)], f"level {level.style}")
+    # Texts come last: they stand in front of columns and lines.
+    for centre, slot in zip(places, slots, strict=True):
+        _label_columns(drawing, area, centre, step * _SLOT_SHARE, slot)
     return markup(drawing)
 
 
@@ -127,8 +119,8 @@ def stacked_chart(title: str, slots: Sequence[Slot]) -> Markup:
     Returns:
         Markup of the chart.
     """
-    drawing = new_drawing(WIDTH, HEIGHT + 40, title)
-    area = PlotArea(_LEFT, _TOP, WIDTH - _LEFT - 8, HEIGHT + 40 - _TOP - 28, 1.0)
+    area = PlotArea(_LEFT, _TOP, WIDTH - _LEFT - 8, 1.35 * _PLOT_HEIGHT, 1.0)
+    drawing = new_drawing(WIDTH, area.bottom + 26, title)
     draw_percent_axis(drawing, area)
     step = area.width / max(len(slots), 1)
     for place, slot in enumerate(slots):
@@ -177,7 +169,13 @@ def bar_chart(title: str, slots: Sequence[Slot], top: float) -> Markup:
 
 
 def line_chart(
-    title: str, curves: Sequence[Curve], top: float, ticks: Sequence[tuple[float, str]], axis: str, *, is_filled: bool = False
+    title: str,
+    curves: Sequence[Curve],
+    top: float,
+    ticks: Sequence[tuple[float, str]],
+    axis: str,
+    *,
+    is_filled: bool = False,
 ) -> Markup:
     """Draw lines from point to point.
 
@@ -192,8 +190,8 @@ def line_chart(
     Returns:
         Markup of the chart.
     """
-    drawing = new_drawing(WIDTH, HEIGHT, title)
-    area = PlotArea(_LEFT, _TOP, WIDTH - _LEFT - 16, HEIGHT - _TOP - 44, top)
+    area = PlotArea(_LEFT, _TOP, WIDTH - _LEFT - 16, 1.05 * _PLOT_HEIGHT, top)
+    drawing = new_drawing(WIDTH, area.bottom + 42, title)
     draw_percent_axis(drawing, area)
     named = [position for position, _ in ticks]
     first, last = named[0], named[-1]
@@ -216,3 +214,27 @@ def line_chart(
                 tooltip = f"{position:g}: {100 * value:.2f} %"
                 draw_rectangle(drawing, (x - 3, y - 3), (6, 6), f"point {curve.style}", tooltip)
     return markup(drawing)
+
+
+def _draw_columns(drawing: ET.Element, area: PlotArea, centre: float, room: float, slot: Slot) -> None:
+    """Draw the columns of one slot side by side; one without value leaves its place empty."""
+    width = room / max(len(slot.marks), 1)
+    for number, mark in enumerate(slot.marks):
+        if mark.value is not None:
+            height = area.y(mark.value)
+            corner = (centre - room / 2 + number * width, height)
+            draw_rectangle(drawing, corner, (width - 1, area.bottom - height), f"mark {mark.style}", mark.tooltip)
+
+
+def _label_columns(drawing: ET.Element, area: PlotArea, centre: float, room: float, slot: Slot) -> None:
+    """Write values above the columns of one slot, and names below."""
+    width = room / max(len(slot.marks), 1)
+    for number, mark in enumerate(slot.marks):
+        if mark.value is not None and len(slot.marks) <= _MOST_LABELLED:
+            middle = centre - room / 2 + (number + 0.5) * width
+            draw_text(drawing, middle, area.y(mark.value) - 4, f"{100 * mark.value:.1f}", "value", "middle")
+    if all(mark.value is None for mark in slot.marks):
+        draw_text(drawing, centre, area.bottom - 5, "none", "note", "middle")
+    draw_text(drawing, centre, area.bottom + 16, slot.name, "name", "middle")
+    for number, note in enumerate(slot.notes):
+        draw_text(drawing, centre, area.bottom + 31 + _NOTE_HEIGHT * number, note, "note", "middle")

@@ -41,7 +41,7 @@ def signed_percent(value: float) -> str:
 
 
 def printable(name: str) -> str:
-    """Return a name from a file so that it can neither steer a terminal nor fail to be written.
+    r"""Return a name from a file so that it can neither steer a terminal nor fail to be written.
 
     Args:
         name: Name of a category, group or file.
@@ -50,7 +50,7 @@ def printable(name: str) -> str:
         The name, with U+FFFD in place of control characters and of halves of surrogate pairs.
 
     Example:
-        >>> printable("wave"), printable("a\\x1b[2J") == "a\\ufffd[2J"
+        >>> printable("wave"), printable("a\x1b[2J") == "a\ufffd[2J"
         ('wave', True)
     """
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
