@@ -86,3 +86,12 @@ def test_a_group_without_ground_truth_is_undefined(case: MetricCase) -> None:
     values = together(case, {"untrimmed": range(4), "moment": range(4, 9)})
     assert values["untrimmed/mAP"] == values["mAP"]
     assert all(math.isnan(values[key]) for key in ("moment/mAP", "moment/AUC", "harmonic/mAP", "harmonic/AUC"))
+
+
+def test_plot_draws_bars_of_one_result_and_lines_of_several(case: MetricCase) -> None:
+    metric = DetectionScores(GROUPS)
+    results = [metric(case.predictions, case.targets, range(case.num_videos)) for _ in range(2)]
+    _, axes = metric.plot(results[0])
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(results[0])
+    _, axes = metric.plot(results)
+    assert [line.get_label() for line in axes.lines] == [name for name in results[0] if "@" not in name]

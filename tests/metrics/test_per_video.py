@@ -9,7 +9,7 @@ from torch import Tensor
 from aher_lightning.metrics.per_video import PerVideoMetric
 from aher_lightning.structures import Detections
 from tests.helpers.gloo import run_on_processes
-from tests.helpers.metric_cases import detections, random_case
+from tests.helpers.metric_cases import detections
 from tests.helpers.metric_workers import compute_all, compute_share
 
 
@@ -70,16 +70,20 @@ def test_fields_must_agree(one: Detections) -> None:
 def test_processes_agree_with_one_process(tmp_path: Path) -> None:
     cases = {
         "unequal": [[0, 1, 2], [3, 4, 5, 6, 7, 8, 9, 10, 11]],
-        "repeated": [[0, 2, 4, 6, 8, 10, 3], [1, 3, 5, 7, 9, 11, 0]],
+        "both have 0 and 3": [[0, 2, 4, 6, 8, 10, 3], [1, 3, 5, 7, 9, 11, 0]],
+        "7 and 3 videos, both have 4": [[0, 1, 2, 4, 5, 6, 8], [9, 4, 10]],
         "first without any": [[], list(range(12))],
+        "second without any": [list(range(12)), []],
     }
     results = run_on_processes(compute_all, 2, tmp_path, list(cases.values()))
-    expected = compute_share(0, [list(range(random_case(0).num_videos))])
+    # Equal to the last bit, and not only nearly.
+    expected = {name: compute_share(0, [sorted({*first, *second})]) for name, (first, second) in cases.items()}
     for result in results:
         assert isinstance(result, list)
-        assert dict(zip(cases, result, strict=True)) == dict.fromkeys(cases, expected)
-    assert 0 < expected[0]["mAP"] < 1
-    assert expected[4].keys() > {"mAP", "AUC", "even/AUC", "harmonic/mAP", "oracle_labels/mAP", "oracle_segments/mAP"}
+        assert dict(zip(cases, result, strict=True)) == expected
+    assert expected["unequal"] != expected["7 and 3 videos, both have 4"]
+    names = expected["unequal"][4].keys()
+    assert names > {"mAP", "AUC", "even/AUC", "harmonic/mAP", "oracle_labels/mAP", "oracle_segments/mAP"}
 
 
 def test_a_process_without_videos_sends_what_the_others_expect() -> None:

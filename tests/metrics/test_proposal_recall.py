@@ -88,3 +88,15 @@ def test_without_ground_truth_the_value_is_undefined() -> None:
     metric.update([detections([[0, 1]], [1], [0])], [detections([], [], [])], [0])
     assert all(torch.isnan(value) for value in metric.compute().values())
     assert all(value.dtype == torch.float64 for value in metric.compute().values())
+
+
+def test_plot_draws_the_reported_recalls_by_their_number(case: MetricCase) -> None:
+    metric = ProposalRecall(average_numbers=(50, 2, 10))
+    metric.update(case.predictions, case.targets, range(case.num_videos))
+    _, axes = metric.plot()
+    (line,) = axes.lines
+    values = values_of(metric)
+    assert np.asarray(line.get_xdata()).tolist() == [2, 10, 50]
+    assert np.asarray(line.get_ydata()).tolist() == [values["AR@2"], values["AR@10"], values["AR@50"]]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["2", "10", "50"]
+    assert axes.get_ylabel() == "average recall (AR)"

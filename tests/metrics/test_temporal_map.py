@@ -89,3 +89,26 @@ def test_without_ground_truth_the_value_is_undefined() -> None:
     metric.update([detections([[0, 1]], [1], [0])], [detections([], [], [])], [0])
     assert all(torch.isnan(value) for value in metric.compute().values())
     assert all(value.dtype == torch.float64 for value in metric.compute().values())
+
+
+def test_class_agnostic_lets_all_labels_count_as_one(case: MetricCase) -> None:
+    videos = list(range(case.num_videos))
+    metric = TemporalMeanAveragePrecision(class_agnostic=True)
+    metric.update(case.predictions, case.targets, videos)
+    one = [
+        [record._replace(labels=torch.zeros_like(record.labels)) for record in records]
+        for records in (case.predictions, case.targets)
+    ]
+    expected = average_precisions(table_from_detections(one[0], videos), table_from_detections(one[1], videos))
+    assert values_of(metric) == expected.named()
+    assert values_of(metric)["mAP"] != collect(case, [videos])["mAP"]
+
+
+def test_plot_draws_map_against_tiou(case: MetricCase) -> None:
+    metric = TemporalMeanAveragePrecision([0.3, 0.5, 0.7])
+    metric.update(case.predictions, case.targets, range(case.num_videos))
+    _, axes = metric.plot()
+    (line,) = axes.lines
+    assert np.asarray(line.get_xdata()).tolist() == [0.3, 0.5, 0.7]
+    assert np.asarray(line.get_ydata()).tolist() == list(values_of(metric).values())[:3]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("tIoU", "mAP")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import get_args
 
+from matplotlib.axes import Axes
 from torch import Tensor
 
 from aher_lightning.metrics.functional.groups import group_precisions, group_proposals, harmonic_mean
@@ -13,6 +14,7 @@ from aher_lightning.metrics.functional.proposal_recall import proposal_recalls
 from aher_lightning.metrics.functional.segment_table import SegmentTable
 from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, average_precisions
 from aher_lightning.metrics.per_video import PerVideoMetric
+from aher_lightning.metrics.plotting import Plot, Scores, draw_bars, draw_history
 
 _GROUP_SCORES = ("mAP", "AUC")
 
@@ -24,6 +26,7 @@ class DetectionScores(PerVideoMetric):
 
     Args:
         groups: Labels of each group of categories; with two groups or more, each is also scored by itself.
+        **kwargs: See :class:`torchmetrics.Metric`.
 
     Example:
         >>> import torch
@@ -35,8 +38,8 @@ class DetectionScores(PerVideoMetric):
         {'mAP': 0.0, 'oracle_labels/mAP': 1.0, 'oracle_segments/mAP': 0.0}
     """
 
-    def __init__(self, groups: Mapping[str, Collection[int]] | None = None) -> None:
-        super().__init__()
+    def __init__(self, groups: Mapping[str, Collection[int]] | None = None, **kwargs: object) -> None:
+        super().__init__(**kwargs)
         self.groups = dict(groups or {})
 
     def compute(self) -> dict[str, Tensor]:
@@ -57,6 +60,19 @@ class DetectionScores(PerVideoMetric):
         if len(self.groups) > 1:
             values |= self._group_values(found, truth, precisions)
         return self.scalars(values)
+
+    def plot(self, val: Scores | Sequence[Scores] | None = None, ax: Axes | None = None) -> Plot:
+        """Draw all scores as bars, or the summaries among them (those of no single tIoU or AN) as they develop.
+
+        Args:
+            val: What :meth:`compute` or ``forward`` returned, or a list of that, earliest first; ``None`` computes.
+            ax: Panel to draw into; a new figure unless given.
+
+        Returns:
+            Figure and panel.
+        """
+        values = self.compute() if val is None else val
+        return draw_bars(values, ax) if isinstance(values, Mapping) else draw_history(values, ax)
 
     def _group_values(
         self, found: SegmentTable, truth: SegmentTable, precisions: AveragePrecisions

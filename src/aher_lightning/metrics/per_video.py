@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
@@ -51,8 +51,14 @@ class PerVideoMetric(Metric):
 
     The result depends on the set of videos only. Samplers repeat videos to give every process as many: of a
     video that comes several times, whether on one process or on two, one occurrence counts. Neither the order of
-    the updates nor the share of each process matters. Numbers are kept in float64, so that the result equals
-    that of a prediction file with the same content to the last bit.
+    the updates nor the share of each process matters. Numbers are kept in float64, whatever the precision of the
+    module is, so that the result equals that of a prediction file with the same content to the last bit.
+
+    Metrics of this kind may stand in one ``MetricCollection``, which then collects once for all of them. A module
+    logs what they compute: ``self.log_dict(self.metric.compute())``.
+
+    Args:
+        **kwargs: What every :class:`torchmetrics.Metric` takes, such as ``sync_on_compute``.
     """
 
     is_differentiable = False
@@ -68,8 +74,8 @@ class PerVideoMetric(Metric):
     instance_segments: list[Tensor]
     instance_labels: list[Tensor]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
         for name in _EMPTY_STATES:
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
@@ -127,6 +133,15 @@ class PerVideoMetric(Metric):
             if isinstance(getattr(self, name), list) and not getattr(self, name):
                 setattr(self, name, [empty.to(self.device)])
         super().sync(dist_sync_fn, process_group, should_sync, distributed_available)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> nn.Module:
+        """Move to another device, as every way to do so asks for, and keep the types: rounding would change ranks."""
+
+        def move(state: Tensor) -> Tensor:
+            return state.to(fn(state).device)
+
+        module: nn.Module = super()._apply(move, exclude_state)
+        return module
 
     def tables(self) -> VideoTables:
         """Return what was collected, each video once."""

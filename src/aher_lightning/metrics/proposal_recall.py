@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from torch import Tensor
 
 from aher_lightning.metrics.functional.proposal_recall import REPORTED_NUMBERS, proposal_recalls
 from aher_lightning.metrics.functional.thresholds import check_thresholds
 from aher_lightning.metrics.per_video import PerVideoMetric
+from aher_lightning.metrics.plotting import Plot, Scores, draw_curves
 
 _LARGEST_NUMBER = 100
 
@@ -21,6 +23,7 @@ class ProposalRecall(PerVideoMetric):
     Args:
         thresholds: tIoU thresholds in ``(0, 1]``; ``None`` stands for 0.5:0.05:0.95.
         average_numbers: AN to report, each in 1 to 100.
+        **kwargs: See :class:`torchmetrics.Metric`.
 
     Raises:
         ValueError: If the thresholds or numbers cannot be used.
@@ -36,9 +39,13 @@ class ProposalRecall(PerVideoMetric):
     """
 
     def __init__(
-        self, thresholds: Sequence[float] | None = None, *, average_numbers: Sequence[int] = REPORTED_NUMBERS
+        self,
+        thresholds: Sequence[float] | None = None,
+        *,
+        average_numbers: Sequence[int] = REPORTED_NUMBERS,
+        **kwargs: object,
     ) -> None:
-        super().__init__()
+        super().__init__(**kwargs)
         self.thresholds = check_thresholds(thresholds)
         self.average_numbers = tuple(average_numbers)
         if not all(1 <= number <= _LARGEST_NUMBER for number in self.average_numbers):
@@ -55,3 +62,21 @@ class ProposalRecall(PerVideoMetric):
             tables.predictions, tables.ground_truth, self.thresholds, max_average_number=_LARGEST_NUMBER
         )
         return self.scalars(result.named(self.average_numbers))
+
+    def plot(self, val: Scores | Sequence[Scores] | None = None, ax: Axes | None = None) -> Plot:
+        """Draw AR against AN, at the AN that are reported.
+
+        Args:
+            val: What :meth:`compute` or ``forward`` returned, or a list of that, earliest first; ``None`` computes.
+            ax: Panel to draw into; a new figure unless given.
+
+        Returns:
+            Figure and panel.
+        """
+        numbers = sorted(self.average_numbers)
+        names = [f"AR@{number}" for number in numbers]
+        plot = draw_curves(numbers, names, self.compute() if val is None else val, ax, summary="AUC")
+        plot.axes.set(xlabel="average number of proposals per video (AN)", ylabel="average recall (AR)", xscale="log")
+        plot.axes.set_xticks(numbers, [str(number) for number in numbers], minor=False)
+        plot.axes.minorticks_off()
+        return plot

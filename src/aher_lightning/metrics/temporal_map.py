@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from matplotlib.axes import Axes
 from torch import Tensor
 
 from aher_lightning.metrics.functional.temporal_map import average_precisions
-from aher_lightning.metrics.functional.thresholds import check_thresholds
+from aher_lightning.metrics.functional.thresholds import check_thresholds, threshold_name
 from aher_lightning.metrics.per_video import PerVideoMetric
+from aher_lightning.metrics.plotting import Plot, Scores, draw_curves
 
 
 class TemporalMeanAveragePrecision(PerVideoMetric):
@@ -18,6 +21,8 @@ class TemporalMeanAveragePrecision(PerVideoMetric):
 
     Args:
         thresholds: tIoU thresholds in ``(0, 1]``; ``None`` stands for 0.5:0.05:0.95.
+        class_agnostic: Let all categories count as one, so that labels decide nothing.
+        **kwargs: See :class:`torchmetrics.Metric`.
 
     Raises:
         ValueError: If the thresholds cannot be used.
@@ -32,9 +37,12 @@ class TemporalMeanAveragePrecision(PerVideoMetric):
         tensor(1., dtype=torch.float64)
     """
 
-    def __init__(self, thresholds: Sequence[float] | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self, thresholds: Sequence[float] | None = None, *, class_agnostic: bool = False, **kwargs: object
+    ) -> None:
+        super().__init__(**kwargs)
         self.thresholds = check_thresholds(thresholds)
+        self.class_agnostic = class_agnostic
 
     def compute(self) -> dict[str, Tensor]:
         """Return ``mAP@0.50`` and so on for each threshold, and their average ``mAP``.
@@ -42,5 +50,22 @@ class TemporalMeanAveragePrecision(PerVideoMetric):
         Returns:
             Scalars in ``[0, 1]``, float64; nan without ground truth.
         """
-        tables = self.tables()
-        return self.scalars(average_precisions(tables.predictions, tables.ground_truth, self.thresholds).named())
+        found, truth, _ = self.tables()
+        if self.class_agnostic:
+            found, truth = (table._replace(labels=np.zeros_like(table.labels)) for table in (found, truth))
+        return self.scalars(average_precisions(found, truth, self.thresholds).named())
+
+    def plot(self, val: Scores | Sequence[Scores] | None = None, ax: Axes | None = None) -> Plot:
+        """Draw mAP against tIoU.
+
+        Args:
+            val: What :meth:`compute` or ``forward`` returned, or a list of that, earliest first; ``None`` computes.
+            ax: Panel to draw into; a new figure unless given.
+
+        Returns:
+            Figure and panel.
+        """
+        names = [f"mAP@{threshold_name(threshold)}" for threshold in self.thresholds]
+        plot = draw_curves(self.thresholds, names, self.compute() if val is None else val, ax, summary="mAP")
+        plot.axes.set(xlabel="tIoU", ylabel="mAP (all labels as one)" if self.class_agnostic else "mAP")
+        return plot

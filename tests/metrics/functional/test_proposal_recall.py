@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aher_lightning.datasets.annotations import list_categories, read_activitynet, restrict
-from aher_lightning.metrics.functional.proposal_recall import ProposalRecalls, proposal_recalls
+from aher_lightning.metrics.functional.proposal_recall import ProposalRecalls, proposal_recalls, rank_proposals
 from aher_lightning.metrics.functional.segment_table import table_from_detections
 from aher_lightning.metrics.functional.thresholds import ACTIVITYNET_THRESHOLDS
 from aher_lightning.reports.activitynet_json import read_predictions
@@ -97,3 +97,19 @@ def test_without_ground_truth_the_recall_is_undefined() -> None:
     nothing = detections([], [], [])
     assert np.isnan(score([detections([[0, 10]], [1], [0])], [nothing]).area_under_curve)
     assert np.isnan(score([nothing], [nothing]).average_recalls).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_weights_of_videos_count_like_copies(seed: int) -> None:
+    case, random = random_case(seed), np.random.default_rng(seed)
+    weights = random.integers(0, 4, case.num_videos)
+    videos = list(range(case.num_videos))
+    ranked = rank_proposals(
+        table_from_detections(case.predictions, videos), table_from_detections(case.targets, videos)
+    )
+    copies = [video for video, weight in enumerate(weights.tolist()) for _ in range(weight)]
+    expected = score([case.predictions[video] for video in copies], [case.targets[video] for video in copies])
+    result = ranked.recalls(weights.astype(np.float64))
+    np.testing.assert_array_equal(result.recalls, expected.recalls)
+    assert 0 < result.area_under_curve == expected.area_under_curve < 1
+    assert np.isnan(ranked.recalls(np.zeros(case.num_videos)).average_recalls).all()

@@ -45,6 +45,71 @@ class ProposalRecalls(NamedTuple):
         return {**recalls, "AUC": self.area_under_curve}
 
 
+class RankedProposals(NamedTuple):
+    """What recall needs of proposals, ranked once for any number of weightings of the videos.
+
+    Attributes:
+        thresholds: tIoU thresholds, H of them.
+        proposal_videos: Video of each proposal, also where nothing is to be found, ``(N,)``.
+        videos: Videos with an instance, ascending, ``(V,)``.
+        counts: How many proposals each of them has, ``(V,)``.
+        instance_places: Place of each instance's video among these, ``(G,)``.
+        first_ranks: Rank in its video, from 0, of the first proposal that finds each instance, ``(H, G)``.
+    """
+
+    thresholds: tuple[float, ...]
+    proposal_videos: IntArray
+    videos: IntArray
+    counts: IntArray
+    instance_places: IntArray
+    first_ranks: IntArray
+
+    def recalls(self, video_weights: FloatArray | None = None, *, max_average_number: int = 100) -> ProposalRecalls:
+        """Return AR@AN and AUC.
+
+        Args:
+            video_weights: How many times each video counts, by its number; whole numbers. ``None`` counts each
+                once. The result is that of as many copies of the video, also where scores are equal.
+            max_average_number: Largest AN.
+
+        Returns:
+            Recalls.
+        """
+        weights = np.ones(len(self.videos)) if video_weights is None else video_weights[self.videos]
+        total = len(self.proposal_videos) if video_weights is None else video_weights.take(self.proposal_videos).sum()
+        # The expressions below keep the order of the official ones: a rounding error moves a proposal across int().
+        wanted = max_average_number * float(weights.sum())
+        kept = np.minimum((self.counts * (wanted / max(total, 1))).astype(np.int64), self.counts)
+        num_kept = int((kept * weights).sum())
+        fractions = np.arange(1, _NUM_POINTS + 1) / float(_NUM_POINTS) * (wanted / max(num_kept, 1))
+        found = self._found(kept, fractions, weights[self.instance_places])
+        num_instances = weights[self.instance_places].sum()
+        recalls = found / num_instances if num_instances else np.full(found.shape, np.nan)
+        average_numbers = np.arange(1, _NUM_POINTS + 1) / float(_NUM_POINTS) * max_average_number
+        average_recalls = recalls.mean(axis=0)
+        # The trapezoidal rule, which NumPy has under two names in the versions that we support.
+        area = (np.diff(average_numbers) * (average_recalls[1:] + average_recalls[:-1]) / 2).sum()
+        return ProposalRecalls(average_numbers, recalls, average_recalls, float(area / average_numbers[-1]))
+
+    def _found(self, kept: IntArray, fractions: FloatArray, instance_weights: FloatArray) -> FloatArray:
+        """Return the weight of the instances found at each threshold and point of the curve, ``(H, 100)``.
+
+        Videos that keep equally many proposals, ``(V,)``, spend equally many of them at each point. Where an
+        instance is found first is looked up in the rows of these numbers, laid end to end as one ascending list.
+        """
+        sizes, places = np.unique(kept, return_inverse=True)
+        spent = np.minimum((sizes[:, None] * fractions).astype(np.int64), sizes[:, None])  # (distinct sizes, 100)
+        limit = int(sizes.max(initial=0))
+        starts = np.arange(len(sizes)) * (limit + 1)
+        rows = places.reshape(-1)[self.instance_places]
+        wanted = np.minimum(self.first_ranks, limit) + starts[rows]
+        points = np.searchsorted((spent + starts[:, None]).ravel(), wanted, side="right") - _NUM_POINTS * rows
+        # What is found from one point on is found at all later ones; beyond the last stands what is never found.
+        first_found = np.stack([np.bincount(row, instance_weights, _NUM_POINTS + 1) for row in points])
+        found: FloatArray = np.cumsum(first_found, axis=1, dtype=np.float64)[:, :_NUM_POINTS]
+        return found
+
+
 def proposal_recalls(
     proposals: SegmentTable,
     ground_truth: SegmentTable,
@@ -80,26 +145,37 @@ def proposal_recalls(
         >>> round(proposal_recalls(truth, truth).area_under_curve, 2)
         0.99
     """
+    return rank_proposals(proposals, ground_truth, thresholds).recalls(max_average_number=max_average_number)
+
+
+def rank_proposals(
+    proposals: SegmentTable, ground_truth: SegmentTable, thresholds: Sequence[float] | None = None
+) -> RankedProposals:
+    """Return which proposal of its video is the first to find each instance.
+
+    Args:
+        proposals: Proposals of all videos.
+        ground_truth: Instances of all videos, G rows.
+        thresholds: tIoU thresholds in ``(0, 1]``; ``None`` stands for 0.5:0.05:0.95.
+
+    Returns:
+        Ranks and counts.
+
+    Raises:
+        ValueError: If the thresholds cannot be used.
+    """
     values = check_thresholds(thresholds)
-    videos, instance_videos = np.unique(ground_truth.videos, return_inverse=True)
+    videos, instance_places = np.unique(ground_truth.videos, return_inverse=True)
     ranked, ranks = _ranked_per_video(proposals)
     inside = np.isin(ranked.videos, videos)
-    counts = np.bincount(np.searchsorted(videos, ranked.videos[inside]), minlength=len(videos))
-    # The expressions below keep the order of the official ones: a rounding error moves a proposal across int().
-    wanted = max_average_number * float(len(videos))
-    kept = np.minimum((counts * (wanted / max(len(ranked.scores), 1))).astype(np.int64), counts)
-    num_kept = int(kept.sum())
-    fractions = np.arange(1, _NUM_POINTS + 1) / float(_NUM_POINTS) * (wanted / max(num_kept, 1))
-    spent = np.minimum((kept[:, None] * fractions).astype(np.int64), kept[:, None])  # (V, 100)
-    first_ranks = _first_ranks(ranked.rows(inside), ranks[inside], ground_truth, values)
-    found = np.stack([(row[:, None] < spent[instance_videos.reshape(-1)]).sum(axis=0) for row in first_ranks])
-    num_instances = len(ground_truth.videos)
-    recalls = found / num_instances if num_instances else np.full(found.shape, np.nan)
-    average_numbers = np.arange(1, _NUM_POINTS + 1) / float(_NUM_POINTS) * max_average_number
-    average_recalls = recalls.mean(axis=0)
-    # The trapezoidal rule, which NumPy has under two names in the versions that we support.
-    area = (np.diff(average_numbers) * (average_recalls[1:] + average_recalls[:-1]) / 2).sum()
-    return ProposalRecalls(average_numbers, recalls, average_recalls, float(area / average_numbers[-1]))
+    return RankedProposals(
+        thresholds=values,
+        proposal_videos=ranked.videos,
+        videos=videos,
+        counts=np.bincount(np.searchsorted(videos, ranked.videos[inside]), minlength=len(videos)),
+        instance_places=instance_places.reshape(-1),
+        first_ranks=_first_ranks(ranked.rows(inside), ranks[inside], ground_truth, values),
+    )
 
 
 def _ranked_per_video(proposals: SegmentTable) -> tuple[SegmentTable, IntArray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +46,65 @@ class AveragePrecisions(NamedTuple):
         return {**{f"mAP@{threshold_name(at)}": mean for at, mean in means}, "mAP": self.average}
 
 
+class RankedHits(NamedTuple):
+    """What average precision needs of matched predictions, sorted once for any number of weightings of the videos.
+
+    Attributes:
+        thresholds: tIoU thresholds, H of them.
+        labels: Categories that occur in the ground truth, ascending, ``(K,)``.
+        videos: Video of each prediction, by category and descending score, ``(N,)``.
+        borders: Place of the first prediction of each category, and N, ``(K + 1,)``.
+        hit_places: Places of the predictions that find something at any threshold, ``(F,)``.
+        hit_borders: The first of these of each category, and F, ``(K + 1,)``.
+        hits: Whether they do at each threshold, 0 or 1, ``(F, H)``.
+        instance_videos: Video of each instance, ``(G,)``.
+        instance_labels: Place of its category among the labels, ``(G,)``.
+    """
+
+    thresholds: tuple[float, ...]
+    labels: IntArray
+    videos: IntArray
+    borders: IntArray
+    hit_places: IntArray
+    hit_borders: IntArray
+    hits: FloatArray
+    instance_videos: IntArray
+    instance_labels: IntArray
+
+    def precisions(self, video_weights: FloatArray | None = None) -> AveragePrecisions:
+        """Return the average precision of each category with an instance that counts.
+
+        Args:
+            video_weights: How many times each video counts, by its number; whole numbers. ``None`` counts each
+                once. The result is that of as many copies of the video, where no two predictions of a video have
+                the same score.
+
+        Returns:
+            Average precisions.
+        """
+        weights = np.ones(len(self.videos)) if video_weights is None else video_weights.take(self.videos)
+        num_instances = self._instance_counts(video_weights)
+        hits_per_label = np.diff(self.hit_borders)
+        # Sums over everything before, less those before the category: exact, as weights are whole numbers.
+        seen = _sums_before(weights)
+        visited = seen[self.hit_places + 1] - np.repeat(seen[self.borders[:-1]], hits_per_label)
+        found = _sums_before(self.hits * weights.take(self.hit_places)[:, None])
+        true_positives = found[1:] - np.repeat(found[self.hit_borders[:-1]], hits_per_label, axis=0)  # (F, H)
+        # A weight of 0 may leave nothing visited or nothing to find.
+        precision = true_positives / np.maximum(visited, 1)[:, None]
+        recall = true_positives / np.repeat(np.maximum(num_instances, 1), hits_per_label)[:, None]
+        result = np.zeros((len(self.thresholds), len(self.labels)))
+        for column, (first, last) in enumerate(pairwise(self.hit_borders.tolist())):
+            result[:, column] = interpolated_area(precision[first:last].T, recall[first:last].T)
+        counted = num_instances > 0
+        return AveragePrecisions(self.thresholds, self.labels[counted], result[:, counted])
+
+    def _instance_counts(self, video_weights: FloatArray | None) -> FloatArray:
+        """Return how many instances each category has, ``(K,)``."""
+        weights = np.ones(len(self.instance_videos)) if video_weights is None else video_weights[self.instance_videos]
+        return np.bincount(self.instance_labels, weights, len(self.labels)).astype(np.float64)
+
+
 def average_precisions(
     predictions: SegmentTable, ground_truth: SegmentTable, thresholds: Sequence[float] | None = None
 ) -> AveragePrecisions:
@@ -80,6 +140,36 @@ def average_precisions(
     return matched_precisions(match_predictions(predictions, ground_truth, thresholds), ground_truth)
 
 
+def rank_hits(matches: Matches, ground_truth: SegmentTable) -> RankedHits:
+    """Return matched predictions as average precision visits them.
+
+    Args:
+        matches: What each prediction found.
+        ground_truth: The instances that were matched, G rows.
+
+    Returns:
+        Predictions of the categories that occur in the ground truth, sorted.
+    """
+    labels, instance_labels = np.unique(ground_truth.labels, return_inverse=True)
+    rows = np.argsort(matches.ranked.labels, kind="stable")
+    rows = rows[np.isin(matches.ranked.labels[rows], labels)]
+    borders = np.append(np.searchsorted(matches.ranked.labels[rows], labels), len(rows))
+    is_hit = matches.instances != UNMATCHED
+    # Between two hits precision only falls, so that its best value from any place on is that at a hit.
+    hit_places = np.flatnonzero(is_hit.any(axis=0)[rows])
+    return RankedHits(
+        thresholds=matches.thresholds,
+        labels=labels,
+        videos=matches.ranked.videos[rows],
+        borders=borders,
+        hit_places=hit_places,
+        hit_borders=np.searchsorted(hit_places, borders),
+        hits=is_hit.T[rows[hit_places]].astype(np.float64, order="C"),
+        instance_videos=ground_truth.videos,
+        instance_labels=instance_labels.reshape(-1),
+    )
+
+
 def matched_precisions(
     matches: Matches, ground_truth: SegmentTable, video_weights: FloatArray | None = None
 ) -> AveragePrecisions:
@@ -88,32 +178,13 @@ def matched_precisions(
     Args:
         matches: What each prediction found.
         ground_truth: The instances that were matched, G rows.
-        video_weights: How many times each video counts, by its number; ``None`` counts each once. The result is
-            that of as many copies of the video, where no two predictions of a video have the same score.
+        video_weights: How many times each video counts; see :meth:`RankedHits.precisions`, which is quicker for
+            many weightings.
 
     Returns:
         Average precisions of the categories with an instance that counts.
     """
-    weights = np.ones(len(matches.rows)) if video_weights is None else video_weights[matches.ranked.videos]
-    counts = np.ones(len(ground_truth.videos)) if video_weights is None else video_weights[ground_truth.videos]
-    labels, places = np.unique(ground_truth.labels, return_inverse=True)
-    num_instances = np.bincount(places.reshape(-1), weights=counts, minlength=len(labels))
-    by_label = np.argsort(matches.ranked.labels, kind="stable")
-    borders = np.searchsorted(matches.ranked.labels, [labels, labels + 1], sorter=by_label)
-    hits = matches.instances != UNMATCHED
-    # Between two hits precision only falls, so that its best value from any place on is that at a hit.
-    is_hit = hits.any(axis=0)
-    result = np.zeros((len(matches.thresholds), len(labels)))
-    for column, (first, last) in enumerate(borders.T):
-        rows = by_label[first:last]
-        found = np.flatnonzero(is_hit[rows])
-        seen = np.cumsum(weights[rows])[found]
-        true_positives = np.cumsum(hits[:, rows[found]] * weights[rows[found]], axis=1)
-        precision = true_positives / np.maximum(seen, 1)
-        recall = true_positives / max(num_instances[column], 1)
-        result[:, column] = interpolated_area(precision, recall)
-    counted = num_instances > 0
-    return AveragePrecisions(matches.thresholds, labels[counted], result[:, counted])
+    return rank_hits(matches, ground_truth).precisions(video_weights)
 
 
 def interpolated_area(precision: FloatArray, recall: FloatArray) -> FloatArray:
@@ -132,5 +203,14 @@ def interpolated_area(precision: FloatArray, recall: FloatArray) -> FloatArray:
         np.float64(0.335)
     """
     best_beyond = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
-    area: FloatArray = (np.diff(recall, axis=-1, prepend=0.0) * best_beyond).sum(axis=-1)
+    gained = np.copy(recall)
+    gained[..., 1:] -= recall[..., :-1]
+    area: FloatArray = (gained * best_beyond).sum(axis=-1)
     return area
+
+
+def _sums_before(values: FloatArray) -> FloatArray:
+    """Return the sum of the rows before each row, and of all of them at last, ``(N, ...)`` to ``(N + 1, ...)``."""
+    sums = np.zeros((len(values) + 1, *values.shape[1:]))
+    np.cumsum(values, axis=0, out=sums[1:])
+    return sums

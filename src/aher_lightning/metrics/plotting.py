@@ -1,0 +1,129 @@
+"""Drawings of metric values, in the manner of torchmetrics: a single result, or several in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+Scores = Mapping[str, Tensor]
+"""Scalars in ``[0, 1]`` by name."""
+
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#666666")
+"""Told apart with any kind of colour vision: M. Okabe, K. Ito, "Color Universal Design" (2008)."""
+
+_LONGEST_LEGEND = 8
+"""Of more curves than this, only the first and the last are named."""
+
+
+class Plot(NamedTuple):
+    """What plotting returns.
+
+    Attributes:
+        figure: The figure, without a window of pyplot.
+        axes: The panel that was drawn into.
+    """
+
+    figure: Figure | SubFigure
+    axes: Axes
+
+
+def draw_curves(
+    positions: Sequence[float],
+    names: Sequence[str],
+    values: Scores | Sequence[Scores],
+    axes: Axes | None = None,
+    *,
+    summary: str,
+) -> Plot:
+    """Draw some of the scores as a curve, one for each result; the later a result, the darker.
+
+    Args:
+        positions: Where each score stands on the horizontal axis, as many as names.
+        names: Scores to draw.
+        values: One result, or several, the earliest first.
+        axes: Panel to draw into; a new figure unless given.
+        summary: Score that the legend mentions.
+
+    Returns:
+        Figure and panel.
+    """
+    plot = _new_plot((4.8, 3.6)) if axes is None else Plot(axes.figure, axes)
+    results = [values] if isinstance(values, Mapping) else list(values)
+    for number, result in enumerate(results):
+        is_last = number == len(results) - 1
+        is_named = is_last or number == 0 or len(results) <= _LONGEST_LEGEND
+        label = f"{summary} {float(result[summary]):.3f}"
+        shade = mpl.colormaps["viridis_r"]((number + 1) / len(results))
+        plot.axes.plot(
+            positions,
+            [float(result[name]) for name in names],
+            color=_COLOURS[0] if len(results) == 1 else shade,
+            label=(label if len(results) == 1 else f"{number}: {label}") if is_named else None,
+            marker="o",
+            markersize=4,
+        )
+    plot.axes.set_ylim(0, 1)
+    plot.axes.grid(alpha=0.3)
+    plot.axes.legend(frameon=False)
+    return plot
+
+
+def draw_bars(values: Scores, axes: Axes | None = None) -> Plot:
+    """Draw each score as a bar with its number.
+
+    Args:
+        values: Scores, drawn from top to bottom.
+        axes: Panel to draw into; a new figure unless given.
+
+    Returns:
+        Figure and panel.
+    """
+    plot = _new_plot((4.8, 0.8 + 0.24 * len(values))) if axes is None else Plot(axes.figure, axes)
+    numbers = [float(value) for value in values.values()]
+    bars = plot.axes.barh(list(values), numbers, color=_COLOURS[0])
+    plot.axes.bar_label(bars, [f"{number:.3f}" for number in numbers], padding=3, fontsize=8)
+    plot.axes.margins(y=0.02)
+    plot.axes.invert_yaxis()
+    # Room for the number of a full bar.
+    plot.axes.set(xlim=(0, 1.15), xticks=[0, 0.25, 0.5, 0.75, 1], xlabel="score")
+    return plot
+
+
+def draw_history(values: Sequence[Scores], axes: Axes | None = None) -> Plot:
+    """Draw how the scores develop that summarize others, which are those without ``@`` in their names.
+
+    Args:
+        values: Results, the earliest first.
+        axes: Panel to draw into; a new figure unless given.
+
+    Returns:
+        Figure and panel.
+    """
+    plot = _new_plot((4.8, 3.6)) if axes is None else Plot(axes.figure, axes)
+    names = [name for name in (values[0] if values else ()) if "@" not in name]
+    for number, name in enumerate(names):
+        line = [float(result[name]) for result in values]
+        # Colours come again after a while; then the lines are dashed.
+        style = "-" if number < len(_COLOURS) else "--"
+        plot.axes.plot(line, style, color=_COLOURS[number % len(_COLOURS)], label=name, marker="o", markersize=4)
+    plot.axes.set(xlabel="result", ylabel="score", ylim=(0, 1))
+    plot.axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    plot.axes.grid(alpha=0.3)
+    plot.axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False)
+    return plot
+
+
+def _new_plot(size_inch: tuple[float, float]) -> Plot:
+    """Return an empty figure of one panel that leaves pyplot and its windows alone."""
+    figure = Figure(figsize=size_inch, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    return Plot(figure, axes)
