@@ -28,7 +28,9 @@ def test_predictions_in_blocked_videos_do_not_count() -> None:
 
 
 def test_categories_that_do_not_count_are_left_out_when_asked() -> None:
-    truth = truth_of({"a": [("wave", 1, 2), ("jump", 3, 4)]}, extra=["Ambiguous", "bow"], groups={"one": ["jump", "bow"]})
+    truth = truth_of(
+        {"a": [("wave", 1, 2), ("jump", 3, 4)]}, extra=["Ambiguous", "bow"], groups={"one": ["jump", "bow"]}
+    )
     found = predictions_of(truth, {"a": [("wave", 0.9, 1, 2), ("jump", 0.8, 1, 2), ("bow", 0.7, 1, 2)]})
     tables = evaluation_tables(truth, found, PROTOCOL)
     assert tables.found.scores.tolist() == [0.9, 0.8, 0.7]

@@ -90,6 +90,8 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
         ConfigError: If the options do not fit together, or the report cannot be written.
     """
     files = _prediction_files(predictions, compare)
+    if compare is not None and (page is not None or diagnose or oracle is not None):
+        raise ConfigError("a comparison has neither page nor diagnosis nor oracle: leave these out, or compare")
     rules = _rules(protocol, tiou, class_agnostic=class_agnostic)
     if group is not None and categories is None:
         raise ConfigError(f"the group {group!r} needs a file of category groups: give categories as well")
@@ -108,12 +110,20 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
         report = evaluation_report(truth, found[0], rules, options)
         view = report_view(report)
     else:
-        report = {"comparison": _compare(truth, list(zip(map(str, files), found, strict=True)), rules, proposals=proposals, resamples=resamples, seed=seed)}
-        view = comparison_view(report["comparison"])
+        report = {
+            "comparison": _compare(
+                truth,
+                list(zip(map(str, files), found, strict=True)),
+                rules,
+                proposals=proposals,
+                resamples=resamples,
+                seed=seed,
+            )
+        }
     if output is not None:
         write_json(output, report, ConfigError, indent=2)
     if page is not None:
-        write_page(page, report)
+        write_page(page, report, title=files[0].name)
     output_console().print(view)
     return report
 

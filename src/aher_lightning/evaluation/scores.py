@@ -78,7 +78,7 @@ def evaluation_report(
     }
     if options.proposals:
         recalls = _recalls(tables, protocol)
-        report["AR@AN"] = _by_number(recalls)
+        report["AR@AN"] = {str(number): recall for number, recall in recalls.by_number().items()}
         report["AUC"] = recalls.area_under_curve
     if len(tables.groups) > 1:
         parts = {
@@ -133,12 +133,6 @@ def mean_precisions(precisions: AveragePrecisions) -> dict[str, float]:
 def _recalls(tables: EvaluationTables, protocol: Protocol) -> ProposalRecalls:
     """Return the recalls of proposals by the rules of a protocol."""
     return proposal_recalls(*tables.both, protocol.recall_thresholds, max_average_number=protocol.max_average_number)
-
-
-def _by_number(recalls: ProposalRecalls) -> dict[str, float]:
-    """Return average recalls by AN, which are whole numbers in every protocol."""
-    numbers = recalls.average_numbers.round().astype(np.int64).tolist()
-    return {str(number): recall for number, recall in zip(numbers, recalls.average_recalls.tolist(), strict=True)}
 
 
 def _group_report(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, TypedDict
 
 from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
+from aher_lightning.reports.comparison import ComparisonReport
 from aher_lightning.reports.diagnosis import DiagnosisReport, NamedDiagnosis, diagnosis_tables
 from aher_lightning.reports.protocol import ProtocolReport, exclusion_lines, protocol_line, skipped_line
 from aher_lightning.reports.terminal_tables import number_column, open_table, percent, printable
@@ -20,8 +22,11 @@ _ORACLE_NOTES = {
     "segments": "true segments in place of the predicted ones: what is missing are errors of classification",
 }
 
-SHOWN_NUMBERS = ("1", "10", "100")
-"""AN whose recall is shown."""
+_SHOWN_NUMBERS = ("1", "10", "100")
+"""AN whose recall is shown, as papers on ActivityNet do."""
+
+_SHOWN_LARGE_NUMBERS = ("50", "100", "200", "500", "1000")
+"""The same where AN goes further than 100, as papers on THUMOS14 do."""
 
 SHOWN_CATEGORIES = 5
 """How many of the best categories the terminal shows, and how many of the worst."""
@@ -79,6 +84,7 @@ EvaluationReport = TypedDict(
         "per_class_AP": dict[str, dict[str, float]],
         "per_class_support": dict[str, SupportReport],
         "diagnosis": DiagnosisReport,
+        "comparison": ComparisonReport,
     },
     total=False,
 )
@@ -115,10 +121,8 @@ def report_view(report: EvaluationReport) -> Group:
         Something that rich can print; it fits into 80 columns if names are short.
     """
     tables = [_group_table(report) if report.get("groups") else _plain_table(report)]
-    if "per_class_support" in report:
-        tables.append(_category_table(report))
     if found := diagnoses(report):
-        tables += diagnosis_tables(found)
+        tables += [_category_table(report), *diagnosis_tables(found)]
     parts = [part for table in tables for part in (Text(), table)]
     return Group(*map(Text, summary_lines(report)), *parts[1:])
 
@@ -199,6 +203,23 @@ def score_notes(report: EvaluationReport) -> list[str]:
     return [printable(note) for note in notes]
 
 
+def shown_numbers(recalls: Mapping[str, float]) -> list[str]:
+    """Return the AN whose recall is shown.
+
+    Args:
+        recalls: AR by AN.
+
+    Returns:
+        Some of these AN.
+
+    Example:
+        >>> shown_numbers({str(number): 0.5 for number in range(1, 101)})
+        ['1', '10', '100']
+    """
+    wanted = _SHOWN_NUMBERS if _SHOWN_NUMBERS[0] in recalls else _SHOWN_LARGE_NUMBERS
+    return [number for number in wanted if number in recalls]
+
+
 def precision_name(threshold: str) -> str:
     """Return what the mAP at a threshold is called.
 
@@ -223,7 +244,7 @@ def _plain_table(report: EvaluationReport) -> Table:
     for name, value in report["mAP"].items():
         table.add_row(precision_name(name), percent(value), end_section=name == "average")
     if "AUC" in report:
-        for number in SHOWN_NUMBERS:
+        for number in shown_numbers(report["AR@AN"]):
             table.add_row(f"AR@{number}", percent(report["AR@AN"][number]))
         table.add_row("AUC", percent(report["AUC"]))
     return table
@@ -240,7 +261,7 @@ def _group_table(report: EvaluationReport) -> Table:
         values = [percent(one["mAP"][name]) for one in scores]
         table.add_row(precision_name(name), *values, end_section=name == "average")
     if "AUC" in report:
-        for number in SHOWN_NUMBERS:
+        for number in shown_numbers(report["AR@AN"]):
             recall = percent(report["AR@AN"][number])
             table.add_row(f"AR@{number}", *(recall if column.is_overall else "" for column in columns))
         table.add_row("AUC", *(percent(one["AUC"]) for one in scores))

@@ -11,7 +11,7 @@ from aher_lightning.reports.diagnosis import (
     NamedDiagnosis,
     outcome_shares,
 )
-from aher_lightning.reports.evaluation import SHOWN_NUMBERS, EvaluationReport, ScoreColumn, precision_name
+from aher_lightning.reports.evaluation import EvaluationReport, ScoreColumn, precision_name, shown_numbers
 from aher_lightning.reports.terminal_tables import percent, printable, signed_percent
 
 _MOST_THRESHOLDS = 4
@@ -77,10 +77,9 @@ def score_table(columns: Sequence[ScoreColumn], recalls: Mapping[str, float]) ->
     rows.append(["videos", *(f"{one['videos']:,}" if "videos" in one else "" for one in scores)])
     rows.append(["instances", *(f"{one['instances']:,}" if "instances" in one else "" for one in scores)])
     rows += [[precision_name(name), *(percent(one["mAP"][name]) for one in scores)] for name in scores[0]["mAP"]]
-    for number in SHOWN_NUMBERS:
-        if number in recalls:
-            shown = [percent(recalls[number]) if column.is_overall else "" for column in columns]
-            rows.append([f"AR@{number}", *shown])
+    for number in shown_numbers(recalls):
+        shown = [percent(recalls[number]) if column.is_overall else "" for column in columns]
+        rows.append([f"AR@{number}", *shown])
     if any("AUC" in one for one in scores):
         rows.append(["AUC", *(percent(one["AUC"]) if "AUC" in one else "" for one in scores)])
     if any("diagnosis" in one for one in scores):

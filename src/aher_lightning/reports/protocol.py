@@ -23,8 +23,8 @@ class ProtocolReport(TypedDict):
         recall_thresholds: tIoU thresholds of AR and AUC.
         class_agnostic: Whether all categories counted as one.
         excluded_categories: Categories whose instances and predictions were left out.
-        blocked_videos: Videos left out by a list of the protocol.
-        fingerprint: Twelve hexadecimal digits of everything that decides what a number means.
+        blocked_videos: Videos of the subset that were left out by a list.
+        fingerprint: Twelve hexadecimal digits that stand for the evaluated videos and their instances.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -112,6 +112,8 @@ def compare_recalls(
     ground_truth: SegmentTable,
     videos: Collection[int],
     *,
+    thresholds: Sequence[float] | None = None,
+    max_average_number: int = 100,
     groups: LabelGroups | None = None,
     resamples: int = 1000,
     seed: int = 0,
@@ -120,14 +122,15 @@ def compare_recalls(
 ) -> dict[str, PairedDifference]:
     """Return by how much the AR@AN and AUC of two systems differ, and how sure that is.
 
-    Resamples as :func:`compare_precisions` does, the same videos for the same seed. tIoU thresholds are
-    0.5:0.05:0.95.
+    Resamples as :func:`compare_precisions` does, the same videos for the same seed.
 
     Args:
         first: Proposals of the first system, in all videos.
         second: Proposals of the second system.
         ground_truth: Instances of all videos.
         videos: See :func:`compare_precisions`.
+        thresholds: tIoU thresholds in ``(0, 1]``; ``None`` stands for 0.5:0.05:0.95.
+        max_average_number: Largest AN, a multiple of 100.
         groups: Labels of groups of categories that are also scored by themselves, on their own videos.
         resamples: See :func:`compare_precisions`.
         seed: Likewise.
@@ -142,10 +145,10 @@ def compare_recalls(
     """
     systems: list[Scores] = []
     for proposals in (first, second):
-        ranked = {"": rank_proposals(proposals, ground_truth)}
+        ranked = {"": rank_proposals(proposals, ground_truth, thresholds)}
         for name, labels in (groups or {}).items():
-            ranked[f"{name}/"] = rank_proposals(*group_proposals(proposals, ground_truth, labels))
-        systems.append(partial(_recall_scores, ranked))
+            ranked[f"{name}/"] = rank_proposals(*group_proposals(proposals, ground_truth, labels), thresholds)
+        systems.append(partial(_recall_scores, ranked, max_average_number))
     draws = _Draws(videos, resamples, seed, level, on_progress)
     return _compare(systems, draws, (first.videos, second.videos, ground_truth.videos))
 
@@ -207,8 +210,12 @@ def _precision_scores(hits: RankedHits, groups: LabelGroups, weights: FloatArray
     return values
 
 
-def _recall_scores(ranked: Mapping[str, RankedProposals], weights: FloatArray | None) -> dict[str, float]:
+def _recall_scores(
+    ranked: Mapping[str, RankedProposals], max_average_number: int, weights: FloatArray | None
+) -> dict[str, float]:
     """Return the AR@AN and AUC of everything and of each group, by the first part of their names."""
     return {
-        f"{name}{key}": value for name, one in ranked.items() for key, value in one.recalls(weights).named().items()
+        f"{name}{key}": value
+        for name, one in ranked.items()
+        for key, value in one.recalls(weights, max_average_number=max_average_number).named().items()
     }

@@ -11,7 +11,7 @@ from aher_lightning.metrics.functional.segment_table import FloatArray, IntArray
 from aher_lightning.metrics.functional.thresholds import check_thresholds
 
 REPORTED_NUMBERS = (1, 10, 100)
-"""Average numbers of proposals whose recall is reported."""
+"""Average numbers of proposals whose recall is reported, in hundredths of the largest one."""
 
 _NUM_POINTS = 100
 """Points on the curve, as in the official evaluator."""
@@ -32,17 +32,28 @@ class ProposalRecalls(NamedTuple):
     average_recalls: FloatArray
     area_under_curve: float
 
-    def named(self, average_numbers: Sequence[int] = REPORTED_NUMBERS) -> dict[str, float]:
-        """Return AR at some AN and the area by metric: ``AR@1`` and so on, and ``AUC``; valid for a largest AN of 100.
+    def by_number(self) -> dict[int, float]:
+        """Return AR by AN. AN is a whole number if the largest one is a multiple of 100."""
+        numbers = self.average_numbers.round().astype(np.int64).tolist()
+        return dict(zip(numbers, self.average_recalls.tolist(), strict=True))
+
+    def named(self, average_numbers: Sequence[int] | None = None) -> dict[str, float]:
+        """Return AR at some AN and the area by metric: ``AR@1`` and so on, and ``AUC``.
 
         Args:
-            average_numbers: AN, each in 1 to 100.
+            average_numbers: AN, each a point of the curve; ``None`` stands for a hundredth, a tenth and all of the
+                largest one.
 
         Returns:
             Values in ``[0, 1]``.
         """
-        recalls = {f"AR@{number}": float(self.average_recalls[number - 1]) for number in average_numbers}
-        return {**recalls, "AUC": self.area_under_curve}
+        by_number = self.by_number()
+        numbers = REPORTED_NUMBERS if average_numbers is None else average_numbers
+        scale = max(by_number) // _NUM_POINTS if average_numbers is None else 1
+        return {
+            **{f"AR@{number * scale}": by_number[number * scale] for number in numbers},
+            "AUC": self.area_under_curve,
+        }
 
 
 class RankedProposals(NamedTuple):
