@@ -40,7 +40,7 @@ class GroupReport(TypedDict, total=False):
         AUC: Area under AR against AN, if asked for.
         videos: Videos with an instance of the group.
         instances: Instances of the group.
-        fingerprint: Of the protocol as it scored the group.
+        fingerprint: Stands for the videos with an instance of the group, and for these instances.
         diagnosis: Where the errors in these categories come from, if asked for.
     """
 
