@@ -87,4 +87,9 @@ def test_published_ground_truth_has_its_counts_and_name() -> None:
     assert len(truth.videos) == 213
     assert sum(bool(video.instances) for video in truth.videos.values()) == 212
     assert sum(len(video.instances) for video in truth.videos.values()) == 3358
-    assert ground_truth_fingerprint(truth.videos.values()) == "PLACEHOLDER"
+    assert ground_truth_fingerprint(truth.videos.values()) == "a0d228329f11"
+    activitynet = read_ground_truth(
+        real_data("activitynet/activity_net.v1-3.json"), GroundTruthChoice(PROTOCOLS["activitynet"].subset)
+    )
+    assert (len(activitynet.videos), sum(len(one.instances) for one in activitynet.videos.values())) == (4926, 7654)
+    assert ground_truth_fingerprint(activitynet.videos.values()) == "6e3928dc0c4c"

@@ -119,6 +119,8 @@ def test_the_best_and_the_worst_categories_are_shown(report: EvaluationReport) -
         name: {"instances": number, "videos": 2 * number, "predictions": 1000 * number}
         for number, name in enumerate(names)
     }
+    assert "category 11" not in " ".join(shown(report))
+    report["diagnosis"] = diagnosis_report()
     lines = shown(report)
     assert "5 best and 5 worst of 12 categories" in lines
     rows = [line for line in lines if line.startswith("category ")]
@@ -133,6 +135,7 @@ def test_names_cannot_steer_the_terminal(report: EvaluationReport) -> None:
     evil = "a\x1b[2J[red]\ud800"
     report["per_class_AP"] = {evil: {"average": 0.5}}
     report["per_class_support"] = {evil: {"instances": 1, "videos": 1, "predictions": 1}}
+    report["diagnosis"] = diagnosis_report()
     report["groups"] = {evil: {"mAP": dict(MEANS), "videos": 1, "instances": 1}}
     report["protocol"] = protocol_report() | {"name": evil}
     text = "\n".join(shown(report | {"skipped": {evil: 1}}))
