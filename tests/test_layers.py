@@ -19,6 +19,7 @@ SHOWN = {"errors", "console", "shipped_configs"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "json_files": {"errors"},
+    "json_stream": {"errors", "json_files"},
     "structures": {"errors"},
     "console": set(),
     "shipped_configs": set(),
@@ -30,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "datasets": RECORDS | {"ops", "video"},
     "rendering": RECORDS | {"ops", "video", "datasets"},
     "analyses": RECORDS | {"ops", "datasets"},
-    "reports": RECORDS | {"ops", "datasets", "analyses"},
+    "reports": RECORDS | {"json_stream", "ops", "datasets", "analyses"},
     "datamodules": RECORDS | {"ops", "video", "datasets"},
     "modules": RECORDS | {"ops", "video", "models", "losses", "metrics"},
     "inference": RECORDS | {"ops", "video", "datasets", "models", "modules"},
