@@ -19,8 +19,8 @@ from aher_lightning.metrics.functional.proposal_recall import proposal_recalls
 from aher_lightning.metrics.functional.segment_table import SegmentTable, table_from_detections
 from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, average_precisions
 from aher_lightning.metrics.functional.thresholds import check_thresholds, threshold_name
-from aher_lightning.reports.activitynet_json import Predictions, read_predictions
 from aher_lightning.reports.evaluation import HARMONIC_MEAN, EvaluationReport, GroupReport, report_view
+from aher_lightning.reports.prediction_reader import Predictions, read_predictions
 
 CategoryGroups = Mapping[str, Sequence[str]]
 """Category names by group."""

@@ -10,8 +10,8 @@ from aher_lightning.analyses.timeline_bars import GROUND_TRUTH_ROW, TimelineBar,
 from aher_lightning.console import output_console
 from aher_lightning.datasets.annotations import AnnotatedVideo, read_activitynet
 from aher_lightning.errors import AnnotationError, ConfigError
-from aher_lightning.reports.activitynet_json import Predictions, read_predictions
 from aher_lightning.reports.csv_table import write_csv
+from aher_lightning.reports.prediction_reader import Predictions, read_predictions
 from aher_lightning.reports.timelines import TimelinePanel, draw_timelines
 
 SINGLE_ROW = "detections"
