@@ -24,18 +24,24 @@ import torch
 from jsonargparse import auto_cli
 from rich.table import Table
 
-from aher_lightning.cli import spell_flags
-from aher_lightning.commands.evaluate import evaluation_report
+from aher_lightning.command_words import spell_flags
 from aher_lightning.console import output_console
-from aher_lightning.datasets.annotations import AnnotatedVideo, Instance, list_categories, read_activitynet
+from aher_lightning.datasets.annotations import AnnotatedVideo, Instance
+from aher_lightning.evaluation.ground_truth import GroundTruth, GroundTruthChoice, read_ground_truth
+from aher_lightning.evaluation.protocol import PROTOCOLS
+from aher_lightning.evaluation.scores import ScoreOptions, evaluation_report
 from aher_lightning.metrics.functional.proposal_recall import proposal_recalls
 from aher_lightning.metrics.functional.segment_table import FloatArray, SegmentTable, table_from_detections
 from aher_lightning.metrics.functional.temporal_map import average_precisions
 from aher_lightning.metrics.functional.thresholds import ACTIVITYNET_THRESHOLDS
-from aher_lightning.reports.activitynet_json import Predictions, read_predictions
+from aher_lightning.reports.evaluation import EvaluationReport
+from aher_lightning.reports.prediction_reader import Predictions, read_predictions
 from aher_lightning.structures import Detections
 
 Returned = TypeVar("Returned")
+
+PROTOCOL = PROTOCOLS["activitynet"]
+"""The rules."""
 
 PLAIN_CATEGORIES = 10
 """How many categories the official algorithm scores."""
@@ -181,11 +187,11 @@ def draw_prediction(
 def measure(case: Case, folder: Path) -> dict[str, float]:
     """Score the files, first by the package, then in part by the official algorithm; meant for a new process."""
     torch.set_num_threads(1)
-    (videos, found), read_seconds = timed(lambda: read(case, folder))
+    (truth, found), read_seconds = timed(lambda: read(case, folder))
     before = memory_mib("VmRSS")
-    report, first_seconds = timed(lambda: evaluation_report(videos, found, proposals=True))
+    report, first_seconds = timed(lambda: score(truth, found))
     peak = memory_mib("VmHWM")
-    runs = [timed(lambda: evaluation_report(videos, found, proposals=True))[1] for _ in range(RUNS)]
+    runs = [timed(lambda: score(truth, found))[1] for _ in range(RUNS)]
     return {
         "read_seconds": read_seconds,
         "first_seconds": first_seconds,
@@ -194,16 +200,21 @@ def measure(case: Case, folder: Path) -> dict[str, float]:
         "added_mib": peak - before,
         "average_mAP": report["mAP"]["average"],
         "AUC": report["AUC"],
-        **compare_precisions(videos, found),
-        **compare_recalls(videos, found),
+        **compare_precisions(truth.videos, found),
+        **compare_recalls(truth.videos, found),
     }
 
 
-def read(case: Case, folder: Path) -> tuple[dict[str, AnnotatedVideo], Predictions]:
+def read(case: Case, folder: Path) -> tuple[GroundTruth, Predictions]:
     """Read both files."""
     ground_truth, predictions = case.paths(folder)
-    videos = read_activitynet(ground_truth)
-    return videos, read_predictions(predictions, list_categories(videos))
+    truth = read_ground_truth(ground_truth, GroundTruthChoice(PROTOCOL.subset))
+    return truth, read_predictions(predictions, truth.categories)
+
+
+def score(truth: GroundTruth, found: Predictions) -> EvaluationReport:
+    """Return mAP, AR@AN and AUC."""
+    return evaluation_report(truth, found, PROTOCOL, ScoreOptions(proposals=True))
 
 
 def timed(function: Callable[[], Returned]) -> tuple[Returned, float]:

@@ -10,7 +10,7 @@ import pytest
 from aher_lightning import cli
 from aher_lightning.demo import METRICS, SYSTEMS, demo, demo_steps, held_out_video, show_results
 from aher_lightning.errors import ConfigError
-from aher_lightning.reports.activitynet_json import read_predictions
+from aher_lightning.reports.prediction_reader import read_predictions
 
 
 def test_every_step_is_a_command_that_parses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from aher_lightning.datasets.feature_store import NpyFeatureStore
 from aher_lightning.metrics.proposal_recall import ProposalRecall
 from aher_lightning.metrics.temporal_map import TemporalMeanAveragePrecision
 from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
-from aher_lightning.reports.activitynet_json import read_predictions
+from aher_lightning.reports.prediction_reader import read_predictions
 from tests.helpers.command_line import TrainedRun, trainer_words
 
 pytestmark = pytest.mark.slow

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from aher_lightning.json_files import (
     json_type,
     read_json,
     read_json_object,
+    unreadable,
     write_json,
     write_text,
 )
@@ -125,6 +127,12 @@ def test_types_have_their_json_names() -> None:
         "null",
     ]
     assert json_type(b"") == "bytes"
+    assert json_type(OrderedDict()) == "object"
+
+
+def test_what_cannot_be_read_is_told_apart_from_what_is_missing(path: Path) -> None:
+    assert unreadable(path, FileNotFoundError(2, "No such file")) == f"{path}: no such file; check the path"
+    assert "cannot be read (Permission denied)" in unreadable(path, PermissionError(13, "Permission denied"))
 
 
 @pytest.mark.parametrize("value", [True, "1.5", None, [1]])

@@ -19,6 +19,7 @@ SHOWN = {"errors", "console", "shipped_configs"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "json_files": {"errors"},
+    "json_stream": {"errors", "json_files"},
     "structures": {"errors"},
     "console": set(),
     "command_words": set(),
@@ -31,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "datasets": RECORDS | {"ops", "video"},
     "rendering": RECORDS | {"ops", "video", "datasets"},
     "analyses": RECORDS | {"ops", "datasets"},
-    "reports": RECORDS | {"ops", "datasets", "analyses"},
+    "reports": RECORDS | {"json_stream", "ops", "datasets", "analyses"},
     "evaluation": RECORDS | {"ops", "datasets", "metrics", "reports"},
     "datamodules": RECORDS | {"ops", "video", "datasets"},
     "modules": RECORDS | {"ops", "video", "models", "losses", "metrics"},

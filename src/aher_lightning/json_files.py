@@ -39,10 +39,8 @@ def read_json(path: Path, error: type[AherError]) -> object:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise error(f"{path}: no such file; check the path") from None
     except OSError as failure:
-        raise error(f"{path}: cannot be read ({failure.strerror}); give a readable JSON file") from None
+        raise error(unreadable(path, failure)) from None
     except UnicodeDecodeError:
         raise error(f"{path}: is not UTF-8 text; give a JSON file") from None
     if not text.strip():
@@ -123,6 +121,25 @@ def write_text(path: Path, text: str, error: type[AherError]) -> None:
         raise error(f"{path}: cannot be written ({failure.strerror}); choose another place") from None
 
 
+def unreadable(path: Path, failure: OSError) -> str:
+    """Return the message for a JSON file that cannot be opened or read.
+
+    Args:
+        path: The file.
+        failure: What the system said.
+
+    Returns:
+        One line with the remedy.
+
+    Example:
+        >>> unreadable(Path("a.json"), FileNotFoundError())
+        'a.json: no such file; check the path'
+    """
+    if isinstance(failure, FileNotFoundError):
+        return f"{path}: no such file; check the path"
+    return f"{path}: cannot be read ({failure.strerror}); give a readable JSON file"
+
+
 def json_type(value: object) -> str:
     """Return what JSON calls the type of a parsed value, for error messages.
 
@@ -138,8 +155,9 @@ def json_type(value: object) -> str:
     """
     if value is None:
         return "null"
+    # In this order, as a boolean is an integer to Python.
     names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
-    return names.get(type(value), type(value).__name__)
+    return next((name for kind, name in names.items() if isinstance(value, kind)), type(value).__name__)
 
 
 def finite_number(value: object, name: str) -> float:

@@ -10,8 +10,8 @@ from aher_lightning.commands.evaluate import evaluate
 from aher_lightning.errors import AnnotationError, ConfigError, PredictionError
 from aher_lightning.metrics.detection_scores import DetectionScores
 from aher_lightning.metrics.functional.oracle import Oracle
-from aher_lightning.reports.activitynet_json import write_predictions
 from aher_lightning.reports.evaluation import EvaluationReport
+from aher_lightning.reports.prediction_writer import write_predictions
 from aher_lightning.structures import Detections
 from tests.helpers.metric_cases import random_case
 from tests.helpers.metric_reference import Prediction, Truth, mean_average_precision

@@ -9,7 +9,7 @@ from aher_lightning.commands.localize import localize
 from aher_lightning.datasets.categories import read_categories
 from aher_lightning.errors import CheckpointError, PredictionError, VideoError
 from aher_lightning.inference.localizer import Localizer
-from aher_lightning.reports.activitynet_json import read_predictions
+from aher_lightning.reports.prediction_reader import read_predictions
 from aher_lightning.video.auto_reader import AutoReader
 from tests.helpers.command_line import TrainedRun
 from tests.helpers.toy import MOMENT

@@ -18,8 +18,8 @@ from aher_lightning.evaluation.protocol import PROTOCOLS, Protocol, ProtocolName
 from aher_lightning.evaluation.scores import ScoreOptions, evaluation_report
 from aher_lightning.json_files import write_json
 from aher_lightning.metrics.functional.oracle import Oracle
+from aher_lightning.reports.comparison import ComparisonReport
 from aher_lightning.reports.diagnosis_page import write_page
-from aher_lightning.reports.comparison import ComparisonReport, comparison_view
 from aher_lightning.reports.evaluation import HARMONIC_MEAN, EvaluationReport, report_view
 from aher_lightning.reports.prediction_reader import Predictions, read_predictions
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from aher_lightning.console import error_console, output_console
 from aher_lightning.errors import PredictionError, VideoError
 from aher_lightning.inference.localizer import LocalizedVideo, Localizer
-from aher_lightning.reports.activitynet_json import write_predictions
+from aher_lightning.reports.prediction_writer import write_predictions
 
 
 def localize(videos: Sequence[Path], checkpoint: Path, output: Path = Path("detections"), show: int = 5) -> list[Path]:

@@ -12,7 +12,7 @@ from aher_lightning.analyses.timeline_bars import TimelineBar
 from aher_lightning.cli import main
 from aher_lightning.commands.analyze.timelines import timelines
 from aher_lightning.errors import AnnotationError, ConfigError
-from aher_lightning.reports.activitynet_json import write_predictions
+from aher_lightning.reports.prediction_writer import write_predictions
 from aher_lightning.structures import Detections
 
 

@@ -10,8 +10,9 @@ from aher_lightning.analyses.timeline_bars import GROUND_TRUTH_ROW, TimelineBar,
 from aher_lightning.console import output_console
 from aher_lightning.datasets.annotations import AnnotatedVideo, read_activitynet
 from aher_lightning.errors import AnnotationError, ConfigError
-from aher_lightning.reports.activitynet_json import Predictions, read_predictions
 from aher_lightning.reports.csv_table import write_csv
+from aher_lightning.reports.prediction_reader import Predictions, read_predictions
+from aher_lightning.reports.protocol import skipped_line
 from aher_lightning.reports.timelines import TimelinePanel, draw_timelines
 
 SINGLE_ROW = "detections"
@@ -28,6 +29,7 @@ def timelines(
     top_k: int = 5,
     min_score: float = 0.0,
     max_tiou: float = 0.5,
+    skip_invalid: bool = False,
 ) -> list[TimelineBar]:
     """Draw ground truth and the best detections of some videos as bars over time.
 
@@ -41,6 +43,7 @@ def timelines(
         top_k: Detections per video and system at most.
         min_score: Smallest score of a detection that is drawn.
         max_tiou: Of detections of a system that overlap by more, only the best is drawn.
+        skip_invalid: Leave out predictions that cannot be used, and say how many, instead of refusing the file.
 
     Returns:
         The bars drawn.
@@ -56,13 +59,16 @@ def timelines(
     if not files or GROUND_TRUTH_ROW in files:
         raise ConfigError(f"predictions needs names of systems, other than '{GROUND_TRUTH_ROW}': {{\"AherNet\": FILE}}")
     annotated = read_activitynet(ground_truth, on_invalid="drop")
-    systems = {name: read_predictions(path) for name, path in files.items()}
+    systems = {name: read_predictions(path, skip_invalid=skip_invalid) for name, path in files.items()}
     chosen = _choose_videos(annotated, systems, ground_truth, videos, first)
     limits = partial(detection_bars, top_k=top_k, min_score=min_score, max_tiou=max_tiou)
     panels = [_panel(annotated[video_id], systems, limits) for video_id in chosen]
     bars = [bar for panel in panels for row in panel.rows.values() for bar in row]
     write_csv(output / "timelines.csv", TimelineBar._fields, bars)
     draw_timelines(output / "timelines.png", panels)
+    for name, found in systems.items():
+        if found.skipped:
+            output_console().print(f"{name}: {skipped_line(found.skipped)}", markup=False)
     output_console().print(f"{len(panels)} videos: {', '.join(chosen)}", markup=False)
     output_console().print(f"written to {output / 'timelines.csv'} and {output / 'timelines.png'}", markup=False)
     return bars
