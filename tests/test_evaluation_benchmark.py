@@ -66,7 +66,8 @@ def test_a_difference_from_the_official_algorithm_ends_the_benchmark(
     benchmark: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     benchmark.write_case(benchmark.QUICK, tmp_path)
-    videos, found = benchmark.read(benchmark.QUICK, tmp_path)
+    truth, found = benchmark.read(benchmark.QUICK, tmp_path)
+    videos = truth.videos
     assert benchmark.compare_precisions(videos, found)["category_difference"] < 1e-12
     monkeypatch.setattr(benchmark, "plain_area", lambda *_: 0.5)
     with pytest.raises(SystemExit, match=r"category: .* away from the official algorithm"):

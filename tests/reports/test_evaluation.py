@@ -11,7 +11,7 @@ from aher_lightning.reports.evaluation import (
     score_columns,
     summary_lines,
 )
-from tests.helpers.evaluation_reports import full_report, plain_report, protocol_report
+from tests.helpers.evaluation_reports import diagnosis_report, full_report, plain_report, protocol_report
 
 MEANS = {"0.50": 0.5, "0.75": 0.25, "average": 0.375}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,10 +21,10 @@ from aher_lightning.reports.evaluation import (
     HARMONIC_MEAN,
     EvaluationReport,
     GroupReport,
-    ProtocolReport,
     SupportReport,
 )
 from aher_lightning.reports.prediction_reader import Predictions
+from aher_lightning.reports.protocol import ProtocolReport
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _per_class(precisions: AveragePrecisions, categories: Sequence[str]) -> dict
     return {name: _by_threshold(precisions.thresholds, values, average) for name, values, average in columns}
 
 
-def _per_class_support(tables: EvaluationTables) -> Mapping[str, SupportReport]:
+def _per_class_support(tables: EvaluationTables) -> dict[str, SupportReport]:
     """Return how much there is of each category with ground truth, by its name."""
     num_labels = len(tables.categories)
     instances = np.bincount(tables.truth.labels, minlength=num_labels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TypedDict
 
@@ -91,7 +91,7 @@ def exclusion_lines(protocol: ProtocolReport) -> list[str]:
     return lines
 
 
-def skipped_line(skipped: dict[str, int]) -> str:
+def skipped_line(skipped: Mapping[str, int]) -> str:
     """Return how many rows of a prediction file were left out, and why.
 
     Args:
