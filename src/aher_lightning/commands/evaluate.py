@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import RenderableType
@@ -18,7 +19,7 @@ from aher_lightning.evaluation.protocol import PROTOCOLS, Protocol, ProtocolName
 from aher_lightning.evaluation.scores import ScoreOptions, evaluation_report
 from aher_lightning.json_files import write_json
 from aher_lightning.metrics.functional.oracle import Oracle
-from aher_lightning.reports.comparison import ComparisonReport
+from aher_lightning.reports.comparison import ComparisonReport, comparison_view
 from aher_lightning.reports.diagnosis_page import write_page
 from aher_lightning.reports.evaluation import HARMONIC_MEAN, EvaluationReport, report_view
 from aher_lightning.reports.prediction_reader import Predictions, read_predictions
@@ -106,20 +107,12 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
     report: EvaluationReport
     view: RenderableType
     if compare is None:
-        options = ScoreOptions(proposals, oracle, diagnose, buckets)
-        report = evaluation_report(truth, found[0], rules, options)
+        report = evaluation_report(truth, found[0], rules, ScoreOptions(proposals, oracle, diagnose, buckets))
         view = report_view(report)
     else:
-        report = {
-            "comparison": _compare(
-                truth,
-                list(zip(map(str, files), found, strict=True)),
-                rules,
-                proposals=proposals,
-                resamples=resamples,
-                seed=seed,
-            )
-        }
+        first, second = zip(map(str, files), found, strict=True)
+        comparison = _compare(truth, first, second, rules, ComparisonOptions(resamples, seed, proposals))
+        report, view = {"comparison": comparison}, comparison_view(comparison)
     if output is not None:
         write_json(output, report, ConfigError, indent=2)
     if page is not None:
@@ -130,18 +123,17 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
 
 def _compare(
     ground_truth: GroundTruth,
-    named: list[tuple[str, Predictions]],
+    first: tuple[str, Predictions],
+    second: tuple[str, Predictions],
     rules: Protocol,
-    *,
-    proposals: bool,
-    resamples: int,
-    seed: int,
+    options: ComparisonOptions,
 ) -> ComparisonReport:
     """Return how two files compare, showing how far the work is."""
-    with ProgressReporter("Drawing videos anew", resamples * (1 + proposals), unit="draws") as progress:
-        options = ComparisonOptions(resamples, seed, proposals, lambda done: progress.advance(done - progress.done))
+    num_draws = options.resamples * (1 + options.proposals)
+    with ProgressReporter("Drawing videos anew", num_draws, unit="draws") as progress:
+        told = replace(options, on_progress=lambda done: progress.advance(done - progress.done))
         try:
-            return comparison_report(ground_truth, *named, rules, options)
+            return comparison_report(ground_truth, first, second, rules, told)
         except ValueError as reason:
             raise ConfigError(str(reason)) from None
 
