@@ -10,7 +10,7 @@ from tests.helpers.evaluation_cases import predictions_of, truth_of
 
 PROTOCOL = PROTOCOLS["activitynet"]
 VIDEOS = {f"v{number}": [("wave" if number % 2 else "jump", 10, 20)] for number in range(8)}
-TRUTH = truth_of(VIDEOS, groups={"one": ["wave"], "two": ["jump"]})
+TRUTH = truth_of(VIDEOS, groups={"zero": ["wave"], "two": ["jump"]})
 GOOD = predictions_of(TRUTH, {name: [(spans[0][0], 0.9, 10, 20)] for name, spans in VIDEOS.items()})
 POOR = predictions_of(TRUTH, {name: [(spans[0][0], 0.9, 10, 17)] for name, spans in VIDEOS.items()})
 OPTIONS = ComparisonOptions(resamples=20, proposals=True)
@@ -25,7 +25,7 @@ def test_scores_are_those_of_each_file_alone() -> None:
         assert scores["mAP@0.75"] == alone["mAP"]["0.75"]
         assert scores["AUC"] == alone["AUC"]
         assert scores["two/mAP"] == alone["groups"]["two"]["mAP"]["average"]
-        assert scores["one/AUC"] == alone["groups"]["one"]["AUC"]
+        assert scores["zero/AUC"] == alone["groups"]["zero"]["AUC"]
         assert report["protocol"] == alone["protocol"]
     assert (report["first"], report["second"], report["resamples"]) == ("good", "poor", 20)
 
@@ -42,8 +42,8 @@ def test_what_is_better_in_every_video_is_better() -> None:
 def test_scores_of_a_group_stand_together() -> None:
     names = list(comparison_report(TRUTH, ("a", GOOD), ("b", POOR), PROTOCOL, OPTIONS)["scores"])
     groups = [name.rpartition("/")[0] for name in names]
-    assert groups == sorted(groups)
-    assert set(groups) == {"", "one", "two"}
+    assert list(dict.fromkeys(groups)) == ["", "zero", "two"]
+    assert len([one for one, before in zip(groups[1:], groups, strict=False) if one != before]) == 2
     alone = truth_of(VIDEOS, groups={"one": ["wave"]})
     assert not any("/" in name for name in comparison_report(alone, ("a", GOOD), ("b", POOR), PROTOCOL)["scores"])
 

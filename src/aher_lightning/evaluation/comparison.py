@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from aher_lightning.evaluation.ground_truth import GroundTruth
@@ -72,7 +72,7 @@ def comparison_report(
         "second": second[0],
         "resamples": options.resamples,
         "level": _LEVEL,
-        "scores": {name: _difference(differences[name]) for name in sorted(differences, key=_group)},
+        "scores": {name: _difference(one) for name, one in _by_group(differences, tables[0].groups).items()},
     }
 
 
@@ -124,9 +124,10 @@ def _groups(tables: EvaluationTables) -> dict[str, list[int]]:
     return tables.groups if len(tables.groups) > 1 else {}
 
 
-def _group(name: str) -> str:
-    """Return the group of a score, so that the scores of each stand together, those of everything first."""
-    return name.rpartition("/")[0]
+def _by_group(differences: dict[str, PairedDifference], groups: Iterable[str]) -> dict[str, PairedDifference]:
+    """Return the same in another order: the scores of everything first, then those of each group together."""
+    order = {name: place for place, name in enumerate(("", *groups))}
+    return dict(sorted(differences.items(), key=lambda item: order[item[0].rpartition("/")[0]]))
 
 
 def _difference(found: PairedDifference) -> DifferenceReport:
