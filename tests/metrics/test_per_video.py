@@ -41,6 +41,17 @@ def test_tables_are_in_order_of_the_video_index(one: Detections) -> None:
     assert found.labels.tolist() == [10, 11, 0, 1]
 
 
+def test_videos_may_go_by_their_names(one: Detections) -> None:
+    metric, numbered = Counter(), Counter()
+    metric.update([one, one], [one, one], ["v_a", "7"])
+    metric.update([one], [one], ["v_a"])
+    numbered.update([one], [one], [7])
+    assert metric.compute().tolist() == [2, 4, 4]
+    # The same on every machine and in every process, unlike Python's own hash.
+    assert set(metric.tables().predictions.videos.tolist()) == {2659555639093336633, 2179911986702918307}
+    assert numbered.tables().predictions.videos.tolist() == [7, 7]
+
+
 def test_forward_returns_the_value_of_the_batch(one: Detections) -> None:
     metric = Counter()
     assert metric([one], [one], [0]).tolist() == [1, 2, 2]
@@ -57,7 +68,7 @@ def test_nothing_but_empty_updates_gives_empty_tables() -> None:
 
 
 def test_lengths_must_agree(one: Detections) -> None:
-    with pytest.raises(ValueError, match="must be equally many, but are 1, 1 and 2"):
+    with pytest.raises(ValueError, match="predictions, targets and video_ids must be equally many, but are 1, 1 and 2"):
         Counter().update([one], [one], [0, 1])
 
 

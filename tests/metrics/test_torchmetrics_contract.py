@@ -225,7 +225,7 @@ def test_a_collection_gives_what_each_metric_gives(compute_groups: bool) -> None
     collection = MetricCollection(parts, prefix="val/", compute_groups=compute_groups)
     named = {"weight": torch.tensor(2.0), "value": torch.tensor(3.0)}
     for videos in (HALF[:2], HALF[2:]):
-        keys = ("predictions", "targets", "video_indices")
+        keys = ("predictions", "targets", "video_ids")
         collection.update(**dict(zip(keys, batch(videos), strict=True)), **named)
     value = collection(**dict(zip(keys, batch(ALL[6:]), strict=True)), **named)
     single = score(TemporalMeanAveragePrecision, ALL[6:]) | score(ProposalRecall, ALL[6:])

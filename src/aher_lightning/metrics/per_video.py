@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from aher_lightning.structures import Detections
 
 
 class VideoTables(NamedTuple):
-    """Everything that was collected, by ascending video index.
+    """Everything that was collected, by ascending video number.
 
     Attributes:
         predictions: Detections; those of one video in the order given.
@@ -80,28 +81,32 @@ class PerVideoMetric(Metric):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
     def update(
-        self, predictions: Sequence[Detections], targets: Sequence[Detections], video_indices: Sequence[int]
+        self,
+        predictions: Sequence[Detections],
+        targets: Sequence[Detections],
+        video_ids: Sequence[int] | Sequence[str],
     ) -> None:
         """Add videos.
 
         Args:
             predictions: Detections of each video, in seconds; equal scores rank in the order given.
             targets: Instances of each video, in seconds; scores are not looked at.
-            video_indices: A number per video that is the same on every process and whenever the video comes
-                again; between videos, equal scores rank by it.
+            video_ids: A number or a name per video that is the same on every process and whenever the video comes
+                again. Between videos, equal scores rank by the number; with names, in an order that is always the
+                same, but not that of a prediction file.
 
         Raises:
             ValueError: If the three differ in length, or a record has fields of different length.
         """
-        if not len(predictions) == len(targets) == len(video_indices):
-            lengths = f"{len(predictions)}, {len(targets)} and {len(video_indices)}"
-            raise ValueError(f"predictions, targets and video_indices must be equally many, but are {lengths}")
+        if not len(predictions) == len(targets) == len(video_ids):
+            lengths = f"{len(predictions)}, {len(targets)} and {len(video_ids)}"
+            raise ValueError(f"predictions, targets and video_ids must be equally many, but are {lengths}")
         for one in (*predictions, *targets):
             _check_shapes(one)
-        found = table_from_detections(predictions, video_indices)
-        truth = table_from_detections(targets, video_indices)
+        numbers = [_video_number(video_id) for video_id in video_ids]
+        found, truth = table_from_detections(predictions, numbers), table_from_detections(targets, numbers)
         columns = {
-            "videos": torch.tensor(list(video_indices), dtype=torch.int64),
+            "videos": torch.tensor(numbers, dtype=torch.int64),
             "prediction_counts": torch.tensor([len(one.scores) for one in predictions], dtype=torch.int64),
             "prediction_segments": torch.from_numpy(found.segments),
             "prediction_scores": torch.from_numpy(found.scores),
@@ -172,6 +177,14 @@ class PerVideoMetric(Metric):
         state: Tensor | list[Tensor] = getattr(self, name)
         joined = dim_zero_cat(state) if isinstance(state, Tensor) or state else _EMPTY_STATES[name]
         return joined.cpu()
+
+
+def _video_number(video_id: int | str) -> int:
+    """Return a number itself, and for a name one that is the same everywhere: states hold numbers alone."""
+    if not isinstance(video_id, str):
+        return int(video_id)
+    # 62 bits: of a million names, two share a number with a chance of one in ten million.
+    return int.from_bytes(hashlib.sha256(video_id.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> 2
 
 
 def _rows_of(counts: IntArray, chosen: IntArray) -> IntArray:
