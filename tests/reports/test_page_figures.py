@@ -74,3 +74,13 @@ def test_groups_share_figures_and_scale() -> None:
     figures = sensitivity_figures([ALL, GROUP])
     assert [one.chart.count('class="mark series-2"') for one in figures] == [5, 5, 3]
     assert len({one.chart[one.chart.index('class="tick"') :].count(">60 %<") for one in figures}) == 1
+
+
+def test_ranges_of_neighbours_do_not_touch() -> None:
+    diagnosis = diagnosis_report()
+    for bucket, text in zip(
+        diagnosis["sensitivity"]["length"], ("up to 3 s", "3 to 4.6 s", "4.6 to 7 s"), strict=False
+    ):
+        bucket["range"] = text
+    drawn = str(sensitivity_figures([NamedDiagnosis("all", diagnosis)])[0].chart)
+    assert all(f">{text}<" in drawn for text in ("up to 3 s", "3-4.6 s", "4.6-7 s"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -164,10 +165,15 @@ def _bucket_figures(diagnoses: Sequence[NamedDiagnosis], key: BucketKey, caption
             found = [(style, name, one["sensitivity"][characteristic][number]) for style, (name, one) in styled]
             marks = [Mark(style, one[key], _bucket_tooltip(name, one, key)) for style, name, one in found]
             counts = [f"n = {one['instances']:,}" for _, _, one in found]
-            slots.append(Slot(bucket["name"], marks, [bucket["range"], *counts]))
+            slots.append(Slot(bucket["name"], marks, [_short_range(bucket["range"]), *counts]))
         title = f"{caption} by {characteristic}"
         figures.append(Figure(title, column_chart(title, slots, top, levels)))
     return figures
+
+
+def _short_range(text: str) -> str:
+    """Shorten ``30 to 60 s``, so that the ranges of neighbours do not touch; ``up to 30 s`` stays."""
+    return re.sub(r"(?<=\d) to (?=\d)", "-", text)
 
 
 def _bucket_tooltip(name: str, bucket: BucketReport, key: BucketKey) -> str:
