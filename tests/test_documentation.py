@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -75,3 +76,14 @@ def test_links_lead_somewhere(document: Path) -> None:
         target = (document.parent / path).resolve() if path else document
         assert target.exists(), path
         assert not anchor or anchor in anchors(target), f"{path}#{anchor}"
+
+
+def test_the_metrics_of_the_evaluation_page_give_what_it_says() -> None:
+    (block,) = blocks(ROOT / "docs" / "evaluation.md", "python")
+    names: dict[str, object] = {}
+    exec(block, names)
+    said = re.search(r"# (\{.*\})", block)
+    assert said is not None
+    values = names["values"]
+    assert isinstance(values, dict)
+    assert {key: float(value) for key, value in values.items()} == ast.literal_eval(said[1])
