@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import warnings
@@ -103,9 +102,8 @@ class AherCLI(LightningCLI):
         """Make data, module and trainer; the module keeps its configuration for its checkpoints."""
         super().instantiate_classes()
         if isinstance(self.model, BaseModule):
-            text = self.parser.dump(self.config, skip_link_targets=False, skip_none=False, format="json")
-            configuration = json.loads(text)
-            self.model.configuration = configuration.get(str(self.subcommand), configuration)["model"]
+            # What Lightning has dumped already, as a dump takes a good part of the start.
+            self.model.configuration = self.config_dump["model"]
 
     def before_fit(self) -> None:
         """Refuse to train without end, or without ever reaching a validation."""
