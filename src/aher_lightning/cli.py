@@ -74,7 +74,7 @@ VERBS: dict[str, Verb | VerbGroup] = {
     "demo": Verb("aher_lightning.demo:demo", "the whole way on rendered videos, in a few minutes"),
     "render": Verb("aher_lightning.commands.render:render", "write the rendered benchmark: videos and annotations"),
     "extract": Verb("aher_lightning.commands.extract:extract", "clip features of every video of a data set"),
-    "evaluate": Verb("aher_lightning.commands.evaluate:evaluate", "mAP, AR@AN and AUC of a prediction file"),
+    "evaluate": Verb("aher_lightning.commands.evaluate:evaluate", "score, diagnose or compare prediction files"),
     "localize": Verb("aher_lightning.commands.localize:localize", "find the actions in your own videos", "videos"),
     "analyze": VerbGroup(f"figures of the paper: {', '.join(ANALYSES)}", ANALYSES),
 }
