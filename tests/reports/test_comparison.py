@@ -75,6 +75,13 @@ def test_a_comparison_names_files_protocol_and_groups(report: ComparisonReport) 
     ]
 
 
+def test_an_interval_that_does_not_exist_decides_nothing(report: ComparisonReport) -> None:
+    nothing: DifferenceReport = {**difference(0.5, 0.25, 0.0), "low": None, "high": None, "share_better": None}
+    assert verdict(nothing) == "no difference shown"
+    report["scores"] = {"mAP": nothing}
+    assert " ".join(shown(report)[-1].split()) == "average mAP 50.00 25.00 +25.00 - no difference shown"
+
+
 def test_it_fits_a_narrow_terminal(report: ComparisonReport) -> None:
     del report["scores"]["c/mAP@0.50"]
     assert max(len(line.rstrip()) for line in shown(report)) <= 80

@@ -9,6 +9,7 @@ from aher_lightning.evaluation.ground_truth import GroundTruth
 from aher_lightning.evaluation.protocol import Protocol
 from aher_lightning.evaluation.scores import protocol_report
 from aher_lightning.evaluation.tables import EvaluationTables, evaluation_tables
+from aher_lightning.json_files import number_or_null
 from aher_lightning.metrics.functional.bootstrap import PairedDifference, compare_precisions, compare_recalls
 from aher_lightning.metrics.functional.matching import match_predictions
 from aher_lightning.reports.comparison import ComparisonReport, DifferenceReport
@@ -136,7 +137,7 @@ def _difference(found: PairedDifference) -> DifferenceReport:
         "first": found.first,
         "second": found.second,
         "difference": found.difference,
-        "low": found.lower,
-        "high": found.upper,
-        "share_better": found.share_better,
+        "low": number_or_null(found.lower),
+        "high": number_or_null(found.upper),
+        "share_better": number_or_null(found.share_better),
     }

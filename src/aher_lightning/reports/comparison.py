@@ -19,17 +19,17 @@ class DifferenceReport(TypedDict):
         first: Score of the first file, in ``[0, 1]``.
         second: Score of the second file, in ``[0, 1]``.
         difference: First minus second.
-        low: Lower end of the interval of the difference.
-        high: Upper end of the interval of the difference.
-        share_better: Share of the resamples in which the first is better, in ``[0, 1]``.
+        low: Lower end of the interval of the difference; ``None`` if no resample had anything to find.
+        high: Upper end of the interval of the difference; likewise.
+        share_better: Share of the resamples in which the first is better, in ``[0, 1]``; likewise.
     """
 
     first: float
     second: float
     difference: float
-    low: float
-    high: float
-    share_better: float
+    low: float | None
+    high: float | None
+    share_better: float | None
 
 
 class ComparisonReport(TypedDict):
@@ -69,9 +69,10 @@ def verdict(difference: DifferenceReport) -> str:
         >>> verdict({"first": 0.5, "second": 0.4, "difference": 0.1, "low": 0.0, "high": 0.2, "share_better": 0.97})
         'no difference shown'
     """
-    if difference["low"] > 0:
+    low, high = difference["low"], difference["high"]
+    if low is not None and low > 0:
         return "better"
-    return "worse" if difference["high"] < 0 else "no difference shown"
+    return "worse" if high is not None and high < 0 else "no difference shown"
 
 
 def comparison_view(report: ComparisonReport) -> Group:
@@ -106,7 +107,8 @@ def _score_table(report: ComparisonReport, level: str) -> Table:
             table.add_section()
             table.add_row(Text(printable(group), style="italic"))
             section = group
-        interval = f"{signed_percent(one['low'])} to {signed_percent(one['high'])}"
+        low, high = one["low"], one["high"]
+        interval = "-" if low is None or high is None else f"{signed_percent(low)} to {signed_percent(high)}"
         result = verdict(one)
         values = [percent(one["first"]), percent(one["second"]), signed_percent(one["difference"]), interval]
         name = "average mAP" if score == "mAP" else score
