@@ -226,6 +226,7 @@ def test_two_files_are_compared(truth: Path, perfect: Path, tmp_path: Path, caps
         (["--compare", "P"], "compare needs two prediction files, but has 1"),
         (["--compare", "P", "P", "--diagnose"], "a comparison has neither page nor diagnosis nor oracle"),
         (["--compare", "P", "P", "--resamples", "0"], "resamples must be at least 1"),
+        (["--compare", "P", "P", "--seed", "-1"], "the seed of resampling must be 0 or more; got -1"),
         (["--predictions", "P", "--blocked", "missing.txt"], "missing.txt: no such file"),
         (["--predictions", "P", "--protocol", "thumos14"], "no video is in the subset 'test'"),
     ],

@@ -71,6 +71,14 @@ def test_a_group_that_no_draw_has_is_without_interval() -> None:
     assert (missing["high"], missing["share_better"], missing["difference"]) == (None, None, 0.0)
 
 
+def test_what_was_left_out_or_is_unknown_is_told_of_each_file() -> None:
+    odd = predictions_of(TRUTH, {"v1": [("wave", 0.9, 10, 20)], "elsewhere": [("wave", 0.5, 1, 2)]})
+    odd = odd._replace(skipped={"unknown label": 2})
+    report = comparison_report(TRUTH, ("good", GOOD), ("odd", odd), PROTOCOL, OPTIONS)
+    assert report["skipped"] == {"first": {}, "second": {"unknown label": 2}}
+    assert report["unknown_videos"] == {"first": 0, "second": 1}
+
+
 def test_progress_counts_all_draws() -> None:
     done: list[int] = []
     options = ComparisonOptions(resamples=3, proposals=True, on_progress=done.append)
@@ -80,5 +88,5 @@ def test_progress_counts_all_draws() -> None:
 
 def test_a_file_of_other_videos_is_refused() -> None:
     other = predictions_of(TRUTH, {"elsewhere": [("wave", 0.9, 1, 2)]})
-    with pytest.raises(PredictionError, match="none of the 1 predicted videos"):
+    with pytest.raises(PredictionError, match=r"^b: none of the 1 predicted videos"):
         comparison_report(TRUTH, ("a", GOOD), ("b", other), PROTOCOL, OPTIONS)

@@ -19,6 +19,8 @@ def report() -> ComparisonReport:
         "protocol": protocol_report("fedcba987654"),
         "first": "a[b].json",
         "second": "c.json",
+        "skipped": {"first": {}, "second": {}},
+        "unknown_videos": {"first": 0, "second": 0},
         "resamples": 1000,
         "level": 0.95,
         "scores": {
@@ -72,6 +74,18 @@ def test_a_comparison_names_files_protocol_and_groups(report: ComparisonReport) 
         "",
         "c",
         "mAP@0.50 100.00 0.00 +100.00 +100.00 to +100.00 better",
+    ]
+
+
+def test_a_comparison_says_what_was_left_out(report: ComparisonReport) -> None:
+    report["skipped"]["second"] = {"unknown label": 2}
+    report["unknown_videos"]["first"] = 1
+    report["protocol"]["excluded_categories"] = ["Ambiguous"]
+    assert shown(report)[2:6] == [
+        "second: 2 rows left out: unknown label (2)",
+        "first: 1 predicted video is not among those evaluated: false positives",
+        "protocol plain, subset validation, tIoU 0.50, 0.75, 0.95",
+        "1 category is excluded: Ambiguous",
     ]
 
 

@@ -8,7 +8,13 @@ from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
-from aher_lightning.reports.protocol import ProtocolReport, protocol_line
+from aher_lightning.reports.protocol import (
+    ProtocolReport,
+    exclusion_lines,
+    protocol_line,
+    skipped_line,
+    unknown_videos_line,
+)
 from aher_lightning.reports.terminal_tables import number_column, open_table, percent, printable, signed_percent
 
 
@@ -39,6 +45,8 @@ class ComparisonReport(TypedDict):
         protocol: How both were scored.
         first: Name of the first file.
         second: Name of the second file.
+        skipped: Rows of ``first`` and of ``second`` that were left out, by reason.
+        unknown_videos: Videos of ``first`` and of ``second`` that are not evaluated; predictions there are wrong.
         resamples: How often the videos were drawn with replacement.
         level: Probability that the intervals stand for, in ``(0, 1)``.
         scores: Differences by score: ``mAP`` (the average), ``mAP@0.50`` and so on; those of groups follow
@@ -48,6 +56,8 @@ class ComparisonReport(TypedDict):
     protocol: ProtocolReport
     first: str
     second: str
+    skipped: dict[str, dict[str, int]]
+    unknown_videos: dict[str, int]
     resamples: int
     level: float
     scores: dict[str, DifferenceReport]
@@ -88,10 +98,19 @@ def comparison_view(report: ComparisonReport) -> Group:
     lines = [
         f"first:  {report['first']}",
         f"second: {report['second']}",
+        *_notes(report),
         protocol_line(report["protocol"]),
+        *exclusion_lines(report["protocol"]),
         f"{level} % intervals of first - second, from {report['resamples']:,} resamples of the videos",
     ]
     return Group(*(Text(printable(line)) for line in lines), Text(), _score_table(report, level))
+
+
+def _notes(report: ComparisonReport) -> list[str]:
+    """Return what happened to the predictions of either file before they were scored, a line each."""
+    notes = [f"{name}: {skipped_line(reasons)}" for name, reasons in report["skipped"].items() if reasons]
+    unknown = report["unknown_videos"].items()
+    return notes + [f"{name}: {unknown_videos_line(count)}" for name, count in unknown if count]
 
 
 def _score_table(report: ComparisonReport, level: str) -> Table:
