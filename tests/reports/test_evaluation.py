@@ -70,6 +70,21 @@ def test_groups_stand_side_by_side(report: EvaluationReport, groups: dict[str, G
     ]
 
 
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_fingerprints_of_many_groups_are_never_cut(report: EvaluationReport, width: int) -> None:
+    prints = [f"{digit}" * 6 + f"{digit + 4}" * 6 for digit in range(4)]
+    groups: dict[str, GroupReport] = {
+        f"group {place}": {"mAP": dict(MEANS), "videos": 1, "instances": 2, "fingerprint": text}
+        for place, text in enumerate(prints)
+    }
+    console = Console(width=width, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(report_view(report | {"groups": groups}))
+    rows = [line.split("│")[1:-1] for line in capture.get().splitlines() if "│" in line]
+    columns = ["".join(cell.strip() for cell in cells) for cells in zip(*rows, strict=True)]
+    assert [text for text, column in zip(prints, columns[1:], strict=False) if not column.startswith(text)] == []
+
+
 def test_groups_with_proposals(report: EvaluationReport, groups: dict[str, GroupReport]) -> None:
     for value, group in zip((0.5, 0.75, 0.6), groups.values(), strict=True):
         group["AUC"] = value

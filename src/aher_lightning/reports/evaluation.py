@@ -260,7 +260,9 @@ def _group_table(report: EvaluationReport) -> Table:
     """Return the scores of each group, of all together, and their harmonic mean, one to a column."""
     columns = score_columns(report)
     scores = [column.scores for column in columns]
-    table = Table("%", *(Column(Text(printable(column.name)), justify="right") for column in columns))
+    # Where there is no room, a fingerprint goes on in the next line: a part of it would not say what compares.
+    names = [Column(Text(printable(column.name)), justify="right", overflow="fold") for column in columns]
+    table = Table(Column("%", overflow="fold"), *names)
     if any("fingerprint" in one for one in scores):
         table.add_row("fingerprint", *(one.get("fingerprint", "") for one in scores), end_section=True)
     for name in report["mAP"]:
