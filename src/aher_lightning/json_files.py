@@ -188,6 +188,22 @@ def finite_number(value: object, name: str) -> float:
     return number
 
 
+def number_or_null(value: float) -> float | None:
+    """Return a number as JSON has it, which knows no nan.
+
+    Args:
+        value: A number, or nan for one that does not exist.
+
+    Returns:
+        The number; ``None``, which becomes ``null``, in place of nan.
+
+    Example:
+        >>> number_or_null(0.5), number_or_null(math.nan)
+        (0.5, None)
+    """
+    return None if math.isnan(value) else value
+
+
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Build the dictionary of an object; fail where it names a key twice."""
     result = dict(pairs)

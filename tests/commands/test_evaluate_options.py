@@ -226,6 +226,7 @@ def test_two_files_are_compared(truth: Path, perfect: Path, tmp_path: Path, caps
         (["--compare", "P"], "compare needs two prediction files, but has 1"),
         (["--compare", "P", "P", "--diagnose"], "a comparison has neither page nor diagnosis nor oracle"),
         (["--compare", "P", "P", "--resamples", "0"], "resamples must be at least 1"),
+        (["--compare", "P", "P", "--seed", "-1"], "the seed of resampling must be 0 or more; got -1"),
         (["--predictions", "P", "--blocked", "missing.txt"], "missing.txt: no such file"),
         (["--predictions", "P", "--protocol", "thumos14"], "no video is in the subset 'test'"),
     ],
@@ -237,6 +238,36 @@ def test_options_that_do_not_fit_are_one_line(
     assert main(["evaluate", "--ground-truth", str(truth), *filled]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+@pytest.mark.parametrize("option", ["--output", "--page"])
+@pytest.mark.parametrize("name", ["truth.json", "perfect.json", "split.json", "blocked.txt", "other.json"])
+def test_nothing_that_is_read_or_written_is_overwritten(
+    option: str, name: str, truth: Path, perfect: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "split.json").write_text('["wave"]')
+    (tmp_path / "blocked.txt").write_text("b\n")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    words: list[str | Path] = ["evaluate", "--ground-truth", truth, "--predictions", perfect]
+    words += ["--categories", tmp_path / "split.json", "--blocked", tmp_path / "blocked.txt"]
+    words += ["--page" if option == "--output" else "--output", tmp_path / "other.json"]
+    # The same file, spelt in another way.
+    words += [option, tmp_path / "folder" / ".." / name]
+    assert main(list(map(str, words))) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{name}: would be overwritten" in line
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_scores_are_shown_where_the_report_cannot_be_written(
+    truth: Path, perfect: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["evaluate", "--ground-truth", str(truth), "--predictions", str(perfect), "--output", str(tmp_path)]
+    assert main(words) == 1
+    written = capsys.readouterr()
+    assert "average mAP" in written.out
+    (line,) = written.err.splitlines()
+    assert "cannot be written (Is a directory)" in line
 
 
 def test_a_large_file_shows_how_far_it_is(

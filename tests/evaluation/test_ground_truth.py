@@ -58,7 +58,9 @@ def test_groups_leave_out_everything_else(path: Path) -> None:
     [
         (GroundTruthChoice("validation"), "no video is in the subset 'validation'"),
         (GroundTruthChoice("training", excluded_categories=("bow",)), "the subset 'training' has no instance"),
-        (GroundTruthChoice("training", blocked=frozenset("d")), "the subset 'training' has no instance"),
+        (GroundTruthChoice("training", blocked=frozenset("d")), "no instance outside of its 1 blocked videos; block"),
+        (GroundTruthChoice("training", {"a": ["bow"]}, blocked=frozenset("d")), "outside of its 1 blocked videos"),
+        (GroundTruthChoice("test", {"a": ["swim"]}), "no video of the subset 'test' has an instance of the 1 categ"),
         (GroundTruthChoice("test", {"a": ["wave"], "b": ["swim"]}), "has no instance of the group 'b'"),
     ],
 )

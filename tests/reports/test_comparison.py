@@ -19,6 +19,8 @@ def report() -> ComparisonReport:
         "protocol": protocol_report("fedcba987654"),
         "first": "a[b].json",
         "second": "c.json",
+        "skipped": {"first": {}, "second": {}},
+        "unknown_videos": {"first": 0, "second": 0},
         "resamples": 1000,
         "level": 0.95,
         "scores": {
@@ -73,6 +75,25 @@ def test_a_comparison_names_files_protocol_and_groups(report: ComparisonReport) 
         "c",
         "mAP@0.50 100.00 0.00 +100.00 +100.00 to +100.00 better",
     ]
+
+
+def test_a_comparison_says_what_was_left_out(report: ComparisonReport) -> None:
+    report["skipped"]["second"] = {"unknown label": 2}
+    report["unknown_videos"]["first"] = 1
+    report["protocol"]["excluded_categories"] = ["Ambiguous"]
+    assert shown(report)[2:6] == [
+        "second: 2 rows left out: unknown label (2)",
+        "first: 1 predicted video is not among those evaluated: false positives",
+        "protocol plain, subset validation, tIoU 0.50, 0.75, 0.95",
+        "1 category is excluded: Ambiguous",
+    ]
+
+
+def test_an_interval_that_does_not_exist_decides_nothing(report: ComparisonReport) -> None:
+    nothing: DifferenceReport = {**difference(0.5, 0.25, 0.0), "low": None, "high": None, "share_better": None}
+    assert verdict(nothing) == "no difference shown"
+    report["scores"] = {"mAP": nothing}
+    assert " ".join(shown(report)[-1].split()) == "average mAP 50.00 25.00 +25.00 - no difference shown"
 
 
 def test_it_fits_a_narrow_terminal(report: ComparisonReport) -> None:

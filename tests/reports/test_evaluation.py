@@ -48,7 +48,7 @@ def test_a_plain_report(report: EvaluationReport) -> None:
 def test_proposals_and_unknown_videos(report: EvaluationReport) -> None:
     recalls = {str(number): number / 100 for number in range(1, 101)}
     lines = shown(report | {"unknown_videos": 2, "AR@AN": recalls, "AUC": 0.625})
-    assert lines[1] == "2 predicted videos are not in the ground truth: false positives"
+    assert lines[1] == "2 predicted videos are not among those evaluated: false positives"
     assert lines[-4:] == ["AR@1 1.00", "AR@10 10.00", "AR@100 100.00", "AUC 62.50"]
 
 
@@ -68,6 +68,21 @@ def test_groups_stand_side_by_side(report: EvaluationReport, groups: dict[str, G
         "mAP@0.75 25.00 12.50 25.00 33.33",
         "average mAP 37.50 18.75 37.50 33.33",
     ]
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_fingerprints_of_many_groups_are_never_cut(report: EvaluationReport, width: int) -> None:
+    prints = [f"{digit}" * 6 + f"{digit + 4}" * 6 for digit in range(4)]
+    groups: dict[str, GroupReport] = {
+        f"group {place}": {"mAP": dict(MEANS), "videos": 1, "instances": 2, "fingerprint": text}
+        for place, text in enumerate(prints)
+    }
+    console = Console(width=width, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(report_view(report | {"groups": groups}))
+    rows = [line.split("│")[1:-1] for line in capture.get().splitlines() if "│" in line]
+    columns = ["".join(cell.strip() for cell in cells) for cells in zip(*rows, strict=True)]
+    assert [text for text, column in zip(prints, columns[1:], strict=False) if not column.startswith(text)] == []
 
 
 def test_groups_with_proposals(report: EvaluationReport, groups: dict[str, GroupReport]) -> None:
@@ -92,7 +107,7 @@ def test_what_was_left_out_has_a_line_each() -> None:
         "3 videos are blocked: nothing in them counts",
         "1 category is excluded: Ambiguous",
         "8 rows left out: score is not finite (7), unknown label (1)",
-        "2 predicted videos are not in the ground truth: false positives",
+        "2 predicted videos are not among those evaluated: false positives",
     ]
 
 

@@ -92,7 +92,11 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
     """
     files = _prediction_files(predictions, compare)
     if compare is not None and (page is not None or diagnose or oracle is not None):
-        raise ConfigError("a comparison has neither page nor diagnosis nor oracle: leave these out, or compare")
+        raise ConfigError(
+            "a comparison has neither page nor diagnosis nor oracle: leave these out, or give predictions"
+        )
+    inputs = [path for path in (ground_truth, *files, categories, blocked) if path is not None]
+    _check_outputs([path for path in (output, page) if path is not None], inputs)
     rules = _rules(protocol, tiou, class_agnostic=class_agnostic)
     if group is not None and categories is None:
         raise ConfigError(f"the group {group!r} needs a file of category groups: give categories as well")
@@ -113,11 +117,12 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
         first, second = zip(map(str, files), found, strict=True)
         comparison = _compare(truth, first, second, rules, ComparisonOptions(resamples, seed, proposals))
         report, view = {"comparison": comparison}, comparison_view(comparison)
+    # Shown first, so that a place that cannot be written does not lose it.
+    output_console().print(view)
     if output is not None:
         write_json(output, report, ConfigError, indent=2)
     if page is not None:
         write_page(page, report, title=files[0].name)
-    output_console().print(view)
     return report
 
 
@@ -145,6 +150,15 @@ def _prediction_files(predictions: Path | None, compare: list[Path] | None) -> l
     if compare is not None and len(compare) != 2:
         raise ConfigError(f"compare needs two prediction files, but has {len(compare)}")
     return [predictions] if predictions is not None else list(compare or [])
+
+
+def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
+    """Refuse to write over a file that is read, or over the other output."""
+    taken = {path.resolve() for path in inputs}
+    for path in outputs:
+        if path.resolve() in taken:
+            raise ConfigError(f"{path}: would be overwritten, but is another file of this evaluation; write elsewhere")
+        taken.add(path.resolve())
 
 
 def _rules(name: ProtocolName, tiou: list[float] | None, *, class_agnostic: bool) -> Protocol:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from aher_lightning.errors import PredictionError
 from aher_lightning.evaluation.ground_truth import GroundTruth
 from aher_lightning.evaluation.protocol import Protocol
 from aher_lightning.evaluation.scores import protocol_report
 from aher_lightning.evaluation.tables import EvaluationTables, evaluation_tables
+from aher_lightning.json_files import number_or_null
 from aher_lightning.metrics.functional.bootstrap import PairedDifference, compare_precisions, compare_recalls
 from aher_lightning.metrics.functional.matching import match_predictions
 from aher_lightning.reports.comparison import ComparisonReport, DifferenceReport
@@ -58,11 +60,11 @@ def comparison_report(
         The report.
 
     Raises:
-        PredictionError: If a file has predictions, but none for any video of the ground truth.
+        PredictionError: If a file has predictions, but none for any video of the ground truth; the message names it.
         ValueError: If an option cannot be used.
     """
     options = options or ComparisonOptions()
-    tables = [evaluation_tables(ground_truth, found, protocol).scored_only() for _, found in (first, second)]
+    tables = [_tables(ground_truth, name, found, protocol) for name, found in (first, second)]
     differences = _precision_differences(tables, protocol, options)
     if options.proposals:
         differences |= _recall_differences(tables, protocol, options)
@@ -70,10 +72,20 @@ def comparison_report(
         "protocol": protocol_report(ground_truth, protocol),
         "first": first[0],
         "second": second[0],
+        "skipped": {"first": dict(first[1].skipped), "second": dict(second[1].skipped)},
+        "unknown_videos": {"first": tables[0].num_unknown_videos, "second": tables[1].num_unknown_videos},
         "resamples": options.resamples,
         "level": _LEVEL,
         "scores": {name: _difference(one) for name, one in _by_group(differences, tables[0].groups).items()},
     }
+
+
+def _tables(ground_truth: GroundTruth, name: str, found: Predictions, protocol: Protocol) -> EvaluationTables:
+    """Return what is scored of one file; an error names the file."""
+    try:
+        return evaluation_tables(ground_truth, found, protocol).scored_only()
+    except PredictionError as reason:
+        raise PredictionError(f"{name}: {reason}") from None
 
 
 def _precision_differences(
@@ -136,7 +148,7 @@ def _difference(found: PairedDifference) -> DifferenceReport:
         "first": found.first,
         "second": found.second,
         "difference": found.difference,
-        "low": found.lower,
-        "high": found.upper,
-        "share_better": found.share_better,
+        "low": number_or_null(found.lower),
+        "high": number_or_null(found.upper),
+        "share_better": number_or_null(found.share_better),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from aher_lightning.evaluation.ground_truth import GroundTruth
 from aher_lightning.evaluation.protocol import Protocol
 from aher_lightning.evaluation.tables import EvaluationTables
+from aher_lightning.json_files import number_or_null
 from aher_lightning.metrics.functional.diagnosis import Diagnosis, diagnose
 from aher_lightning.metrics.functional.error_types import PredictionType
 from aher_lightning.metrics.functional.instance_buckets import characterize_instances, quantile_edges
@@ -81,8 +81,8 @@ def _report(diagnosis: Diagnosis, threshold: float, instances_per_category: floa
                     name=one.name,
                     range=one.range_text,
                     instances=one.num_instances,
-                    mAP_N=_number(one.normalized_map),
-                    missed=_number(one.missed),
+                    mAP_N=number_or_null(one.normalized_map),
+                    missed=number_or_null(one.missed),
                 )
                 for one in found
             ]
@@ -106,8 +106,3 @@ def _errors(multiple: int, counts: IntArray) -> ErrorReport:
         "confusion": numbers[PredictionType.CONFUSION],
         "background": numbers[PredictionType.BACKGROUND],
     }
-
-
-def _number(value: float) -> float | None:
-    """Return a number as JSON has it, which knows no nan."""
-    return None if math.isnan(value) else value

@@ -82,9 +82,10 @@ def read_ground_truth(path: Path, choice: GroundTruthChoice) -> GroundTruth:
         videos = restrict(everything, subset=choice.subset)
         free = {name: video for name, video in videos.items() if name not in choice.blocked}
         counted = without_categories(free, choice.excluded_categories)
+        _check_instances(counted, choice, len(videos) - len(free))
         if choice.groups:
-            counted = restrict(counted, categories=chosen)
-        _check_instances(counted, choice)
+            counted = restrict(counted, subset=choice.subset, categories=chosen)
+            _check_groups(counted, choice)
     except AnnotationError as reason:
         raise AnnotationError(f"{path}: {reason}") from None
     num_blocked = len(videos) - len(free)
@@ -103,11 +104,20 @@ def _read_videos(path: Path, choice: GroundTruthChoice) -> dict[str, AnnotatedVi
     raise AnnotationError(f"{path}: is a folder, where THUMOS14 has {names}, but no subset {choice.subset!r}")
 
 
-def _check_instances(videos: Mapping[str, AnnotatedVideo], choice: GroundTruthChoice) -> None:
-    """Refuse ground truth without anything to find, in all or in one of the groups."""
+def _check_instances(videos: Mapping[str, AnnotatedVideo], choice: GroundTruthChoice, num_blocked: int) -> None:
+    """Refuse ground truth without anything to find."""
+    if list_categories(videos):
+        return
+    if num_blocked:
+        raise AnnotationError(
+            f"the subset {choice.subset!r} has no instance outside of its {num_blocked} blocked videos; block fewer"
+        )
+    raise AnnotationError(f"the subset {choice.subset!r} has no instance; choose an annotated subset")
+
+
+def _check_groups(videos: Mapping[str, AnnotatedVideo], choice: GroundTruthChoice) -> None:
+    """Refuse ground truth without anything to find in one of the groups."""
     labels: Collection[str] = set(list_categories(videos))
-    if not labels:
-        raise AnnotationError(f"the subset {choice.subset!r} has no instance; choose an annotated subset")
     for name, names in choice.groups.items():
         if set(names).isdisjoint(labels):
             raise AnnotationError(

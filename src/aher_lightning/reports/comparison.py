@@ -8,7 +8,13 @@ from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
-from aher_lightning.reports.protocol import ProtocolReport, protocol_line
+from aher_lightning.reports.protocol import (
+    ProtocolReport,
+    exclusion_lines,
+    protocol_line,
+    skipped_line,
+    unknown_videos_line,
+)
 from aher_lightning.reports.terminal_tables import number_column, open_table, percent, printable, signed_percent
 
 
@@ -19,17 +25,17 @@ class DifferenceReport(TypedDict):
         first: Score of the first file, in ``[0, 1]``.
         second: Score of the second file, in ``[0, 1]``.
         difference: First minus second.
-        low: Lower end of the interval of the difference.
-        high: Upper end of the interval of the difference.
-        share_better: Share of the resamples in which the first is better, in ``[0, 1]``.
+        low: Lower end of the interval of the difference; ``None`` if no resample had anything to find.
+        high: Upper end of the interval of the difference; likewise.
+        share_better: Share of the resamples in which the first is better, in ``[0, 1]``; likewise.
     """
 
     first: float
     second: float
     difference: float
-    low: float
-    high: float
-    share_better: float
+    low: float | None
+    high: float | None
+    share_better: float | None
 
 
 class ComparisonReport(TypedDict):
@@ -39,6 +45,8 @@ class ComparisonReport(TypedDict):
         protocol: How both were scored.
         first: Name of the first file.
         second: Name of the second file.
+        skipped: Rows of ``first`` and of ``second`` that were left out, by reason.
+        unknown_videos: Videos of ``first`` and of ``second`` that are not evaluated; predictions there are wrong.
         resamples: How often the videos were drawn with replacement.
         level: Probability that the intervals stand for, in ``(0, 1)``.
         scores: Differences by score: ``mAP`` (the average), ``mAP@0.50`` and so on; those of groups follow
@@ -48,6 +56,8 @@ class ComparisonReport(TypedDict):
     protocol: ProtocolReport
     first: str
     second: str
+    skipped: dict[str, dict[str, int]]
+    unknown_videos: dict[str, int]
     resamples: int
     level: float
     scores: dict[str, DifferenceReport]
@@ -69,9 +79,10 @@ def verdict(difference: DifferenceReport) -> str:
         >>> verdict({"first": 0.5, "second": 0.4, "difference": 0.1, "low": 0.0, "high": 0.2, "share_better": 0.97})
         'no difference shown'
     """
-    if difference["low"] > 0:
+    low, high = difference["low"], difference["high"]
+    if low is not None and low > 0:
         return "better"
-    return "worse" if difference["high"] < 0 else "no difference shown"
+    return "worse" if high is not None and high < 0 else "no difference shown"
 
 
 def comparison_view(report: ComparisonReport) -> Group:
@@ -87,10 +98,19 @@ def comparison_view(report: ComparisonReport) -> Group:
     lines = [
         f"first:  {report['first']}",
         f"second: {report['second']}",
+        *_notes(report),
         protocol_line(report["protocol"]),
+        *exclusion_lines(report["protocol"]),
         f"{level} % intervals of first - second, from {report['resamples']:,} resamples of the videos",
     ]
     return Group(*(Text(printable(line)) for line in lines), Text(), _score_table(report, level))
+
+
+def _notes(report: ComparisonReport) -> list[str]:
+    """Return what happened to the predictions of either file before they were scored, a line each."""
+    notes = [f"{name}: {skipped_line(reasons)}" for name, reasons in report["skipped"].items() if reasons]
+    unknown = report["unknown_videos"].items()
+    return notes + [f"{name}: {unknown_videos_line(count)}" for name, count in unknown if count]
 
 
 def _score_table(report: ComparisonReport, level: str) -> Table:
@@ -106,7 +126,8 @@ def _score_table(report: ComparisonReport, level: str) -> Table:
             table.add_section()
             table.add_row(Text(printable(group), style="italic"))
             section = group
-        interval = f"{signed_percent(one['low'])} to {signed_percent(one['high'])}"
+        low, high = one["low"], one["high"]
+        interval = "-" if low is None or high is None else f"{signed_percent(low)} to {signed_percent(high)}"
         result = verdict(one)
         values = [percent(one["first"]), percent(one["second"]), signed_percent(one["difference"]), interval]
         name = "average mAP" if score == "mAP" else score

@@ -11,7 +11,13 @@ from rich.text import Text
 
 from aher_lightning.reports.comparison import ComparisonReport
 from aher_lightning.reports.diagnosis import DiagnosisReport, NamedDiagnosis, diagnosis_tables
-from aher_lightning.reports.protocol import ProtocolReport, exclusion_lines, protocol_line, skipped_line
+from aher_lightning.reports.protocol import (
+    ProtocolReport,
+    exclusion_lines,
+    protocol_line,
+    skipped_line,
+    unknown_videos_line,
+)
 from aher_lightning.reports.terminal_tables import number_column, open_table, percent, printable
 
 HARMONIC_MEAN = "harmonic_mean"
@@ -197,7 +203,7 @@ def score_notes(report: EvaluationReport) -> list[str]:
     if report.get("skipped"):
         notes.append(skipped_line(report["skipped"]))
     if report["unknown_videos"]:
-        notes.append(f"{report['unknown_videos']} predicted videos are not in the ground truth: false positives")
+        notes.append(unknown_videos_line(report["unknown_videos"]))
     if "oracle" in report:
         notes.append(f"oracle: {_ORACLE_NOTES[report['oracle']]}")
     return [printable(note) for note in notes]
@@ -254,7 +260,9 @@ def _group_table(report: EvaluationReport) -> Table:
     """Return the scores of each group, of all together, and their harmonic mean, one to a column."""
     columns = score_columns(report)
     scores = [column.scores for column in columns]
-    table = Table("%", *(Column(Text(printable(column.name)), justify="right") for column in columns))
+    # Where there is no room, a fingerprint goes on in the next line: a part of it would not say what compares.
+    names = [Column(Text(printable(column.name)), justify="right", overflow="fold") for column in columns]
+    table = Table(Column("%", overflow="fold"), *names)
     if any("fingerprint" in one for one in scores):
         table.add_row("fingerprint", *(one.get("fingerprint", "") for one in scores), end_section=True)
     for name in report["mAP"]:

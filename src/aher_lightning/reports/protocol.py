@@ -109,6 +109,23 @@ def skipped_line(skipped: Mapping[str, int]) -> str:
     return f"{total} {'row' if total == 1 else 'rows'} left out: {reasons}"
 
 
+def unknown_videos_line(count: int) -> str:
+    """Return how many predicted videos are not evaluated.
+
+    Args:
+        count: Videos with predictions that are not among the evaluated ones, one or more.
+
+    Returns:
+        The line.
+
+    Example:
+        >>> unknown_videos_line(1)
+        '1 predicted video is not among those evaluated: false positives'
+    """
+    noun = "video is" if count == 1 else "videos are"
+    return f"{count} predicted {noun} not among those evaluated: false positives"
+
+
 def _number(value: float) -> str:
     """Return a threshold with two decimals, or as many as it needs."""
     return f"{value:.2f}" if abs(round(value, 2) - value) < _TOLERANCE else f"{value:g}"

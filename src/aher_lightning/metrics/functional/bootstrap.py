@@ -168,6 +168,8 @@ class _Draws(NamedTuple):
         numbers = np.concatenate([videos, *tables])
         if not len(videos) or numbers.min() < 0:
             raise ValueError("resampling needs at least one evaluated video, and video numbers from 0 on")
+        if self.seed < 0:
+            raise ValueError(f"the seed of resampling must be 0 or more; got {self.seed}")
         if self.resamples < 1 or not 0 < self.level < 1:
             options = f"{self.resamples} resamples and level {self.level}"
             raise ValueError(f"resamples must be at least 1 and the level between 0 and 1; got {options}")
