@@ -14,6 +14,7 @@ from aher_lightning.json_files import (
     json_type,
     read_json,
     read_json_object,
+    repeated_key,
     unreadable,
     write_json,
     write_text,
@@ -146,3 +147,21 @@ def test_numbers_must_be_finite(text: str) -> None:
     with pytest.raises(MalformedError, match="score must be finite"):
         finite_number(json.loads(text), "score")
     assert finite_number(json.loads("-2"), "score") == -2.0
+
+
+def test_a_link_stays_and_a_device_is_no_place_to_write(tmp_path: Path) -> None:
+    (tmp_path / "old.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to("old.txt")
+    write_text(tmp_path / "link.txt", "new", DataError)
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "old.txt").read_text() == "new"
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match=r"pipe: is no ordinary file; choose another place"):
+        write_text(tmp_path / "pipe", "new", DataError)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_the_first_key_that_occurs_again_is_found_quickly() -> None:
+    pairs: list[tuple[str, object]] = [(str(number), None) for number in range(200_000)]
+    assert repeated_key(pairs) == ""
+    assert repeated_key([*pairs, ("199999", None), ("7", None)]) == "199999"

@@ -6,6 +6,7 @@ import time
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 LINES_WITHOUT_TERMINAL = 4
@@ -58,7 +59,7 @@ class ProgressReporter:
     def __enter__(self) -> ProgressReporter:
         self._started = time.monotonic()
         if self._bar is not None:
-            self._bar.add_task(self.description, total=self.total, completed=self.done, note="")
+            self._bar.add_task(escape(self.description), total=self.total, completed=self.done, note="")
             self._bar.start()
         return self
 

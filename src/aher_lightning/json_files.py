@@ -6,6 +6,7 @@ import json
 import math
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from aher_lightning.errors import AherError
@@ -95,6 +96,7 @@ def write_json(path: Path, value: object, error: type[AherError], *, indent: int
 def write_text(path: Path, text: str, error: type[AherError]) -> None:
     """Write a text file so that a reader sees the old content or the new, never a part.
 
+    A link stays, and the file that it leads to is replaced. What is no file, such as a device, is never replaced.
     Missing parent folders are created.
 
     Args:
@@ -105,6 +107,9 @@ def write_text(path: Path, text: str, error: type[AherError]) -> None:
     Raises:
         AherError: As ``error``, if the file cannot be written.
     """
+    path, given = path.resolve(), path
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise error(f"{given}: is no ordinary file; choose another place")
     # A sibling, so that the final rename stays on one file system; the random part keeps writers apart.
     partial = path.with_name(f".{secrets.token_hex(6)}.tmp")
     try:
@@ -118,7 +123,7 @@ def write_text(path: Path, text: str, error: type[AherError]) -> None:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as failure:
-        raise error(f"{path}: cannot be written ({failure.strerror}); choose another place") from None
+        raise error(f"{given}: cannot be written ({failure.strerror}); choose another place") from None
 
 
 def unreadable(path: Path, failure: OSError) -> str:
@@ -204,11 +209,30 @@ def number_or_null(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
+def repeated_key(pairs: Sequence[tuple[str, object]]) -> str:
+    """Return the first key that occurs again among the pairs of an object.
+
+    Args:
+        pairs: Keys and values in order of the file.
+
+    Returns:
+        The key; empty if none does.
+
+    Example:
+        >>> repeated_key([("a", 1), ("b", 2), ("b", 3), ("a", 4)])
+        'b'
+    """
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            return key
+        seen.add(key)
+    return ""
+
+
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Build the dictionary of an object; fail where it names a key twice."""
     result = dict(pairs)
     if len(result) != len(pairs):
-        keys = [key for key, _ in pairs]
-        repeated = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {repeated!r:.80} occurs twice")
+        raise ValueError(f"the key {repeated_key(pairs)!r:.80} occurs twice")
     return result

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from aher_lightning.errors import AherError
-from aher_lightning.json_files import json_type, unreadable
+from aher_lightning.json_files import json_type, repeated_key, unreadable
 
 CHUNK_BYTES = 1 << 23
 """How much of a file is read at once; large against most entries, so that few are cut and parsed twice."""
@@ -65,8 +65,7 @@ class RepeatedKeys(dict[str, object]):
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         super().__init__(pairs)
-        keys = [key for key, _ in pairs]
-        self.repeated = next((key for key in keys if keys.count(key) > 1), "")
+        self.repeated = repeated_key(pairs)
 
 
 def stream_entries(

@@ -153,6 +153,35 @@ def test_blocked_videos_are_left_out_of_both_files(
     assert "1 video is blocked: nothing in it counts" in capsys.readouterr().out
 
 
+def test_a_blocked_list_of_other_ids_is_refused(
+    truth: Path, perfect: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "blocked.txt").write_text("v_a\nv_b\n")
+    words = ["--predictions", str(perfect), "--blocked", str(tmp_path / "blocked.txt")]
+    assert main(["evaluate", "--ground-truth", str(truth), *words]) == 1
+    expected = "none of the 2 blocked videos is there: it has names such as 'a', the list has names such as 'v_a'"
+    assert expected in capsys.readouterr().err
+
+
+def test_the_protocol_says_which_categories_count(
+    truth: Path, perfect: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    split, names = tmp_path / "split.json", tmp_path / "names.json"
+    split.write_text(json.dumps({"untrimmed": ["wave"], "moment": ["jump", "wavee"]}))
+    names.write_text('["jump"]')
+    both = report_of(truth, ["--predictions", perfect, "--categories", split])
+    assert "1 category asked for is not in the ground truth: wavee" in capsys.readouterr().out
+    assert both["unknown_categories"] == ["wavee"]
+    assert both["protocol"]["name"] == "activitynet (categories: untrimmed, moment)"
+    one = report_of(truth, ["--predictions", perfect, "--categories", split, "--group", "moment"])
+    assert one["protocol"]["name"] == "activitynet (categories: moment)"
+    listed = report_of(truth, ["--predictions", perfect, "--categories", names])
+    assert listed["protocol"]["name"] == "activitynet (categories: a list)"
+    # The same instances, yet proposals of other categories are left out in the second: the names differ.
+    assert one["protocol"]["fingerprint"] == both["groups"]["moment"]["fingerprint"]
+    assert listed["unknown_categories"] == []
+
+
 def test_lists_are_written_as_words(truth: Path, perfect: Path) -> None:
     report = report_of(truth, ["--predictions", perfect, "--tiou", "0.5", "0.75"])
     assert list(report["mAP"]) == ["0.50", "0.75", "average"]
@@ -225,7 +254,8 @@ def test_two_files_are_compared(truth: Path, perfect: Path, tmp_path: Path, caps
         (["--predictions", "P", "--compare", "P", "P"], "give either one prediction file"),
         (["--compare", "P"], "compare needs two prediction files, but has 1"),
         (["--compare", "P", "P", "--diagnose"], "a comparison has neither page nor diagnosis nor oracle"),
-        (["--compare", "P", "P", "--resamples", "0"], "resamples must be at least 1"),
+        (["--compare", "P", "P", "--resamples", "39"], "an interval of 95 % needs 40 resamples or more; got 39"),
+        (["--predictions", "P", "--buckets", "quantiles"], "buckets belong to a diagnosis"),
         (["--compare", "P", "P", "--seed", "-1"], "the seed of resampling must be 0 or more; got -1"),
         (["--predictions", "P", "--blocked", "missing.txt"], "missing.txt: no such file"),
         (["--predictions", "P", "--protocol", "thumos14"], "no video is in the subset 'test'"),

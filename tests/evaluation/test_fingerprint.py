@@ -14,6 +14,9 @@ def test_order_duration_and_subset_make_no_difference() -> None:
     expected = ground_truth_fingerprint([FIRST, SECOND])
     turned = FIRST._replace(instances=(JUMP, WAVE), duration_sec=61.0, subset="test", num_dropped=3)
     assert ground_truth_fingerprint([SECOND, turned]) == expected
+    zero = [FIRST._replace(instances=(WAVE._replace(start_sec=0.0),))]
+    minus = [FIRST._replace(instances=(WAVE._replace(start_sec=-0.0),))]
+    assert ground_truth_fingerprint(zero) == ground_truth_fingerprint(minus)
     assert len(expected) == 12
     assert int(expected, 16) >= 0
 

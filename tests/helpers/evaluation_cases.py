@@ -26,7 +26,7 @@ def truth_of(
         for name, spans in videos.items()
     }
     categories = [*list_categories(annotated), *extra]
-    return GroundTruth(annotated, "validation", categories, groups or {}, frozenset(blocked), len(blocked))
+    return GroundTruth(annotated, "validation", categories, groups or {}, [], frozenset(blocked), len(blocked))
 
 
 def predictions_of(truth: GroundTruth, videos: Mapping[str, Sequence[Found]]) -> Predictions:

@@ -17,6 +17,7 @@ def difference(first: float, second: float, margin: float) -> DifferenceReport:
 def report() -> ComparisonReport:
     return {
         "protocol": protocol_report("fedcba987654"),
+        "fingerprints": {"a/b": "ffff00001111", "c": "00001111ffff"},
         "first": "a[b].json",
         "second": "c.json",
         "skipped": {"first": {}, "second": {}},
@@ -69,10 +70,10 @@ def test_a_comparison_names_files_protocol_and_groups(report: ComparisonReport) 
         "average mAP 50.00 25.00 +25.00 +12.50 to +37.50 better",
         "mAP@0.50 50.00 50.00 +0.00 -6.25 to +6.25 no difference shown",
         "",
-        "a/b",
+        "a/b ffff00001111",
         "average mAP 25.00 50.00 -25.00 -37.50 to -12.50 worse",
         "",
-        "c",
+        "c 00001111ffff",
         "mAP@0.50 100.00 0.00 +100.00 +100.00 to +100.00 better",
     ]
 

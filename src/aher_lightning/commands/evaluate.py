@@ -29,6 +29,9 @@ _LARGE_BYTES = 20_000_000
 
 _MEGABYTE = 1_000_000
 
+_FEWEST_RESAMPLES = 40
+"""One draw on either side of an interval of 95 %; with fewer there is no such interval."""
+
 
 def evaluate(  # noqa: PLR0913 - one option each, all by name
     ground_truth: Path,
@@ -91,10 +94,14 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
         ConfigError: If the options do not fit together, or the report cannot be written.
     """
     files = _prediction_files(predictions, compare)
+    if compare is not None and resamples < _FEWEST_RESAMPLES:
+        raise ConfigError(f"an interval of 95 % needs {_FEWEST_RESAMPLES} resamples or more; got {resamples}")
     if compare is not None and (page is not None or diagnose or oracle is not None):
         raise ConfigError(
             "a comparison has neither page nor diagnosis nor oracle: leave these out, or give predictions"
         )
+    if buckets != "protocol" and not diagnose:
+        raise ConfigError("buckets belong to a diagnosis: give diagnose as well")
     inputs = [path for path in (ground_truth, *files, categories, blocked) if path is not None]
     _check_outputs([path for path in (output, page) if path is not None], inputs)
     rules = _rules(protocol, tiou, class_agnostic=class_agnostic)

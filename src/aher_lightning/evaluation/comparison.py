@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aher_lightning.errors import PredictionError
 from aher_lightning.evaluation.ground_truth import GroundTruth
 from aher_lightning.evaluation.protocol import Protocol
-from aher_lightning.evaluation.scores import protocol_report
+from aher_lightning.evaluation.scores import group_fingerprint, protocol_report
 from aher_lightning.evaluation.tables import EvaluationTables, evaluation_tables
 from aher_lightning.json_files import number_or_null
 from aher_lightning.metrics.functional.bootstrap import PairedDifference, compare_precisions, compare_recalls
@@ -70,6 +70,7 @@ def comparison_report(
         differences |= _recall_differences(tables, protocol, options)
     return {
         "protocol": protocol_report(ground_truth, protocol),
+        "fingerprints": {name: group_fingerprint(ground_truth, name) for name in _groups(tables[0])},
         "first": first[0],
         "second": second[0],
         "skipped": {"first": dict(first[1].skipped), "second": dict(second[1].skipped)},

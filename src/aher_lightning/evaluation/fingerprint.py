@@ -31,5 +31,9 @@ def ground_truth_fingerprint(videos: Iterable[AnnotatedVideo]) -> str:
         >>> ground_truth_fingerprint([video]) == ground_truth_fingerprint([video._replace(video_id="v2")])
         False
     """
-    content = sorted([video.video_id, sorted(list(instance) for instance in video.instances)] for video in videos)
+    # Adding 0 makes -0.0 the 0.0 that it is equal to.
+    content = sorted(
+        [video.video_id, sorted([one.label, one.start_sec + 0, one.end_sec + 0] for one in video.instances)]
+        for video in videos
+    )
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:_NUM_DIGITS]

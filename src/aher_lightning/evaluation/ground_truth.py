@@ -30,6 +30,7 @@ class GroundTruth(NamedTuple):
         subset: Which part of the file they are.
         categories: Category names that predictions may have, also those of other videos of the file.
         groups: Categories that are scored by group; empty for all categories together.
+        unknown_categories: Those of the groups that the file does not know: spelt in another way, or never annotated.
         blocked: Ids of videos that are left out, whether the file has them or not.
         num_blocked: How many videos of the subset were left out.
     """
@@ -38,6 +39,7 @@ class GroundTruth(NamedTuple):
     subset: str
     categories: list[str]
     groups: CategoryGroups
+    unknown_categories: list[str]
     blocked: frozenset[str]
     num_blocked: int
 
@@ -77,8 +79,10 @@ def read_ground_truth(path: Path, choice: GroundTruthChoice) -> GroundTruth:
     everything = _read_videos(path, choice)
     taxonomy = [] if path.is_dir() else read_taxonomy_leaves(path)
     chosen = [name for names in choice.groups.values() for name in names]
-    known = dict.fromkeys([*list_categories(everything), *taxonomy, *chosen])
+    known = dict.fromkeys([*list_categories(everything), *taxonomy])
+    unknown = [name for name in chosen if name not in known]
     try:
+        _check_blocked(everything, choice.blocked)
         videos = restrict(everything, subset=choice.subset)
         free = {name: video for name, video in videos.items() if name not in choice.blocked}
         counted = without_categories(free, choice.excluded_categories)
@@ -89,7 +93,8 @@ def read_ground_truth(path: Path, choice: GroundTruthChoice) -> GroundTruth:
     except AnnotationError as reason:
         raise AnnotationError(f"{path}: {reason}") from None
     num_blocked = len(videos) - len(free)
-    return GroundTruth(counted, choice.subset, list(known), choice.groups, choice.blocked, num_blocked)
+    categories = [*known, *unknown]
+    return GroundTruth(counted, choice.subset, categories, choice.groups, unknown, choice.blocked, num_blocked)
 
 
 def _read_videos(path: Path, choice: GroundTruthChoice) -> dict[str, AnnotatedVideo]:
@@ -102,6 +107,16 @@ def _read_videos(path: Path, choice: GroundTruthChoice) -> dict[str, AnnotatedVi
             return read_thumos14(path, subset, with_ambiguous=True, on_invalid="keep")
     names = " or ".join(map(repr, subsets))
     raise AnnotationError(f"{path}: is a folder, where THUMOS14 has {names}, but no subset {choice.subset!r}")
+
+
+def _check_blocked(videos: Mapping[str, AnnotatedVideo], blocked: frozenset[str]) -> None:
+    """Refuse a list of which no video exists: its ids are spelt in another way, surely."""
+    if blocked and blocked.isdisjoint(videos):
+        ours, theirs = next(iter(videos)), min(blocked)
+        raise AnnotationError(
+            f"none of the {len(blocked)} blocked videos is there: it has names such as {ours!r:.80}, "
+            f"the list has names such as {theirs!r:.80}; give the list of these videos"
+        )
 
 
 def _check_instances(videos: Mapping[str, AnnotatedVideo], choice: GroundTruthChoice, num_blocked: int) -> None:

@@ -65,15 +65,39 @@ class Protocol:
             >>> PROTOCOLS["activitynet"].changed(thresholds=[0.5, 0.75]).name
             'activitynet (tIoU 0.50, 0.75)'
         """
-        result, changes = self, []
+        result = self
         if thresholds is not None:
             values = check_thresholds(thresholds)
             result = replace(result, thresholds=values, recall_thresholds=values)
-            changes.append("tIoU " + ", ".join(map(threshold_name, values)))
+            result = result._named("tIoU " + ", ".join(map(threshold_name, values)))
         if class_agnostic:
-            result = replace(result, class_agnostic=True)
-            changes.append("class-agnostic")
-        return replace(result, name=f"{self.name} ({'; '.join(changes)})") if changes else result
+            result = replace(result, class_agnostic=True)._named("class-agnostic")
+        return result
+
+    def of_categories(self, groups: Sequence[str]) -> Protocol:
+        """Return the protocol with a name that says which categories count.
+
+        Scores depend on it beyond the instances: predictions of all other categories are left out.
+
+        Args:
+            groups: Names of the groups of categories that count; none if all categories do. The group of a plain list
+                has no name.
+
+        Returns:
+            A protocol.
+
+        Example:
+            >>> PROTOCOLS["activitynet"].of_categories(["untrimmed", "moment"]).name
+            'activitynet (categories: untrimmed, moment)'
+        """
+        if not groups:
+            return self
+        return self._named(f"categories: {', '.join(name or 'a list' for name in groups)}")
+
+    def _named(self, change: str) -> Protocol:
+        """Return the same with one more change in its name."""
+        name = f"{self.name[:-1]}; {change})" if self.name.endswith(")") else f"{self.name} ({change})"
+        return replace(self, name=name)
 
 
 PROTOCOLS: Mapping[ProtocolName, Protocol] = {

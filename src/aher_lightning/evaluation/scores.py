@@ -67,14 +67,15 @@ def evaluation_report(
     report: EvaluationReport = {} if options.oracle is None else {"oracle": options.oracle}
     report |= {
         "protocol": protocol_report(ground_truth, protocol),
-        "mAP": mean_precisions(precisions),
+        "mAP": _mean_precisions(precisions),
         "videos": sum(bool(video.instances) for video in ground_truth.videos.values()),
         "instances": len(tables.truth.videos),
         "predictions": len(given.found.videos),
         "unknown_videos": given.num_unknown_videos,
+        "unknown_categories": ground_truth.unknown_categories,
         "skipped": dict(predictions.skipped),
         "per_class_AP": _per_class(precisions, tables.categories),
-        "per_class_support": _per_class_support(tables),
+        "per_class_support": _per_class_support(given),
     }
     if options.proposals:
         recalls = _recalls(tables, protocol)
@@ -86,7 +87,7 @@ def evaluation_report(
             for name, labels in tables.groups.items()
         }
         for name, part in parts.items():
-            part["fingerprint"] = _group_fingerprint(ground_truth, name)
+            part["fingerprint"] = group_fingerprint(ground_truth, name)
         report["groups"] = {**parts, HARMONIC_MEAN: _harmonic_means(list(parts.values()))}
     if options.diagnose:
         diagnoses = diagnosis_reports(ground_truth, tables, protocol, options.buckets)
@@ -107,7 +108,7 @@ def protocol_report(ground_truth: GroundTruth, protocol: Protocol) -> ProtocolRe
         The part of the report that says so.
     """
     return {
-        "name": protocol.name,
+        "name": protocol.of_categories(list(ground_truth.groups)).name,
         "subset": ground_truth.subset,
         "thresholds": list(protocol.thresholds),
         "recall_thresholds": list(protocol.recall_thresholds),
@@ -118,15 +119,8 @@ def protocol_report(ground_truth: GroundTruth, protocol: Protocol) -> ProtocolRe
     }
 
 
-def mean_precisions(precisions: AveragePrecisions) -> dict[str, float]:
-    """Return the means over categories by the name of their threshold, and their average.
-
-    Args:
-        precisions: Average precisions.
-
-    Returns:
-        Means by ``"0.50"`` and so on, and by ``"average"``.
-    """
+def _mean_precisions(precisions: AveragePrecisions) -> dict[str, float]:
+    """Return the means over categories by the name of their threshold, and their average."""
     return _by_threshold(precisions.thresholds, precisions.means.tolist(), precisions.average)
 
 
@@ -140,15 +134,23 @@ def _group_report(
 ) -> GroupReport:
     """Return the scores of one group of categories; AUC by the rules of a protocol, if given."""
     proposed, instances = group_proposals(*tables.both, labels)
-    report: GroupReport = {"mAP": mean_precisions(group_precisions(precisions, labels))}
+    report: GroupReport = {"mAP": _mean_precisions(group_precisions(precisions, labels))}
     if proposals is not None:
         part = tables._replace(found=proposed, truth=instances)
         report["AUC"] = _recalls(part, proposals).area_under_curve
     return report | {"videos": len(np.unique(instances.videos)), "instances": len(instances.videos)}
 
 
-def _group_fingerprint(ground_truth: GroundTruth, group: str) -> str:
-    """Return the fingerprint of the videos with an instance of a group, and of these instances."""
+def group_fingerprint(ground_truth: GroundTruth, group: str) -> str:
+    """Return the fingerprint of the videos with an instance of a group, and of these instances.
+
+    Args:
+        ground_truth: What is evaluated.
+        group: Name of the group.
+
+    Returns:
+        12 hexadecimal digits.
+    """
     wanted = frozenset(ground_truth.groups[group])
     videos = (
         video._replace(instances=tuple(one for one in video.instances if one.label in wanted))

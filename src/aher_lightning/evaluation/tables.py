@@ -69,7 +69,7 @@ def evaluation_tables(ground_truth: GroundTruth, predictions: Predictions, proto
         PredictionError: If there are predictions, but none for any video of the ground truth.
     """
     detections = {name: one for name, one in predictions.detections.items() if name not in ground_truth.blocked}
-    check_videos_are_known(ground_truth, predictions)
+    _check_videos_are_known(ground_truth, predictions)
     numbers = {name: number for number, name in enumerate(dict.fromkeys([*ground_truth.videos, *detections]))}
     indices = {name: index for index, name in enumerate(predictions.categories)}
     found = table_from_detections(list(detections.values()), [numbers[name] for name in detections])
@@ -84,16 +84,8 @@ def evaluation_tables(ground_truth: GroundTruth, predictions: Predictions, proto
     return _as_one_category(tables) if protocol.class_agnostic else tables
 
 
-def check_videos_are_known(ground_truth: GroundTruth, predictions: Predictions) -> None:
-    """Refuse predictions none of which is for a video of the ground truth: ids are spelt in another way, surely.
-
-    Args:
-        ground_truth: The truth.
-        predictions: Detections.
-
-    Raises:
-        PredictionError: If so.
-    """
+def _check_videos_are_known(ground_truth: GroundTruth, predictions: Predictions) -> None:
+    """Refuse predictions none of which is for a video of the ground truth: ids are spelt in another way, surely."""
     names = [name for name, found in predictions.detections.items() if len(found.scores)]
     if names and not any(name in ground_truth.videos or name in ground_truth.blocked for name in names):
         example = next(iter(ground_truth.videos))

@@ -43,6 +43,7 @@ class ComparisonReport(TypedDict):
 
     Attributes:
         protocol: How both were scored.
+        fingerprints: Fingerprint of each group of categories that has scores of its own.
         first: Name of the first file.
         second: Name of the second file.
         skipped: Rows of ``first`` and of ``second`` that were left out, by reason.
@@ -54,6 +55,7 @@ class ComparisonReport(TypedDict):
     """
 
     protocol: ProtocolReport
+    fingerprints: dict[str, str]
     first: str
     second: str
     skipped: dict[str, dict[str, int]]
@@ -124,7 +126,8 @@ def _score_table(report: ComparisonReport, level: str) -> Table:
         group, _, score = key.rpartition("/")
         if group != section:
             table.add_section()
-            table.add_row(Text(printable(group), style="italic"))
+            fingerprint = Text(report["fingerprints"][group], style="italic")
+            table.add_row(Text(printable(group), style="italic"), "", "", "", "", fingerprint)
             section = group
         low, high = one["low"], one["high"]
         interval = "-" if low is None or high is None else f"{signed_percent(low)} to {signed_percent(high)}"

@@ -16,6 +16,7 @@ from aher_lightning.reports.protocol import (
     exclusion_lines,
     protocol_line,
     skipped_line,
+    unknown_categories_line,
     unknown_videos_line,
 )
 from aher_lightning.reports.terminal_tables import number_column, open_table, percent, printable
@@ -85,6 +86,7 @@ EvaluationReport = TypedDict(
         "instances": int,
         "predictions": int,
         "unknown_videos": int,
+        "unknown_categories": list[str],
         "skipped": dict[str, int],
         "groups": dict[str, GroupReport],
         "per_class_AP": dict[str, dict[str, float]],
@@ -98,8 +100,10 @@ EvaluationReport = TypedDict(
 
 ``AR@AN`` and ``AUC`` are there if asked for, ``oracle`` and ``groups`` likewise; ``groups`` ends with
 ``harmonic_mean``. ``unknown_videos`` have predictions but no ground truth: their predictions are false positives.
-``predictions`` are counted before an oracle leaves any out. ``protocol`` says what the numbers mean, ``skipped`` how
-many rows of the prediction file were left out, by reason, and ``diagnosis`` where the errors come from.
+``unknown_categories`` were asked for, but the ground truth does not know them. ``predictions``, and those of
+``per_class_support``, are counted before an oracle leaves any out. ``protocol`` says what the numbers mean, ``skipped``
+how many rows of the prediction file were left out, by reason. ``diagnosis`` says where the errors come from. Of two
+files there is ``comparison`` alone.
 """
 
 
@@ -202,6 +206,8 @@ def score_notes(report: EvaluationReport) -> list[str]:
     notes = []
     if report.get("skipped"):
         notes.append(skipped_line(report["skipped"]))
+    if names := report.get("unknown_categories"):
+        notes.append(unknown_categories_line(names))
     if report["unknown_videos"]:
         notes.append(unknown_videos_line(report["unknown_videos"]))
     if "oracle" in report:

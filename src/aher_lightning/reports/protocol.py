@@ -9,6 +9,9 @@ from typing import TypedDict
 _FEWEST_IN_A_RANGE = 4
 """Thresholds that are written as a range, if equally spaced; fewer are listed."""
 
+_NAMED_CATEGORIES = 3
+"""How many of a number of categories are named."""
+
 _TOLERANCE = 1e-6
 """How far thresholds may be from equal spacing."""
 
@@ -107,6 +110,24 @@ def skipped_line(skipped: Mapping[str, int]) -> str:
     total = sum(skipped.values())
     reasons = ", ".join(f"{reason} ({count})" for reason, count in skipped.items())
     return f"{total} {'row' if total == 1 else 'rows'} left out: {reasons}"
+
+
+def unknown_categories_line(names: Sequence[str]) -> str:
+    """Return which categories were asked for that the ground truth does not know.
+
+    Args:
+        names: The categories, one or more; the first few are named.
+
+    Returns:
+        The line.
+
+    Example:
+        >>> unknown_categories_line(["wavee", "a", "b", "c"])
+        '4 categories asked for are not in the ground truth: wavee, a, b, ...'
+    """
+    shown = [*names[:_NAMED_CATEGORIES], "..."] if len(names) > _NAMED_CATEGORIES else names
+    what = "category asked for is" if len(names) == 1 else "categories asked for are"
+    return f"{len(names)} {what} not in the ground truth: {', '.join(shown)}"
 
 
 def unknown_videos_line(count: int) -> str:

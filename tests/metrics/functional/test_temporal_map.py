@@ -7,7 +7,7 @@ import torch
 from aher_lightning.datasets.annotations import list_categories, read_activitynet, restrict
 from aher_lightning.metrics.functional.matching import match_predictions
 from aher_lightning.metrics.functional.segment_table import SegmentTable, table_from_detections
-from aher_lightning.metrics.functional.temporal_map import average_precisions, matched_precisions
+from aher_lightning.metrics.functional.temporal_map import average_precisions, rank_hits
 from aher_lightning.metrics.functional.thresholds import ACTIVITYNET_THRESHOLDS
 from aher_lightning.reports.prediction_reader import read_predictions
 from aher_lightning.structures import Detections
@@ -154,7 +154,7 @@ def test_weights_of_videos_count_like_copies(seed: int) -> None:
         table_from_detections([case.predictions[video] for video in copies], numbers),
         table_from_detections([case.targets[video] for video in copies], numbers),
     )
-    result = matched_precisions(match_predictions(found, truth), truth, weights.astype(np.float64))
+    result = rank_hits(match_predictions(found, truth), truth).precisions(weights.astype(np.float64))
     assert result.labels.tolist() == expected.labels.tolist()
     np.testing.assert_allclose(result.values, expected.values, rtol=0, atol=1e-12)
     assert 0 < result.average < 1

@@ -8,7 +8,7 @@ from aher_lightning.metrics.functional.category_ranks import category_rows
 from aher_lightning.metrics.functional.error_types import ERROR_TYPES, PredictionType
 from aher_lightning.metrics.functional.matching import UNMATCHED, Matches
 from aher_lightning.metrics.functional.segment_table import IntArray, SegmentTable
-from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, interpolated_area
+from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, hit_places, interpolated_area
 
 
 def count_types(types: IntArray, ranks: IntArray, max_multiple: int = 10) -> IntArray:
@@ -60,15 +60,15 @@ def precisions_without_errors(
         Average precisions of the categories that occur in the ground truth, by type of error.
     """
     labels, num_instances = np.unique(ground_truth.labels, return_counts=True)
-    kinds = np.array(ERROR_TYPES)[:, None, None]
     values = np.zeros((len(ERROR_TYPES), len(matches.thresholds), len(labels)))
     for column, rows in enumerate(category_rows(matches, labels)):
         is_hit = matches.instances[:, rows] != UNMATCHED
-        # Between two hits precision only falls, so that its best value from any place on is that at a hit.
-        found = np.flatnonzero(is_hit.any(axis=0))
+        found = hit_places(is_hit)
         true_positives = np.cumsum(is_hit, axis=1)[:, found]
-        left_out = np.cumsum(types[:, rows] == kinds, axis=2)[:, :, found]  # (5, H, F)
-        precision = true_positives / np.maximum(found + 1 - left_out, 1)
-        recall = np.broadcast_to(true_positives / num_instances[column], precision.shape)
-        values[:, :, column] = interpolated_area(precision, recall)
+        recall = true_positives / num_instances[column]
+        # One type after another: all at once would take five times the memory, which counts for millions of rows.
+        for row, kind in enumerate(ERROR_TYPES):
+            left_out = np.cumsum(types[:, rows] == kind, axis=1)[:, found]
+            precision = true_positives / np.maximum(found + 1 - left_out, 1)
+            values[row, :, column] = interpolated_area(precision, recall)
     return {kind: AveragePrecisions(matches.thresholds, labels, values[row]) for row, kind in enumerate(ERROR_TYPES)}

@@ -7,7 +7,7 @@ import numpy as np
 from aher_lightning.metrics.functional.category_ranks import category_rows
 from aher_lightning.metrics.functional.matching import UNMATCHED, Matches
 from aher_lightning.metrics.functional.segment_table import BoolArray, FloatArray, IntArray, SegmentTable
-from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, interpolated_area
+from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, hit_places, interpolated_area
 
 
 def normalized_precisions(
@@ -50,8 +50,7 @@ def normalized_precisions(
     for column, rows in enumerate(category_rows(matches, labels)):
         instances = matches.instances[:, rows]
         is_hit = instances != UNMATCHED
-        # Between two hits precision only falls, so that its best value from any place on is that at a hit.
-        found = np.flatnonzero(is_hit.any(axis=0))
+        found = hit_places(is_hit)
         false_positives = np.cumsum(~is_hit, axis=1)[:, found]  # (H, F)
         true_positives = np.cumsum(members[:, instances[:, found]], axis=2)  # (S, H, F)
         recall = true_positives / np.maximum(sizes[:, column], 1)[:, None, None]

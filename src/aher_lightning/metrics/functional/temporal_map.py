@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aher_lightning.metrics.functional.matching import UNMATCHED, Matches, match_predictions
-from aher_lightning.metrics.functional.segment_table import FloatArray, IntArray, SegmentTable
+from aher_lightning.metrics.functional.segment_table import BoolArray, FloatArray, IntArray, SegmentTable
 from aher_lightning.metrics.functional.thresholds import threshold_name
 
 
@@ -155,36 +155,50 @@ def rank_hits(matches: Matches, ground_truth: SegmentTable) -> RankedHits:
     rows = rows[np.isin(matches.ranked.labels[rows], labels)]
     borders = np.append(np.searchsorted(matches.ranked.labels[rows], labels), len(rows))
     is_hit = matches.instances != UNMATCHED
-    # Between two hits precision only falls, so that its best value from any place on is that at a hit.
-    hit_places = np.flatnonzero(is_hit.any(axis=0)[rows])
+    places = hit_places(is_hit[:, rows])
     return RankedHits(
         thresholds=matches.thresholds,
         labels=labels,
         videos=matches.ranked.videos[rows],
         borders=borders,
-        hit_places=hit_places,
-        hit_borders=np.searchsorted(hit_places, borders),
-        hits=is_hit.T[rows[hit_places]].astype(np.float64, order="C"),
+        hit_places=places,
+        hit_borders=np.searchsorted(places, borders),
+        hits=is_hit.T[rows[places]].astype(np.float64, order="C"),
         instance_videos=ground_truth.videos,
         instance_labels=instance_labels.reshape(-1),
     )
 
 
-def matched_precisions(
-    matches: Matches, ground_truth: SegmentTable, video_weights: FloatArray | None = None
-) -> AveragePrecisions:
+def matched_precisions(matches: Matches, ground_truth: SegmentTable) -> AveragePrecisions:
     """Return the average precision of each category where it is known already what finds what.
 
     Args:
         matches: What each prediction found.
         ground_truth: The instances that were matched, G rows.
-        video_weights: How many times each video counts; see :meth:`RankedHits.precisions`, which is quicker for
-            many weightings.
 
     Returns:
         Average precisions of the categories with an instance that counts.
     """
-    return rank_hits(matches, ground_truth).precisions(video_weights)
+    return rank_hits(matches, ground_truth).precisions()
+
+
+def hit_places(is_hit: BoolArray) -> IntArray:
+    """Return the places where interpolated precision has to be known.
+
+    Between two hits precision only falls, so that its best value from any place on is that at a hit.
+
+    Args:
+        is_hit: Whether each prediction finds something at each threshold, best score first, ``(H, N)``.
+
+    Returns:
+        Places of those that do at any threshold, ascending, ``(F,)``.
+
+    Example:
+        >>> hit_places(np.array([[True, False, False], [True, False, True]]))
+        array([0, 2])
+    """
+    places: IntArray = np.flatnonzero(is_hit.any(axis=0))
+    return places
 
 
 def interpolated_area(precision: FloatArray, recall: FloatArray) -> FloatArray:
