@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
 from aher_lightning.errors import AherError
 
+_DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+"""A number as JSON writes it, also with a plus sign or zeros before it."""
+
+_MEND = "mend or write the file again"
+
 
 class MalformedError(ValueError):
     """What is wrong with one entry of a file; whoever reads the file catches it and adds where."""
 
 
-def read_json(path: Path, error: type[AherError]) -> object:
+def read_json(path: Path, error: type[AherError], *, remedy: str = _MEND) -> object:
     """Return the content of a JSON file, refusing what a lenient parser would silently mend.
 
     A key that occurs twice in one object is refused: the standard parser would keep the last value
@@ -25,6 +31,7 @@ def read_json(path: Path, error: type[AherError]) -> object:
     Args:
         path: File to read; UTF-8, with or without byte order mark.
         error: What to raise.
+        remedy: What to do about a file that is no valid JSON, for the message.
 
     Returns:
         Parsed value.
@@ -50,18 +57,19 @@ def read_json(path: Path, error: type[AherError]) -> object:
         value: object = json.loads(text, object_pairs_hook=_unique_keys)
     except json.JSONDecodeError as failure:
         place = f"line {failure.lineno}, column {failure.colno}"
-        raise error(f"{path}: is not valid JSON ({place}: {failure.msg}); mend or write the file again") from None
+        raise error(f"{path}: is not valid JSON ({place}: {failure.msg}); {remedy}") from None
     except (ValueError, RecursionError) as failure:
-        raise error(f"{path}: is not usable JSON ({failure}); mend or write the file again") from None
+        raise error(f"{path}: is not usable JSON ({failure}); {remedy}") from None
     return value
 
 
-def read_json_object(path: Path, error: type[AherError]) -> dict[str, object]:
+def read_json_object(path: Path, error: type[AherError], *, remedy: str = _MEND) -> dict[str, object]:
     """Return the content of a JSON file whose top level is an object; else as :func:`read_json`.
 
     Args:
         path: File to read.
         error: What to raise.
+        remedy: What to do about a file that is no valid JSON, for the message.
 
     Returns:
         The object as a dictionary.
@@ -69,7 +77,7 @@ def read_json_object(path: Path, error: type[AherError]) -> dict[str, object]:
     Raises:
         AherError: As ``error``, if the file cannot be read or holds something else than an object.
     """
-    value = read_json(path, error)
+    value = read_json(path, error, remedy=remedy)
     if not isinstance(value, dict):
         raise error(f"{path}: holds a JSON {json_type(value)} where an object {{...}} is expected; check the layout")
     return value
@@ -191,6 +199,36 @@ def finite_number(value: object, name: str) -> float:
     if not math.isfinite(number):
         raise MalformedError(f"{name} must be finite")
     return number
+
+
+def decimal_number(value: object, name: str) -> float:
+    """Return a parsed JSON number as float, or a string that is exactly one finite decimal number.
+
+    Some projects publish annotations whose numbers are strings. A string is taken for a number if it has digits, at
+    most with a sign, a decimal point and an exponent, and nothing else: no space, unit, comma or underscore.
+
+    Args:
+        value: Result of parsing.
+        name: What it is, for the message.
+
+    Returns:
+        The number.
+
+    Raises:
+        MalformedError: If the value is no such number, or not finite as float.
+
+    Example:
+        >>> decimal_number("67.5", "segment start"), decimal_number(3, "segment end")
+        (67.5, 3.0)
+        >>> decimal_number("1:07", "segment start")
+        Traceback (most recent call last):
+        aher_lightning.json_files.MalformedError: segment start must be a number, but is the string '1:07'
+    """
+    if not isinstance(value, str):
+        return finite_number(value, name)
+    if not _DECIMAL.fullmatch(value):
+        raise MalformedError(f"{name} must be a number, but is the string {value!r:.40}")
+    return finite_number(float(value), name)
 
 
 def number_or_null(value: float) -> float | None:

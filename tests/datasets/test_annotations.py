@@ -13,6 +13,7 @@ from aher_lightning.datasets.annotations import (
     AnnotatedVideo,
     Instance,
     InvalidPolicy,
+    check_durations,
     list_categories,
     read_activitynet,
     restrict,
@@ -53,7 +54,7 @@ def videos(write: Write) -> dict[str, AnnotatedVideo]:
 
 def test_videos_are_read_in_file_order(videos: dict[str, AnnotatedVideo]) -> None:
     assert list(videos) == ["b", "a", "c"]
-    assert videos["b"] == ("b", "training", 10.0, (Instance("wave", 1.0, 2.0), Instance("jump", 3.0, 4.0)), 0)
+    assert videos["b"] == ("b", "training", 10.0, (Instance("wave", 1.0, 2.0), Instance("jump", 3.0, 4.0)), 0, 0, True)
     assert videos["c"].instances == ()
     assert list_categories(videos) == ["wave", "jump"]
 
@@ -87,7 +88,9 @@ def test_clipping_cuts_to_the_duration_and_leaves_out_what_vanishes() -> None:
         ({"v": []}, "video 'v': is a JSON array where an object is expected"),
         ({"v": {"duration": 1.0, "annotations": []}}, "video 'v': \"subset\" must be a name"),
         ({"v": entry(subset="")}, '"subset" must be a name'),
-        ({"v": entry(duration="10")}, '"duration" must be a number, but is a JSON string'),
+        ({"v": entry(duration="10 s")}, "\"duration\" must be a number, but is the string '10 s'"),
+        ({"v": entry(duration="-10")}, '"duration" must be positive'),
+        ({"v": {"subset": "training", "annotations": []}}, "has no duration, which training and diagnosis need; add it"),
         ({"v": entry(duration=None)}, '"duration" must be a number, but is a JSON null'),
         ({"v": entry(duration=0)}, '"duration" must be positive'),
         ({"v": entry(duration=float("inf"))}, '"duration" must be finite'),
@@ -111,7 +114,7 @@ def test_malformed_entries_are_refused_in_one_line(write: Write, database: objec
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("segment", [None, [], [1], [1, 2, 3], "12", {"start": 1}, [[1], 2], [True, 2]])
+@pytest.mark.parametrize("segment", [None, [], [1], [1, 2, 3], "12", {"start": 1}, [[1], 2], [True, 2], ["1:07", 2]])
 def test_malformed_segments_are_refused(write: Write, segment: object) -> None:
     annotation = {"label": "wave", "segment": segment}
     path = write({"v": {"subset": "training", "duration": 9, "annotations": [annotation]}})
@@ -154,7 +157,55 @@ def test_invalid_instances_can_be_dropped_and_are_counted(write: Write, caplog: 
     with caplog.at_level(logging.WARNING):
         videos = read_activitynet(path, on_invalid="drop")
     assert [(len(video.instances), video.num_dropped) for video in videos.values()] == [(1, 2), (0, 1)]
-    assert "left out 3 instances" in caplog.text
+    assert [record.getMessage() for record in caplog.records] == [f"{path}: left out 2 of no length, 1 reversed"]
+
+
+def test_one_line_counts_every_kind_of_odd_segment(write: Write, caplog: pytest.LogCaptureFixture) -> None:
+    spans = [("a", -1.0, 2.0), ("a", 9.0, 11.0), ("b", 1.0, 2.0), ("b", 1.0, 2.0), ("c", 1.0, 2.0), ("b", 1.0, 2.0)]
+    path = write({"v": entry(*spans, ("a", 3, 3)), "w": entry(("b", 1.0, 2.0), ("b", 0.0, 10.0))})
+    kept = read_activitynet(path, on_invalid="keep")["v"]
+    dropped = read_activitynet(path, on_invalid="drop")["v"]
+    # Segments outside the video and duplicates stay as they are; the same span under another label is no duplicate.
+    assert dropped.instances == kept.instances[:-1] == tuple(spans)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}: kept 1 of no length, 2 outside the video, 2 duplicates",
+        f"{path}: left out 1 of no length; kept 2 outside the video, 2 duplicates",
+    ]
+    caplog.clear()
+    read_activitynet(write({"v": entry(("a", 0, 10), ("b", 0, 10))}))
+    assert not caplog.records
+
+
+def test_numbers_may_be_strings(write: Write) -> None:
+    annotation = {"label": "wave", "segment": ["67.5", "7.19e1"]}
+    video = read_activitynet(write({"v": {"subset": "test", "duration": "80", "annotations": [annotation]}}))["v"]
+    assert (video.duration_sec, video.instances) == (80.0, (Instance("wave", 67.5, 71.9),))
+
+
+def test_a_video_of_unknown_duration_lasts_until_its_last_instance(write: Write) -> None:
+    instances = [{"label": "wave", "segment": span} for span in ([3, 8], [1, 2])]
+    path = write({"v": {"subset": "test", "annotations": instances}, "w": {"subset": "test", "annotations": []}})
+    videos = read_activitynet(path, on_missing_duration="last_end")
+    assert [(video.duration_sec, video.has_duration) for video in videos.values()] == [(8.0, False), (0.0, False)]
+    with pytest.raises(AnnotationError, match=r"annotations\.json: video 'v': has no duration.*folder of THUMOS14$"):
+        read_activitynet(path)
+
+
+def test_a_video_with_a_duration_keeps_it(write: Write) -> None:
+    videos = read_activitynet(write({"v": entry(("wave", 1, 12))}), on_missing_duration="last_end")
+    assert (videos["v"].duration_sec, videos["v"].has_duration) == (10.0, True)
+    check_durations("file", videos.values())
+    with pytest.raises(AnnotationError, match="file: video 'v': has no duration"):
+        check_durations("file", [videos["v"]._replace(has_duration=False)])
+
+
+def test_a_table_is_told_which_layout_is_expected(tmp_path: Path) -> None:
+    path = tmp_path / "truth.csv"
+    path.write_text("video,start,end,label\nv,1,2,wave\n")
+    message = r'truth\.csv: is not valid JSON \(line 1, .*expected \{"database": \{video id: \{"subset", "duration"'
+    with pytest.raises(AnnotationError, match=message) as caught:
+        read_activitynet(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_instances_of_no_length_can_be_kept_but_not_reversed_ones(write: Write) -> None:
@@ -205,10 +256,12 @@ def test_real_file_has_the_published_counts(real_file: Path) -> None:
     assert len(late) == 20
 
 
-def test_real_file_has_twelve_instances_of_no_length(real_file: Path) -> None:
+def test_real_file_has_twelve_instances_of_no_length(real_file: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(AnnotationError, match=r"video 'ZZVrH3Hv1fM': annotation 0: segment end 0\.0 is not after"):
         read_activitynet(real_file)
     videos = read_activitynet(real_file, on_invalid="drop")
+    (record,) = caplog.records
+    assert record.getMessage().endswith("left out 12 of no length; kept 1733 outside the video, 49 duplicates")
     assert sum(video.num_dropped for video in videos.values()) == 12
     instances = Counter(video.subset for video in videos.values() for _ in video.instances)
     assert instances == {"training": 15_410 - 9, "validation": 7_654 - 3}

@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_file_per_category_becomes_videos(folder: Path) -> None:
     videos = read_thumos14(folder, "validation")
     assert list(videos) == ["v_1", "v_2"]
-    assert videos["v_1"] == ("v_1", "validation", 10.5, (Instance("Diving", 3.0, 4.5),), 0)
+    assert videos["v_1"] == ("v_1", "validation", 10.5, (Instance("Diving", 3.0, 4.5),), 0, 0, True)
     # The same dive under two names is legal.
     assert videos["v_2"].instances == (Instance("CliffDiving", 11.3, 14.1), Instance("Diving", 11.3, 14.1))
     assert videos["v_2"].duration_sec == 20.0
@@ -44,7 +44,7 @@ def test_reversed_and_empty_segments_follow_the_policy(folder: Path, caplog: pyt
         read_thumos14(folder, "validation")
     dropped = read_thumos14(folder, "validation", on_invalid="drop")["v_1"]
     assert (dropped.instances, dropped.num_dropped) == ((Instance("Diving", 1.0, 2.0),), 1)
-    assert "left out 1 instances" in caplog.text
+    assert "left out 1 of no length" in caplog.text
     assert len(read_thumos14(folder, "validation", on_invalid="keep")["v_1"].instances) == 2
     path.write_text("v_1 3.0 2.0\n")
     with pytest.raises(AnnotationError, match="is not after its start"):

@@ -63,7 +63,8 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
     label may be one that is scored where the predicted one is not.
 
     Args:
-        ground_truth: Annotation file in ActivityNet layout, or the annotation folder of THUMOS14.
+        ground_truth: Annotations: JSON in ActivityNet layout, a table (CSV, TSV) of video, start, end and label, or
+            the annotation folder of THUMOS14.
         predictions: Prediction file in ActivityNet layout.
         compare: Two prediction files in place of one: how much better the first is, and whether that could be chance.
         protocol: Rules of ActivityNet, or those usual for THUMOS14: mAP at 0.3:0.1:0.7, AR at 0.5:0.05:1.0, no

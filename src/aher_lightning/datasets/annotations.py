@@ -10,13 +10,18 @@ from typing import Literal, NamedTuple
 import torch
 
 from aher_lightning.errors import AnnotationError
-from aher_lightning.json_files import MalformedError, finite_number, json_type, read_json_object
+from aher_lightning.json_files import MalformedError, decimal_number, json_type, read_json_object
 from aher_lightning.structures import Detections
 
 _LOG = logging.getLogger(__name__)
 
 InvalidPolicy = Literal["error", "drop", "keep"]
-"""What to do with an instance that ends before it has begun: refuse the file, leave it out, or keep it."""
+"""What to do with an instance that is over before it has begun: refuse the file, leave it out, or keep it."""
+
+MissingDurationPolicy = Literal["error", "last_end"]
+"""What to do with a video of unknown duration: refuse the file, or let it last until the end of its last instance."""
+
+_LAYOUT = '{"database": {video id: {"subset", "duration", "annotations": [{"label", "segment"}]}}}'
 
 _LONGEST_ID = 200
 """Characters of a video id; a file system takes 255 for a name, which also holds prefix and suffix."""
@@ -44,7 +49,9 @@ class AnnotatedVideo(NamedTuple):
         subset: Part of the data set it belongs to, such as ``"validation"``.
         duration_sec: Duration in seconds.
         instances: Its actions, in file order.
-        num_dropped: Invalid instances that were left out on reading.
+        num_dropped: Instances that were left out on reading, as their end is not after their start.
+        num_reversed: Those of them that end before they start.
+        has_duration: Whether the duration is that of the video, and not the end of its last instance.
     """
 
     video_id: str
@@ -52,24 +59,38 @@ class AnnotatedVideo(NamedTuple):
     duration_sec: float
     instances: tuple[Instance, ...]
     num_dropped: int = 0
+    num_reversed: int = 0
+    has_duration: bool = True
 
     @classmethod
     def from_entries(
-        cls, video_id: str, subset: str, duration_sec: float, entries: Sequence[Instance | None]
+        cls,
+        video_id: str,
+        subset: str,
+        duration_sec: float | None,
+        entries: Sequence[Instance],
+        on_invalid: InvalidPolicy,
     ) -> AnnotatedVideo:
         """Return the video that the entries of a file make up.
 
         Args:
             video_id: Name of the video.
             subset: Part of the data set it belongs to.
-            duration_sec: Duration in seconds.
-            entries: Its actions, in file order; ``None`` stands for one that is left out.
+            duration_sec: Duration in seconds; ``None`` if it is unknown, which lets the video last until the end of
+                its last instance.
+            entries: Its actions, in file order, checked by :func:`check_segment`.
+            on_invalid: What to do with those whose end is not after their start.
 
         Returns:
-            The video, with the number of those left out.
+            The video, with the numbers of those left out.
         """
-        kept = tuple(entry for entry in entries if entry is not None)
-        return cls(video_id, subset, duration_sec, kept, len(entries) - len(kept))
+        keeps_empty = on_invalid == "keep"
+        kept = tuple(one for one in entries if one.end_sec > one.start_sec or keeps_empty)
+        num_reversed = sum(one.end_sec < one.start_sec for one in entries)
+        has_duration = duration_sec is not None
+        if duration_sec is None:
+            duration_sec = max((one.end_sec for one in kept), default=0.0)
+        return cls(video_id, subset, duration_sec, kept, len(entries) - len(kept), num_reversed, has_duration)
 
     def clipped(self) -> AnnotatedVideo:
         """Return the video with its instances cut to ``[0, duration]``; those of which nothing remains are left out.
@@ -122,21 +143,28 @@ def validate_video_id(video_id: str, error: type[Exception] = AnnotationError) -
 
 
 def read_activitynet(
-    path: Path, *, categories: Collection[str] | None = None, on_invalid: InvalidPolicy = "error"
+    path: Path,
+    *,
+    categories: Collection[str] | None = None,
+    on_invalid: InvalidPolicy = "error",
+    on_missing_duration: MissingDurationPolicy = "error",
 ) -> dict[str, AnnotatedVideo]:
     """Return the videos of an annotation file in ActivityNet layout, in file order.
 
     The layout is ``{"database": {ID: {"subset", "duration", "annotations": [{"label", "segment"}]}}}``; other
-    keys are ignored. Segments may reach outside ``[0, duration]``, as 20 of ActivityNet v1.3 do: see
-    :meth:`AnnotatedVideo.clipped`. The 12 instances of ActivityNet v1.3 that last zero seconds make the file
-    invalid by default; ``"drop"`` leaves them out (for training), ``"keep"`` keeps those of zero seconds but not
-    those that end before they start (for evaluation: the official evaluator counts them as instances that nobody
-    finds).
+    keys are ignored. Durations and the ends of segments may be strings, see
+    :func:`~aher_lightning.json_files.decimal_number`. Segments may reach outside ``[0, duration]``, as 1,734 of
+    ActivityNet v1.3 do, 20 of them by more than half a second: see :meth:`AnnotatedVideo.clipped`. The 12 instances
+    of ActivityNet v1.3 that last zero seconds make the file invalid by default; ``"drop"`` leaves them out (for
+    training), ``"keep"`` keeps those of zero seconds but not those that end before they start (for evaluation: the
+    official evaluator counts them as instances that nobody finds).
 
     Args:
         path: Annotation file.
         categories: If given, any other label is an error.
         on_invalid: What to do with instances whose end is not after their start.
+        on_missing_duration: What to do with videos that have no ``"duration"``, as in THUMOS14 files of other
+            projects. Evaluation can do without, training cannot.
 
     Returns:
         Video by id.
@@ -145,7 +173,8 @@ def read_activitynet(
         AnnotationError: If the file is missing, empty, no JSON, not in this layout, or has an entry that cannot
             be used; the message names the file, the video and the entry.
     """
-    database = read_json_object(path, AnnotationError).get("database")
+    remedy = f"mend or write the file again; expected {_LAYOUT}"
+    database = read_json_object(path, AnnotationError, remedy=remedy).get("database")
     if not isinstance(database, dict):
         found = "is missing" if database is None else f"is a JSON {json_type(database)}"
         raise AnnotationError(f'{path}: "database" {found}; expected {{"database": {{video id: {{...}}}}}}')
@@ -158,20 +187,47 @@ def read_activitynet(
             videos[video_id] = _parse_video(video_id, entry, known, on_invalid)
     except MalformedError as reason:
         raise AnnotationError(f"{path}: video {video_id!r:.80}: {reason}") from None
+    if on_missing_duration == "error":
+        check_durations(path, videos.values())
     report_dropped(path, videos.values())
     return videos
 
 
 def report_dropped(path: Path, videos: Iterable[AnnotatedVideo]) -> None:
-    """Warn of instances that were left out on reading.
+    """Warn, in one line, of segments that break a rule: how many of each kind were left out, and how many kept.
+
+    A segment has no length, is reversed, reaches outside the video, or repeats another one of its video with the
+    same label. The first two are left out or kept as the reader was told; the others are kept as they are.
 
     Args:
         path: File or folder that was read.
         videos: What it holds.
     """
-    num_dropped = sum(video.num_dropped for video in videos)
-    if num_dropped:
-        _LOG.warning("%s: left out %d instances whose end is not after their start", path, num_dropped)
+    found = list(videos)
+    num_reversed = sum(video.num_reversed for video in found)
+    left_out = {"of no length": sum(video.num_dropped for video in found) - num_reversed, "reversed": num_reversed}
+    kept = {
+        "of no length": sum(one.end_sec == one.start_sec for video in found for one in video.instances),
+        "outside the video": sum(_is_outside(one, video) for video in found for one in video.instances),
+        "duplicates": sum(len(video.instances) - len(set(video.instances)) for video in found),
+    }
+    parts = [
+        f"{verb} {_count_kinds(kinds)}"
+        for verb, kinds in (("left out", left_out), ("kept", kept))
+        if any(kinds.values())
+    ]
+    if parts:
+        _LOG.warning("%s: %s", path, "; ".join(parts))
+
+
+def _is_outside(instance: Instance, video: AnnotatedVideo) -> bool:
+    """Tell whether a segment reaches outside its video."""
+    return instance.start_sec < 0 or instance.end_sec > video.duration_sec
+
+
+def _count_kinds(numbers: Mapping[str, int]) -> str:
+    """The numbers that are not 0, with what they count."""
+    return ", ".join(f"{number} {kind}" for kind, number in numbers.items() if number)
 
 
 def restrict(
@@ -240,7 +296,7 @@ def list_categories(videos: Mapping[str, AnnotatedVideo]) -> list[str]:
 
 
 def parse_instance(entry: object, categories: Collection[str] | None = None) -> Instance:
-    """Return label and segment of one entry of an annotation or prediction file.
+    """Return label and segment of one entry of an annotation file.
 
     Only the types are checked: whether the segment may be empty is for the caller to say.
 
@@ -252,7 +308,8 @@ def parse_instance(entry: object, categories: Collection[str] | None = None) -> 
         Label and segment in seconds.
 
     Raises:
-        MalformedError: If it is no object with a known ``"label"`` and a ``"segment"`` of two finite numbers.
+        MalformedError: If it is no object with a known ``"label"`` and a ``"segment"`` of two finite numbers, or
+            strings that are such numbers.
     """
     if not isinstance(entry, dict):
         raise MalformedError(f"is a JSON {json_type(entry)} where an object is expected")
@@ -263,35 +320,52 @@ def parse_instance(entry: object, categories: Collection[str] | None = None) -> 
         raise MalformedError(f"label {label!r:.80} is not among the {len(categories)} known categories")
     if not isinstance(segment, list) or len(segment) != 2:
         raise MalformedError('"segment" must be [start, end] in seconds')
-    return Instance(label, finite_number(segment[0], "segment start"), finite_number(segment[1], "segment end"))
+    return Instance(label, decimal_number(segment[0], "segment start"), decimal_number(segment[1], "segment end"))
 
 
-def is_usable(instance: Instance, on_invalid: InvalidPolicy) -> bool:
-    """Tell whether to keep an instance.
+def check_segment(instance: Instance, on_invalid: InvalidPolicy) -> Instance:
+    """Return an instance, unless the policy demands that it be mended.
 
     Args:
         instance: The instance.
         on_invalid: What to do with one whose end is not after its start.
 
     Returns:
-        Whether the policy keeps it.
+        The same instance; :meth:`AnnotatedVideo.from_entries` leaves it out where the policy says so.
 
     Raises:
-        MalformedError: If the policy demands that it be mended.
+        MalformedError: If the policy is "error" and the end is not after the start, or the policy is "keep" and the
+            end is before the start.
 
     Example:
-        >>> is_usable(Instance("jump", 3.0, 3.0), "drop")
-        False
+        >>> check_segment(Instance("jump", 3.0, 3.0), "keep")
+        Instance(label='jump', start_sec=3.0, end_sec=3.0)
     """
-    if instance.end_sec > instance.start_sec:
-        return True
-    if on_invalid == "drop":
-        return False
-    if on_invalid == "keep" and instance.end_sec == instance.start_sec:
-        return True
+    is_empty = instance.end_sec == instance.start_sec
+    if instance.end_sec > instance.start_sec or on_invalid == "drop" or (on_invalid == "keep" and is_empty):
+        return instance
     raise MalformedError(
         f"segment end {instance.end_sec} is not after its start {instance.start_sec}; mend or remove it"
     )
+
+
+def check_durations(source: object, videos: Iterable[AnnotatedVideo]) -> None:
+    """Refuse videos of unknown duration.
+
+    Args:
+        source: Where they come from, for the message.
+        videos: The videos.
+
+    Raises:
+        AnnotationError: If the duration of one is unknown.
+    """
+    for video in videos:
+        if not video.has_duration:
+            raise AnnotationError(
+                f"{source}: video {video.video_id!r:.80}: has no duration, which training and diagnosis need; add it, "
+                'or give a file with durations: ActivityNet layout with "duration", a table with a column duration, or '
+                "the annotation folder of THUMOS14"
+            )
 
 
 def _parse_video(
@@ -303,16 +377,15 @@ def _parse_video(
     subset, annotations = entry.get("subset"), entry.get("annotations")
     if not isinstance(subset, str) or not subset:
         raise MalformedError('"subset" must be a name such as "training"')
-    duration_sec = finite_number(entry.get("duration"), '"duration"')
-    if duration_sec <= 0:
+    duration_sec = decimal_number(entry["duration"], '"duration"') if "duration" in entry else None
+    if duration_sec is not None and duration_sec <= 0:
         raise MalformedError(f'"duration" must be positive, but is {duration_sec}')
     if not isinstance(annotations, list):
         raise MalformedError('"annotations" must be a list; use [] for a video without instances')
-    parsed: list[Instance | None] = []
+    parsed: list[Instance] = []
     try:
         for annotation in annotations:
-            instance = parse_instance(annotation, categories)
-            parsed.append(instance if is_usable(instance, on_invalid) else None)
+            parsed.append(check_segment(parse_instance(annotation, categories), on_invalid))  # noqa: PERF401 - counts
     except MalformedError as reason:
         raise MalformedError(f"annotation {len(parsed)}: {reason}") from None
-    return AnnotatedVideo.from_entries(video_id, subset, duration_sec, parsed)
+    return AnnotatedVideo.from_entries(video_id, subset, duration_sec, parsed, on_invalid)

@@ -142,7 +142,7 @@ def read_kinetics_segments(
     found = read_instances(path, _SEGMENTS, partial(_parse_segment, categories=categories), on_invalid)
     durations_sec = {video_id: duration_sec(video_id) for video_id in found}
     videos = {
-        video_id: AnnotatedVideo.from_entries(video_id, "validation", seconds, found[video_id])
+        video_id: AnnotatedVideo.from_entries(video_id, "validation", seconds, found[video_id], on_invalid)
         for video_id, seconds in durations_sec.items()
         if seconds is not None
     }

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from aher_lightning.datasets.annotations import Instance, InvalidPolicy, is_usable
+from aher_lightning.datasets.annotations import Instance, InvalidPolicy, check_segment
 from aher_lightning.errors import AnnotationError
 from aher_lightning.json_files import MalformedError
 
@@ -69,7 +69,7 @@ def parse_seconds(text: str) -> float:
 
 def read_instances(
     path: Path, expected: str, parse: Callable[[str], tuple[str, Instance]], on_invalid: InvalidPolicy
-) -> dict[str, list[Instance | None]]:
+) -> dict[str, list[Instance]]:
     """Return the instances of a file that has one on each line.
 
     Args:
@@ -80,19 +80,20 @@ def read_instances(
             :func:`~aher_lightning.datasets.annotations.read_activitynet`.
 
     Returns:
-        Instances by video id, in the order of their lines; ``None`` stands for one that is left out.
+        Instances by video id, in the order of their lines, checked but none left out: that is for
+        :meth:`~aher_lightning.datasets.annotations.AnnotatedVideo.from_entries` to do.
 
     Raises:
         AnnotationError: If the file is missing, or has a line that cannot be used; the message names both.
     """
-    instances: dict[str, list[Instance | None]] = {}
+    instances: dict[str, list[Instance]] = {}
     for number, line in enumerate(read_lines(path, expected), start=1):
         if not line.strip():
             continue
         try:
             video_id, instance = parse(line)
-            kept = instance if is_usable(instance, on_invalid) else None
+            check_segment(instance, on_invalid)
         except MalformedError as reason:
             raise AnnotationError(f"{path}: line {number}: {reason}") from None
-        instances.setdefault(video_id, []).append(kept)
+        instances.setdefault(video_id, []).append(instance)
     return instances

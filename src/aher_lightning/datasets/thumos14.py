@@ -61,7 +61,7 @@ def read_thumos14(
         )
     durations_path = folder / f"{subset}_durations.txt"
     durations_sec = read_durations(durations_path)
-    instances: dict[str, list[Instance | None]] = {}
+    instances: dict[str, list[Instance]] = {}
     for path in files:
         category = path.stem.removesuffix(_FILE_ENDING[subset])
         if with_ambiguous or category != AMBIGUOUS:
@@ -72,7 +72,7 @@ def read_thumos14(
     if missing:
         raise AnnotationError(f"{durations_path}: has no duration of video '{missing[0]}'; add it")
     videos = {
-        video_id: AnnotatedVideo.from_entries(video_id, subset, durations_sec[video_id], found)
+        video_id: AnnotatedVideo.from_entries(video_id, subset, durations_sec[video_id], found, on_invalid)
         for video_id, found in sorted(instances.items())
     }
     report_dropped(annotations, videos.values())

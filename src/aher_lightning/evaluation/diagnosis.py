@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from aher_lightning.datasets.annotations import check_durations
 from aher_lightning.evaluation.ground_truth import GroundTruth
 from aher_lightning.evaluation.protocol import Protocol
 from aher_lightning.evaluation.tables import EvaluationTables
@@ -47,7 +48,11 @@ def diagnosis_reports(
 
     Returns:
         The diagnoses.
+
+    Raises:
+        AnnotationError: If the duration of a video is unknown: coverage of the video by an instance needs it.
     """
+    check_durations("ground truth", ground_truth.videos.values())
     by_video = np.array([video.duration_sec for video in ground_truth.videos.values()])
     durations_sec = by_video[tables.truth.videos]
     edges = protocol.edges

@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
-from aher_lightning.datasets.annotations import (
-    AnnotatedVideo,
-    list_categories,
-    read_activitynet,
-    restrict,
-    without_categories,
-)
+from aher_lightning.datasets.annotation_files import annotation_layout, read_annotations
+from aher_lightning.datasets.annotations import AnnotatedVideo, list_categories, restrict, without_categories
 from aher_lightning.datasets.categories import read_taxonomy_leaves
-from aher_lightning.datasets.thumos14 import Thumos14Subset, read_thumos14
 from aher_lightning.errors import AnnotationError
 
 CategoryGroups = Mapping[str, Sequence[str]]
@@ -64,10 +58,11 @@ class GroundTruthChoice:
 def read_ground_truth(path: Path, choice: GroundTruthChoice) -> GroundTruth:
     """Return the ground truth of an annotation file.
 
-    Instances of no length stay in, as nobody can find them but the official evaluator counts them.
+    Instances of no length stay in, as nobody can find them but the official evaluator counts them. Durations may be
+    missing: no score depends on them, and a diagnosis says if it needs one.
 
     Args:
-        path: Annotation file in ActivityNet layout, or the annotation folder of THUMOS14.
+        path: Annotations in any layout that :func:`~aher_lightning.datasets.annotation_files.read_annotations` knows.
         choice: Which part of it.
 
     Returns:
@@ -76,8 +71,8 @@ def read_ground_truth(path: Path, choice: GroundTruthChoice) -> GroundTruth:
     Raises:
         AnnotationError: If it cannot be read, or has nothing to score.
     """
-    everything = _read_videos(path, choice)
-    taxonomy = [] if path.is_dir() else read_taxonomy_leaves(path)
+    everything = read_annotations(path, subset=choice.subset, on_invalid="keep", on_missing_duration="last_end")
+    taxonomy = read_taxonomy_leaves(path) if annotation_layout(path) == "activitynet" else []
     chosen = [name for names in choice.groups.values() for name in names]
     known = dict.fromkeys([*list_categories(everything), *taxonomy])
     unknown = [name for name in chosen if name not in known]
@@ -95,18 +90,6 @@ def read_ground_truth(path: Path, choice: GroundTruthChoice) -> GroundTruth:
     num_blocked = len(videos) - len(free)
     categories = [*known, *unknown]
     return GroundTruth(counted, choice.subset, categories, choice.groups, unknown, choice.blocked, num_blocked)
-
-
-def _read_videos(path: Path, choice: GroundTruthChoice) -> dict[str, AnnotatedVideo]:
-    """Return all videos of a file; of the folder of THUMOS14 those of the subset."""
-    if not path.is_dir():
-        return read_activitynet(path, on_invalid="keep")
-    subsets: tuple[Thumos14Subset, ...] = get_args(Thumos14Subset)
-    for subset in subsets:
-        if subset == choice.subset:
-            return read_thumos14(path, subset, with_ambiguous=True, on_invalid="keep")
-    names = " or ".join(map(repr, subsets))
-    raise AnnotationError(f"{path}: is a folder, where THUMOS14 has {names}, but no subset {choice.subset!r}")
 
 
 def _check_blocked(videos: Mapping[str, AnnotatedVideo], blocked: frozenset[str]) -> None:
