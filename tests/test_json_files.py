@@ -10,6 +10,7 @@ import pytest
 from aher_lightning.errors import DataError
 from aher_lightning.json_files import (
     MalformedError,
+    decimal_number,
     finite_number,
     json_type,
     read_json,
@@ -165,3 +166,36 @@ def test_the_first_key_that_occurs_again_is_found_quickly() -> None:
     pairs: list[tuple[str, object]] = [(str(number), None) for number in range(200_000)]
     assert repeated_key(pairs) == ""
     assert repeated_key([*pairs, ("199999", None), ("7", None)]) == "199999"
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [("18.6", 18.6), ("-3", -3.0), ("+007", 7.0), ("1.5e2", 150.0), ("2E-1", 0.2), (4, 4.0), (0.5, 0.5)],
+)
+def test_decimal_numbers_may_be_strings(value: object, number: float) -> None:
+    assert decimal_number(value, "start") == number
+
+
+@pytest.mark.parametrize(
+    "text", ["", " 1", "1\n", "1,5", "1_000", "1:07", "5s", "nan", "inf", ".5", "5.", "0x1", "\u0661"]
+)
+def test_other_strings_are_no_numbers(text: str) -> None:
+    with pytest.raises(MalformedError, match="start must be a number, but is the string") as caught:
+        decimal_number(text, "start")
+    assert "\n" not in str(caught.value)
+
+
+def test_decimal_numbers_are_finite_and_no_other_type() -> None:
+    with pytest.raises(MalformedError, match="start must be finite"):
+        decimal_number("1e999", "start")
+    with pytest.raises(MalformedError, match="start must be a number, but is a JSON boolean"):
+        decimal_number(True, "start")
+
+
+def test_the_remedy_for_what_is_no_json_can_be_given(path: Path) -> None:
+    path.write_text("a,b")
+    with pytest.raises(DataError, match=r"is not valid JSON \(line 1, .*\); give JSON$"):
+        read_json_object(path, DataError, remedy="give JSON")
+    path.write_text('{"a": 1, "a": 2}')
+    with pytest.raises(DataError, match=r"is not usable JSON \(the key 'a' occurs twice\); give JSON$"):
+        read_json(path, DataError, remedy="give JSON")

@@ -16,6 +16,7 @@ from aher_lightning.structures import Detections
 from tests.helpers.metric_cases import random_case
 from tests.helpers.metric_reference import Prediction, Truth, mean_average_precision
 from tests.helpers.official_results import INSIDE, ORIGINALS, generated_case, md5, official_case
+from tests.helpers.real_data import real_data
 
 NAMES = ["0.50", "0.55", "0.60", "0.65", "0.70", "0.75", "0.80", "0.85", "0.90", "0.95", "average"]
 
@@ -382,6 +383,37 @@ def test_instances_of_no_length_count_as_never_found(predictions: Path, tmp_path
     report = evaluate(write_ground_truth(tmp_path / "truth.json", videos, "test"), predictions, subset="test")
     assert report["instances"] == 3
     assert report["per_class_AP"]["wave"]["average"] == pytest.approx(0.25)
+
+
+def test_a_table_is_scored_like_the_same_annotations_in_json(
+    ground_truth: Path, predictions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "truth.csv"
+    table.write_text("label,video,start,end,subset\nwave,a,10,20,validation\njump,a,30,40,validation\n")
+    with table.open("a") as file:
+        file.write("jump,b,50,60,validation\n")
+    without_empty = json.loads(ground_truth.read_text())
+    del without_empty["database"]["empty"]
+    ground_truth.write_text(json.dumps(without_empty))
+    assert evaluate(table, predictions, proposals=True) == evaluate(ground_truth, predictions, proposals=True)
+    assert "fingerprint" in capsys.readouterr().out
+    with pytest.raises(AnnotationError, match="video 'a': has no duration"):
+        evaluate(table, predictions, diagnose=True)
+
+
+def test_the_json_of_thumos14_that_other_projects_publish_is_scored(tmp_path: Path) -> None:
+    path = real_data("thumos14/thumos_gt.json")
+    database = json.loads(path.read_text())["database"]
+    spans = {
+        name: [(one["label"], 1.0, *map(float, one["segment"])) for one in video["annotations"]]
+        for name, video in database.items()
+        if video["subset"] == "test"
+    }
+    report = evaluate(path, write_found(tmp_path / "found.json", spans), protocol="thumos14")
+    assert (report["videos"], report["instances"]) == (210, 3_311)
+    assert report["mAP"]["average"] == pytest.approx(1.0)
+    with pytest.raises(AnnotationError, match=r"video .* has no duration.* or the annotation folder of THUMOS14"):
+        evaluate(path, tmp_path / "found.json", protocol="thumos14", diagnose=True)
 
 
 def test_unusable_subsets_are_refused(ground_truth: Path, predictions: Path, tmp_path: Path) -> None:

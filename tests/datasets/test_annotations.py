@@ -90,7 +90,7 @@ def test_clipping_cuts_to_the_duration_and_leaves_out_what_vanishes() -> None:
         ({"v": entry(subset="")}, '"subset" must be a name'),
         ({"v": entry(duration="10 s")}, "\"duration\" must be a number, but is the string '10 s'"),
         ({"v": entry(duration="-10")}, '"duration" must be positive'),
-        ({"v": {"subset": "training", "annotations": []}}, "has no duration, which training and diagnosis need; add it"),
+        ({"v": {"subset": "training", "annotations": []}}, "has no duration, which training and diagnosis need"),
         ({"v": entry(duration=None)}, '"duration" must be a number, but is a JSON null'),
         ({"v": entry(duration=0)}, '"duration" must be positive'),
         ({"v": entry(duration=float("inf"))}, '"duration" must be finite'),

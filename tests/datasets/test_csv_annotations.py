@@ -37,7 +37,7 @@ def test_lines_of_a_video_are_put_together(write: Write) -> None:
     [(column, name) for column, names in COLUMN_NAMES.items() for name in (*names, f" {names[-1].upper()} ")],
 )
 def test_columns_go_by_every_name_and_in_any_order(write: Write, column: str, spelling: str) -> None:
-    names = {name: name for name in reversed(COLUMN_NAMES)} | {column: spelling}
+    names = {name: name for name in reversed(list(COLUMN_NAMES))} | {column: spelling}
     values = {"video": "v", "start": "1", "end": "2", "label": "wave", "duration": "9", "subset": "test"}
     heading, line = (",".join(text) for text in (names.values(), [values[name] for name in names]))
     videos = read_csv_annotations(write(f"{heading},comment\n{line},none\n"))

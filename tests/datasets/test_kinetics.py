@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.datasets.annotations import Instance, read_activitynet
+from aher_lightning.datasets.annotations import AnnotatedVideo, Instance, read_activitynet
 from aher_lightning.datasets.kinetics import (
     clip_id,
     find_kinetics_clips,
@@ -79,7 +79,9 @@ def test_segments_become_videos_of_the_durations_given(tmp_path: Path, caplog: p
     path = write(tmp_path, "b\t1.5\t3\t1\na\t0\t2\t0\nb\t5\t6\t0\n\ngone\t1\t2\t0\n")
     videos = read_kinetics_segments(path, CATEGORIES, {"a": 9.0, "b": 8.5}.get)
     assert list(videos) == ["b", "a"]
-    assert videos["b"] == ("b", "validation", 8.5, (Instance("zumba", 1.5, 3), Instance("air drumming", 5, 6)), 0, 0, True)
+    assert videos["b"] == AnnotatedVideo(
+        "b", "validation", 8.5, (Instance("zumba", 1.5, 3), Instance("air drumming", 5, 6))
+    )
     (record,) = caplog.records
     assert record.getMessage() == f"{path}: left out 1 of 3 videos, which have no features or file"
 

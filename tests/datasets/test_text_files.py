@@ -54,7 +54,9 @@ def test_instances_are_put_together_by_video(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     path.write_text("b 1 2\n\na 0 3\nb 5 5\n")
     found = read_instances(path, "words", parse_words, "drop")
-    assert list(found.items()) == [("b", [Instance("jump", 1, 2), Instance("jump", 5, 5)]), ("a", [Instance("jump", 0, 3)])]
+    # Leaving out is for whoever makes videos of them, and counts.
+    jumps = {"b": [Instance("jump", 1, 2), Instance("jump", 5, 5)], "a": [Instance("jump", 0, 3)]}
+    assert list(found.items()) == list(jumps.items())
     assert read_instances(path, "words", parse_words, "keep") == found
 
 

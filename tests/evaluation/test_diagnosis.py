@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from aher_lightning.errors import AnnotationError
 from aher_lightning.evaluation.protocol import PROTOCOLS
 from aher_lightning.evaluation.scores import ScoreOptions, evaluation_report
 from tests.helpers.evaluation_cases import predictions_of, truth_of
@@ -90,3 +91,12 @@ def test_gains_add_to_the_score() -> None:
     late = predictions_of(TRUTH, {"a": [("wave", 0.9, 90, 99), ("wave", 0.8, 0, 40)]})
     gains = evaluation_report(TRUTH, late, PROTOCOL, ScoreOptions(diagnose=True))["diagnosis"]["gains"]
     assert gains["background"] == pytest.approx(0.125)
+
+
+def test_unknown_durations_are_refused_by_a_diagnosis_alone() -> None:
+    videos = {name: video._replace(has_duration=name != "b") for name, video in TRUTH.videos.items()}
+    truth = TRUTH._replace(videos=videos)
+    assert evaluation_report(truth, FOUND, PROTOCOL) == evaluation_report(TRUTH, FOUND, PROTOCOL)
+    message = r"^ground truth: video 'b': has no duration, .*; add it, or give a file with durations: .*$"
+    with pytest.raises(AnnotationError, match=message):
+        evaluation_report(truth, FOUND, PROTOCOL, ScoreOptions(diagnose=True))

@@ -95,3 +95,21 @@ def test_published_ground_truth_has_its_counts_and_name() -> None:
     )
     assert (len(activitynet.videos), sum(len(one.instances) for one in activitynet.videos.values())) == (4926, 7654)
     assert ground_truth_fingerprint(activitynet.videos.values()) == "6e3928dc0c4c"
+
+
+def test_a_table_without_subsets_is_all_evaluated(tmp_path: Path) -> None:
+    path = tmp_path / "truth.tsv"
+    path.write_text("video\tstart\tend\tlabel\nv\t1\t4\twave\nw\t2\t2\tbow\nw\t5\t6\tAmbiguous\n")
+    truth = read_ground_truth(path, GroundTruthChoice("validation", excluded_categories=("Ambiguous",)))
+    assert {name: len(video.instances) for name, video in truth.videos.items()} == {"v": 1, "w": 1}
+    assert truth.categories == ["wave", "bow", "Ambiguous"]
+    path.write_text("video\tstart\tend\tlabel\tsubset\nv\t1\t4\twave\ttest\n")
+    with pytest.raises(AnnotationError, match=r"truth\.tsv: no video is in the subset 'validation'"):
+        read_ground_truth(path, GroundTruthChoice("validation"))
+
+
+def test_the_published_json_of_thumos14_has_its_counts_and_name() -> None:
+    truth = read_ground_truth(real_data("thumos14/thumos_gt.json"), GroundTruthChoice(PROTOCOLS["thumos14"].subset))
+    assert (len(truth.videos), sum(len(video.instances) for video in truth.videos.values())) == (210, 3_311)
+    assert len(truth.categories) == 20
+    assert ground_truth_fingerprint(truth.videos.values()) == "3ca83674329b"
