@@ -226,7 +226,7 @@ def broken_annotations(name: str, content: dict[str, Any]) -> object:
     if name == "end before start":
         annotation["segment"] = [3.0, 2.0]
     elif name == "text for a number":
-        annotation["segment"] = ["1", 2.0]
+        annotation["segment"] = ["one", 2.0]
     elif name == "not finite":
         annotation["segment"] = [0.0, float("nan")]
     elif name == "unsafe id":
