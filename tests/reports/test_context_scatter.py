@@ -4,8 +4,8 @@ from pathlib import Path
 
 import torch
 
+from aher_lightning.figures import COLOURS
 from aher_lightning.reports.context_scatter import draw_context_scatter
-from aher_lightning.reports.figures import COLOURS
 from tests.helpers.figures import count_pixels, svg_texts, svg_with_texts
 
 

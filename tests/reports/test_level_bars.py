@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aher_lightning.analyses.level_accuracy import LevelAccuracy
-from aher_lightning.reports.figures import COLOURS
+from aher_lightning.figures import COLOURS
 from aher_lightning.reports.level_bars import draw_level_bars
 from tests.helpers.figures import count_pixels, svg_texts, svg_with_texts
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from aher_lightning.analyses.annotation_shares import SharePoint
-from aher_lightning.reports.figures import COLOURS
+from aher_lightning.figures import COLOURS
 from aher_lightning.reports.share_curve import draw_share_curve
 from tests.helpers.figures import count_pixels, svg_texts, svg_with_texts
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib.image
 
 from aher_lightning.analyses.timeline_bars import TimelineBar
-from aher_lightning.reports.figures import COLOURS
+from aher_lightning.figures import COLOURS
 from aher_lightning.reports.timelines import TimelinePanel, draw_timelines
 from tests.helpers.figures import count_pixels, svg_texts, svg_with_texts
 

@@ -7,16 +7,14 @@ from typing import NamedTuple
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from aher_lightning.figures import COLOURS, hide_frame, new_figure
+
 Scores = Mapping[str, Tensor]
 """Scalars in ``[0, 1]`` by name."""
-
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#666666")
-"""Told apart with any kind of colour vision: M. Okabe, K. Ito, "Color Universal Design" (2008)."""
 
 _LONGEST_LEGEND = 8
 """Of more curves than this, only the first and the last are named."""
@@ -64,7 +62,7 @@ def draw_curves(
         plot.axes.plot(
             positions,
             [float(result[name]) for name in names],
-            color=_COLOURS[0] if len(results) == 1 else shade,
+            color=COLOURS[0] if len(results) == 1 else shade,
             label=(label if len(results) == 1 else f"{number}: {label}") if is_named else None,
             marker="o",
             markersize=4,
@@ -87,7 +85,7 @@ def draw_bars(values: Scores, axes: Axes | None = None) -> Plot:
     """
     plot = _new_plot((4.8, 0.8 + 0.24 * len(values))) if axes is None else Plot(axes.figure, axes)
     numbers = [float(value) for value in values.values()]
-    bars = plot.axes.barh(list(values), numbers, color=_COLOURS[0])
+    bars = plot.axes.barh(list(values), numbers, color=COLOURS[0])
     plot.axes.bar_label(bars, [f"{number:.3f}" for number in numbers], padding=3, fontsize=8)
     plot.axes.margins(y=0.02)
     plot.axes.invert_yaxis()
@@ -111,8 +109,8 @@ def draw_history(values: Sequence[Scores], axes: Axes | None = None) -> Plot:
     for number, name in enumerate(names):
         line = [float(result[name]) for result in values]
         # Colours come again after a while; then the lines are dashed.
-        style = "-" if number < len(_COLOURS) else "--"
-        plot.axes.plot(line, style, color=_COLOURS[number % len(_COLOURS)], label=name, marker="o", markersize=4)
+        style = "-" if number < len(COLOURS) else "--"
+        plot.axes.plot(line, style, color=COLOURS[number % len(COLOURS)], label=name, marker="o", markersize=4)
     plot.axes.set(xlabel="result", ylabel="score", ylim=(0, 1))
     plot.axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     plot.axes.grid(alpha=0.3)
@@ -121,9 +119,8 @@ def draw_history(values: Sequence[Scores], axes: Axes | None = None) -> Plot:
 
 
 def _new_plot(size_inch: tuple[float, float]) -> Plot:
-    """Return an empty figure of one panel that leaves pyplot and its windows alone."""
-    figure = Figure(figsize=size_inch, layout="constrained")
-    FigureCanvasAgg(figure)
+    """Return an empty figure of one panel."""
+    figure = new_figure(*size_inch)
     axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
+    hide_frame(axes)
     return Plot(figure, axes)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from aher_lightning.reports.figures import COLOURS, new_figure, save_figure
+from aher_lightning.figures import COLOURS, new_figure, save_figure
 
 MARKERS = ("o", "^", "s")
 """One for each kind, so that a print without colours can be read."""

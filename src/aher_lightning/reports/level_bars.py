@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aher_lightning.analyses.level_accuracy import LevelAccuracy
-from aher_lightning.reports.figures import COLOURS, hide_frame, new_figure, save_figure
+from aher_lightning.figures import COLOURS, hide_frame, new_figure, save_figure
 
 SYSTEMS = (("accuracy_ahernet_minus", "AherNet\N{SUPERSCRIPT MINUS}"), ("accuracy_ahernet", "AherNet"))
 """Columns of the table and the names that the paper gives them, from left to right."""

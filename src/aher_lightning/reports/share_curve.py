@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aher_lightning.analyses.annotation_shares import SharePoint
-from aher_lightning.reports.figures import COLOURS, hide_frame, new_figure, save_figure
+from aher_lightning.figures import COLOURS, hide_frame, new_figure, save_figure
 
 
 def draw_share_curve(path: Path, supervised: Sequence[SharePoint], ahernet: float) -> None:

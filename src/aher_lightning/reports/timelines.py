@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from aher_lightning.analyses.timeline_bars import TimelineBar, assign_lanes
-from aher_lightning.reports.figures import COLOURS, hide_frame, new_figure, save_figure
+from aher_lightning.figures import COLOURS, hide_frame, new_figure, save_figure
 
 WIDTH_INCH = 10.0
 LANE_INCH = 0.24

@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib.image
 from matplotlib.colors import to_rgb
 
-from aher_lightning.reports.figures import COLOURS, hide_frame, new_figure, save_figure
+from aher_lightning.figures import COLOURS, hide_frame, new_figure, save_figure
 
 
 def test_the_size_is_in_inches(tmp_path: Path) -> None:
