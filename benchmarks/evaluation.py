@@ -33,7 +33,7 @@ from aher_lightning.evaluation.scores import ScoreOptions, evaluation_report
 from aher_lightning.metrics.functional.proposal_recall import proposal_recalls
 from aher_lightning.metrics.functional.segment_table import FloatArray, SegmentTable, table_from_detections
 from aher_lightning.metrics.functional.temporal_map import average_precisions
-from aher_lightning.metrics.functional.thresholds import ACTIVITYNET_THRESHOLDS
+from aher_lightning.ops.thresholds import ACTIVITYNET_THRESHOLDS
 from aher_lightning.reports.evaluation import EvaluationReport
 from aher_lightning.reports.prediction_reader import Predictions, read_predictions
 from aher_lightning.structures import Detections

@@ -10,7 +10,7 @@ import numpy as np
 
 from aher_lightning.datasets.thumos14 import AMBIGUOUS
 from aher_lightning.metrics.functional.instance_buckets import ACTIVITYNET_EDGES, THUMOS14_EDGES, BucketEdges
-from aher_lightning.metrics.functional.thresholds import ACTIVITYNET_THRESHOLDS, check_thresholds, threshold_name
+from aher_lightning.ops.thresholds import ACTIVITYNET_THRESHOLDS, check_thresholds, threshold_name
 
 ProtocolName = Literal["activitynet", "thumos14"]
 """The protocols that can be asked for."""

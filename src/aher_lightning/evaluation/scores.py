@@ -16,7 +16,7 @@ from aher_lightning.metrics.functional.groups import group_precisions, group_pro
 from aher_lightning.metrics.functional.oracle import Oracle, apply_oracle
 from aher_lightning.metrics.functional.proposal_recall import ProposalRecalls, proposal_recalls
 from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, average_precisions
-from aher_lightning.metrics.functional.thresholds import threshold_name
+from aher_lightning.ops.thresholds import threshold_name
 from aher_lightning.reports.evaluation import (
     HARMONIC_MEAN,
     EvaluationReport,

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from aher_lightning.metrics.functional.proposal_recall import REPORTED_NUMBERS, proposal_recalls
-from aher_lightning.metrics.functional.thresholds import check_thresholds
 from aher_lightning.metrics.per_video import PerVideoMetric
 from aher_lightning.metrics.plotting import Plot, Scores, draw_curves
+from aher_lightning.ops.thresholds import check_thresholds
 
 _LARGEST_NUMBER = 100
 

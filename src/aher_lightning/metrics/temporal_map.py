@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from aher_lightning.metrics.functional.temporal_map import average_precisions
-from aher_lightning.metrics.functional.thresholds import check_thresholds, threshold_name
 from aher_lightning.metrics.per_video import PerVideoMetric
 from aher_lightning.metrics.plotting import Plot, Scores, draw_curves
+from aher_lightning.ops.thresholds import check_thresholds, threshold_name
 
 
 class TemporalMeanAveragePrecision(PerVideoMetric):

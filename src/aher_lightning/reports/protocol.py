@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TypedDict
 
+from aher_lightning.ops.thresholds import threshold_name
+
 _FEWEST_IN_A_RANGE = 4
 """Thresholds that are written as a range, if equally spaced; fewer are listed."""
 
@@ -55,8 +57,8 @@ def thresholds_text(thresholds: Sequence[float]) -> str:
     """
     steps = [after - before for before, after in pairwise(thresholds)]
     if len(thresholds) >= _FEWEST_IN_A_RANGE and max(steps) - min(steps) < _TOLERANCE:
-        return ":".join(_number(value) for value in (thresholds[0], steps[0], thresholds[-1]))
-    return ", ".join(map(_number, thresholds)) or "none"
+        return ":".join(threshold_name(value) for value in (thresholds[0], steps[0], thresholds[-1]))
+    return ", ".join(map(threshold_name, thresholds)) or "none"
 
 
 def protocol_line(protocol: ProtocolReport) -> str:
@@ -145,8 +147,3 @@ def unknown_videos_line(count: int) -> str:
     """
     noun = "video is" if count == 1 else "videos are"
     return f"{count} predicted {noun} not among those evaluated: false positives"
-
-
-def _number(value: float) -> str:
-    """Return a threshold with two decimals, or as many as it needs."""
-    return f"{value:.2f}" if abs(round(value, 2) - value) < _TOLERANCE else f"{value:g}"

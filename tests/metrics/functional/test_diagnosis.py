@@ -15,7 +15,7 @@ from aher_lightning.metrics.functional.instance_buckets import (
 )
 from aher_lightning.metrics.functional.segment_table import FloatArray, SegmentTable
 from aher_lightning.metrics.functional.temporal_map import average_precisions
-from aher_lightning.metrics.functional.thresholds import ACTIVITYNET_THRESHOLDS
+from aher_lightning.ops.thresholds import ACTIVITYNET_THRESHOLDS
 from tests.helpers.diagnosis_cases import instances, mistaken_case, table, tables
 from tests.helpers.diagnosis_reference import (
     ReferenceDiagnosis,

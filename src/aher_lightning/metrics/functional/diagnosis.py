@@ -21,7 +21,7 @@ from aher_lightning.metrics.functional.matching import Matches, match_prediction
 from aher_lightning.metrics.functional.segment_table import BoolArray, FloatArray, IntArray, SegmentTable
 from aher_lightning.metrics.functional.sensitivity import missed_instances, normalized_precisions
 from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, matched_precisions
-from aher_lightning.metrics.functional.thresholds import check_thresholds, threshold_name
+from aher_lightning.ops.thresholds import check_thresholds, threshold_name
 
 
 class BucketDiagnosis(NamedTuple):

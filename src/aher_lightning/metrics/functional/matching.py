@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aher_lightning.metrics.functional.segment_table import IntArray, SegmentPairs, SegmentTable, pair_segments
-from aher_lightning.metrics.functional.thresholds import check_thresholds
+from aher_lightning.ops.thresholds import check_thresholds
 
 UNMATCHED = -1
 """In place of an instance, where a prediction found none."""

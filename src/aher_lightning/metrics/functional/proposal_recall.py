@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aher_lightning.metrics.functional.segment_table import FloatArray, IntArray, SegmentTable, pair_segments
-from aher_lightning.metrics.functional.thresholds import check_thresholds
+from aher_lightning.ops.thresholds import check_thresholds
 
 REPORTED_NUMBERS = (1, 10, 100)
 """Average numbers of proposals whose recall is reported, in hundredths of the largest one."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from aher_lightning.metrics.functional.matching import UNMATCHED, Matches, match_predictions
 from aher_lightning.metrics.functional.segment_table import BoolArray, FloatArray, IntArray, SegmentTable
-from aher_lightning.metrics.functional.thresholds import threshold_name
+from aher_lightning.ops.thresholds import threshold_name
 
 
 class AveragePrecisions(NamedTuple):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aher_lightning.metrics.functional.thresholds import ACTIVITYNET_THRESHOLDS, check_thresholds, threshold_name
+from aher_lightning.ops.thresholds import ACTIVITYNET_THRESHOLDS, check_thresholds, threshold_name
 
 
 def test_default_equals_the_official_spacing_to_the_bit() -> None:
