@@ -61,7 +61,7 @@ def test_a_comparison_names_files_protocol_and_groups(report: ComparisonReport) 
     assert lines == [
         "first: a[b].json",
         "second: c.json",
-        "protocol plain, subset validation, tIoU 0.50, 0.75, 0.95",
+        "protocol plain, subset validation",
         "95 % intervals of first - second, from 1,000 resamples of the videos",
         "",
         "Comparison, fingerprint fedcba987654",
@@ -85,7 +85,7 @@ def test_a_comparison_says_what_was_left_out(report: ComparisonReport) -> None:
     assert shown(report)[2:6] == [
         "second: 2 rows left out: unknown label (2)",
         "first: 1 predicted video is not among those evaluated: false positives",
-        "protocol plain, subset validation, tIoU 0.50, 0.75, 0.95",
+        "protocol plain, subset validation",
         "1 category is excluded: Ambiguous",
     ]
 

@@ -96,14 +96,14 @@ def test_groups_with_proposals(report: EvaluationReport, groups: dict[str, Group
 
 def test_the_fingerprint_stands_above_every_column(report: EvaluationReport) -> None:
     lines = shown(report | {"protocol": protocol_report()})
-    assert lines[1] == "protocol plain, subset validation, tIoU 0.50, 0.75, 0.95"
+    assert lines[1] == "protocol plain, subset validation"
     assert lines[2:4] == ["score %", "fingerprint 0123456789ab"]
     assert "fingerprint aaaaaaaaaaaa bbbbbbbbbbbb 0123456789ab" in shown(full_report())
 
 
 def test_what_was_left_out_has_a_line_each() -> None:
     assert summary_lines(full_report())[3:] == [
-        "protocol plain, subset validation, tIoU 0.50, 0.75, 0.95",
+        "protocol plain, subset validation",
         "3 videos are blocked: nothing in them counts",
         "1 category is excluded: Ambiguous",
         "8 rows left out: score is not finite (7), unknown label (1)",

@@ -22,10 +22,9 @@ def test_equally_spaced_thresholds_are_a_range(thresholds: list[float], text: st
     assert thresholds_text(thresholds) == text
 
 
-def test_the_line_says_what_is_special() -> None:
+def test_the_line_has_what_the_name_does_not_say() -> None:
     protocol = protocol_report()
-    assert protocol_line(protocol) == "protocol plain, subset validation, tIoU 0.50, 0.75, 0.95"
-    assert protocol_line(protocol | {"class_agnostic": True}).endswith(", all categories count as one")
+    assert protocol_line(protocol) == "protocol plain, subset validation"
 
 
 def test_what_is_left_out_is_named() -> None:

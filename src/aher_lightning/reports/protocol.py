@@ -62,7 +62,7 @@ def thresholds_text(thresholds: Sequence[float]) -> str:
 
 
 def protocol_line(protocol: ProtocolReport) -> str:
-    """Return the protocol in one line, without its fingerprint.
+    """Return the protocol in one line, without its fingerprint. Its name says what was changed.
 
     Args:
         protocol: The protocol.
@@ -70,11 +70,7 @@ def protocol_line(protocol: ProtocolReport) -> str:
     Returns:
         The line.
     """
-    parts = [f"protocol {protocol['name']}", f"subset {protocol['subset']}"]
-    parts.append(f"tIoU {thresholds_text(protocol['thresholds'])}")
-    if protocol["class_agnostic"]:
-        parts.append("all categories count as one")
-    return ", ".join(parts)
+    return f"protocol {protocol['name']}, subset {protocol['subset']}"
 
 
 def exclusion_lines(protocol: ProtocolReport) -> list[str]:
