@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -12,20 +10,14 @@ from types import ModuleType
 import pytest
 
 from aher_lightning.cli import main
+from tests.helpers.benchmarks import load_benchmark
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "ablation.py"
 METRICS = {"test/mAP": 0.25, "test/AUC": 0.5, "test/oracle_labels/mAP": 0.75, "test/oracle_segments/mAP": 1.0}
 
 
 @pytest.fixture
 def ablation(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ablation", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "ablation", module)  # where the parser looks types up
-    spec.loader.exec_module(module)
-    return module
+    return load_benchmark("ablation", monkeypatch)
 
 
 @pytest.fixture

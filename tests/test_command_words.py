@@ -22,6 +22,7 @@ def test_flags_may_be_spelt_with_hyphens() -> None:
     ("words", "expected"),
     [
         (["--tiou", "0.5", "1", "--page", "a.html"], ["--tiou=[0.5, 1]", "--page", "a.html"]),
+        (["--tiou", ".5", "1e-1", "7.5E+1"], ["--tiou=[.5, 1e-1, 7.5E+1]"]),
         (["--tiou", "[0.5, 0.75]"], ["--tiou", "[0.5, 0.75]"]),
         (["--tiou=[0.5]", "x"], ["--tiou=[0.5]", "x"]),
         (["--in-files", 'a "b".json', "c d.json"], ['--in-files=["a \\"b\\".json", "c d.json"]']),
