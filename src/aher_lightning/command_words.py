@@ -9,7 +9,7 @@ from itertools import takewhile
 from types import UnionType
 from typing import Union, get_args, get_origin
 
-_NUMBER = re.compile(r"-?\d+\.?\d*(e-?\d+)?")
+_NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 """What a list of numbers is made of; everything else is text."""
 
 

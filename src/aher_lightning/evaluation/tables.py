@@ -45,10 +45,6 @@ class EvaluationTables(NamedTuple):
         """Videos that have predictions but no ground truth."""
         return len(np.unique(self.found.videos[self.found.videos >= self.num_videos]))
 
-    def with_predictions(self, found: SegmentTable) -> EvaluationTables:
-        """Return the same with other predictions."""
-        return self._replace(found=found)
-
     def scored_only(self) -> EvaluationTables:
         """Return the same without predictions of categories that do not count."""
         return self._replace(found=self.found.rows(np.isin(self.found.labels, list(self.scored))))
