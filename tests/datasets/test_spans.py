@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aher_lightning.datasets.spans import snippets_in_span, widen_span
+from aher_lightning.datasets.spans import place_snippets, snippets_in_span, widen_span
 
 # Centres at 1, 3, 5, 7, 9 seconds.
 GRID = (5, 1.0, 2.0)
@@ -84,3 +84,14 @@ def test_a_first_centre_close_to_the_start_gives_no_negative_time() -> None:
     assert span == (0.0, 1.5)
     assert snippets_in_span(5, 0.0, 1.0, span) == range(2)
     assert widen_span((3.9, 4.0), 2, count=5, first_centre_sec=0.0, step_sec=1.0, duration_sec=4.0) == (2.5, 4.0)
+
+
+def test_a_span_places_its_snippets() -> None:
+    whole = place_snippets(*GRID, None, 10.0)
+    assert whole == (range(5), 0.1, 0.2)
+    part = place_snippets(*GRID, (2.0, 6.0), 10.0)
+    assert part == (range(1, 3), 0.25, 0.5)
+    # The nearest one lies outside of a span between centres.
+    assert place_snippets(*GRID, (3.5, 4.5), 10.0) == (range(2, 3), 1.5, 2.0)
+    with pytest.raises(ValueError, match=r"a span must end after it starts, but is \(2\.0, 1\.0\)"):
+        place_snippets(*GRID, (2.0, 1.0), 10.0)

@@ -47,11 +47,12 @@ def write_array(path: Path, values: npt.NDArray[np.floating]) -> str:
     return checksum
 
 
-def map_array(path: Path) -> npt.NDArray[np.floating]:
+def map_array(path: Path, mend: str = MEND) -> npt.NDArray[np.floating]:
     """Map an ``.npy`` file into memory: bytes are read where the array is used.
 
     Args:
         path: File to map.
+        mend: What to do about a damaged file, for messages.
 
     Returns:
         The array, read-only.
@@ -62,12 +63,12 @@ def map_array(path: Path) -> npt.NDArray[np.floating]:
     try:
         values: object = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file of features; {MEND}") from None
+        raise DataError(f"{path}: no such file of features; {mend}") from None
     except (OSError, ValueError, EOFError) as failure:
         reason = " ".join(str(failure).split())
-        raise DataError(f"{path}: is damaged ({reason}); {MEND}") from None
+        raise DataError(f"{path}: is damaged ({reason}); {mend}") from None
     if not isinstance(values, np.ndarray):
-        raise DataError(f"{path}: is an archive and not one array; {MEND}")
+        raise DataError(f"{path}: is an archive and not one array; {mend}")
     return values
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from aher_lightning.datasets.annotations import validate_video_id
 from aher_lightning.datasets.feature_arrays import MEND, file_sha256, map_array, write_array
 from aher_lightning.datasets.feature_manifest import DTYPES, FeatureManifest, StoredVideo
-from aher_lightning.datasets.spans import snippets_in_span
+from aher_lightning.datasets.spans import place_snippets
 from aher_lightning.errors import DataError
 from aher_lightning.structures import SnippetSequence
 from aher_lightning.video.contract import PROVENANCE, TemporalContract
@@ -163,20 +163,12 @@ class NpyFeatureStore(FeatureStore):
     def read(self, video_id: str, span_sec: tuple[float, float] | None = None) -> SnippetSequence:
         """Return the snippets of a span, reading no other bytes; see :meth:`FeatureStore.read`."""
         video = self._find(video_id)
-        start_sec, end_sec = span_sec if span_sec is not None else (0.0, video.duration_sec)
-        if not end_sec > start_sec:
-            raise ValueError(f"a span must end after it starts, but is {span_sec}")
-        first_sec, step_sec = self.contract.first_centre_sec, self.contract.step_sec
-        chosen = range(video.num_snippets)
-        if span_sec is not None:
-            chosen = snippets_in_span(video.num_snippets, first_sec, step_sec, span_sec)
-        features = self._map(video_id, video)[chosen.start : chosen.stop].astype(np.float32)
-        length_sec = end_sec - start_sec
-        return SnippetSequence(
-            values=torch.from_numpy(features),
-            first_centre=(first_sec + chosen.start * step_sec - start_sec) / length_sec,
-            step=step_sec / length_sec,
+        contract = self.contract
+        place = place_snippets(
+            video.num_snippets, contract.first_centre_sec, contract.step_sec, span_sec, video.duration_sec
         )
+        features = self._map(video_id, video)[place.chosen.start : place.chosen.stop].astype(np.float32)
+        return SnippetSequence(torch.from_numpy(features), place.first_centre, place.step)
 
     def missing(self, video_ids: Iterable[str]) -> list[str]:
         """Return the videos without features, or whose file is lost or cut off: what is still to be extracted.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 
 def snippets_in_span(count: int, first_centre_sec: float, step_sec: float, span_sec: tuple[float, float]) -> range:
@@ -30,6 +31,51 @@ def snippets_in_span(count: int, first_centre_sec: float, step_sec: float, span_
     middle = round(((span_sec[0] + span_sec[1]) / 2 - first_centre_sec) / step_sec)
     nearest = min(max(middle, 0), count - 1)
     return range(nearest, nearest + 1)
+
+
+class SpanOfSnippets(NamedTuple):
+    """Snippets that are read for a span, and where they lie in it.
+
+    Attributes:
+        chosen: Positions of the snippets in the video, at least one.
+        first_centre: Centre of the first of them, normalized to the span.
+        step: Distance of neighbouring centres, normalized to the span.
+    """
+
+    chosen: range
+    first_centre: float
+    step: float
+
+
+def place_snippets(
+    count: int, first_centre_sec: float, step_sec: float, span_sec: tuple[float, float] | None, duration_sec: float
+) -> SpanOfSnippets:
+    """Return which snippets are read for a span, and their places in it.
+
+    Args:
+        count: Snippets of the whole video, at least 1.
+        first_centre_sec: Centre of the first snippet in seconds.
+        step_sec: Seconds between neighbouring centres.
+        span_sec: Start and end in seconds; ``None`` for the whole video with all of its snippets.
+        duration_sec: Duration of the video in seconds.
+
+    Returns:
+        The snippets and their places.
+
+    Raises:
+        ValueError: If the span does not end after it starts.
+
+    Example:
+        >>> place_snippets(10, 0.5, 1.0, (2.0, 4.0), 10.0)
+        SpanOfSnippets(chosen=range(2, 4), first_centre=0.25, step=0.5)
+    """
+    start_sec, end_sec = span_sec if span_sec is not None else (0.0, duration_sec)
+    if not end_sec > start_sec:
+        raise ValueError(f"a span must end after it starts, but is {span_sec}")
+    chosen = range(count) if span_sec is None else snippets_in_span(count, first_centre_sec, step_sec, span_sec)
+    length_sec = end_sec - start_sec
+    first_centre = (first_centre_sec + chosen.start * step_sec - start_sec) / length_sec
+    return SpanOfSnippets(chosen, first_centre, step_sec / length_sec)
 
 
 def widen_span(
