@@ -24,8 +24,14 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 
 def test_a_missing_manifest_says_what_to_write(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"features\.json: no such file; write it to say how .*, docs/features\.md"):
+    with pytest.raises(
+        DataError, match=r"features\.json: no such file; write it to say how .* such as {.*}; docs"
+    ) as caught:
         PublishedManifest.read(tmp_path)
+    message = str(caught.value)
+    example = message[message.index("{") : message.rindex("}") + 1]
+    (tmp_path / "features.json").write_text(example, encoding="utf-8")
+    assert PublishedManifest.read(tmp_path).contract.first_centre_sec == 8 / 25
 
 
 @pytest.mark.parametrize(
@@ -43,6 +49,7 @@ def test_a_missing_manifest_says_what_to_write(tmp_path: Path) -> None:
         ("npy", {"layout": "NC"}, "layout must be one of TC, CT, but is 'NC'"),
         ("npy", {"channels": 0}, "channels must be a positive integer, but is 0"),
         ("npy", {"channels": True}, "channels must be a positive integer, but is True"),
+        ("npy", {"resampled_to": 0}, "resampled_to must be a positive integer, but is 0"),
         ("npy", {"prefix": "../"}, r"prefix must be text without path separators, but is '\.\./'"),
         ("npy", {"suffix": "\\x"}, "suffix must be text without path separators"),
         ("npy", {"prefix": "a\n"}, "prefix must be text without path separators"),
@@ -93,7 +100,7 @@ def test_the_examples_of_the_documents_are_manifests(tmp_path: Path) -> None:
         assert isinstance(json.loads(example), dict)
         (tmp_path / "features.json").write_text(example, encoding="utf-8")
         read.append(PublishedManifest.read(tmp_path))
-    assert [manifest.format for manifest in read] == ["npy", "npy", "csv", "hdf5"]
+    assert [manifest.format for manifest in read] == ["npy", "npy", "csv", "csv", "hdf5"]
     thumos, activitynet = read[:2]
     # Frame 8 of 30 per second, then every fourth; 15 frames per second in clips of 16 without overlap.
     assert (thumos.contract.first_centre_sec, thumos.contract.step_sec) == pytest.approx((8 / 30, 4 / 30))

@@ -84,6 +84,22 @@ def test_two_snippets_more_or_less_pass(tmp_path: Path, count: int) -> None:
         ArrayFolderStore(root, tolerance=1).read("a")
 
 
+def test_resampled_snippets_stand_in_the_middle_of_equal_parts(tmp_path: Path) -> None:
+    root = published(tmp_path, toy_features("a", 10), resampled_to=10, durations_sec={"a": 20.0, "b": 400.0})
+    store = ArrayFolderStore(root, tolerance=0)
+    for video_id in ("a", "b"):
+        snippets = store.read(video_id)
+        assert (len(snippets.values), snippets.first_centre, snippets.step) == (10, 0.05, 0.1)
+    # Centres of "b" lie at 20, 60, 100, ... s.
+    part = store.read("b", (50.0, 150.0))
+    assert torch.equal(part.values, torch.from_numpy(toy_features("a", 10)[1:4]))
+    assert part.first_centre == pytest.approx(0.1)
+    assert part.step == pytest.approx(0.4)
+    write_manifest(root, "npy", resampled_to=100)
+    with pytest.raises(DataError, match="has 10 snippets, but 'resampled_to' is 100; correct it, or the file"):
+        ArrayFolderStore(root).read("a")
+
+
 def test_only_damaged_videos_are_faults(tmp_path: Path) -> None:
     root = published(tmp_path, toy_features("a"))
     assert ArrayFolderStore(root).faults() == {}

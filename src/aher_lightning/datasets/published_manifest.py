@@ -23,8 +23,14 @@ Format = Literal["npy", "npz", "pt", "csv", "hdf5"]
 
 _TIMES = ("fps", "clip_length", "snippet_stride", "first_centre_frames")
 _REQUIRED = ("version", "format", "layout", "channels", "contract")
-_OPTIONAL = ("prefix", "suffix", "key", "header", "file", "durations_sec")
+_OPTIONAL = ("prefix", "suffix", "key", "header", "file", "durations_sec", "resampled_to")
 _VERSION = 1
+
+_EXAMPLE = (
+    '{"version": 1, "format": "npy", "layout": "TC", "channels": 2048, "contract": '
+    '{"fps": 25, "clip_length": 16, "snippet_stride": 4, "first_centre_frames": 8}}'
+)
+"""The least that a manifest can say."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class PublishedManifest:
         header: Whether the first line of a CSV file names its columns.
         file: Name of the HDF5 file.
         durations_sec: Seconds by video id; empty if the store is given an annotation file with durations.
+        resampled_to: Number of snippets that every video was resampled to, whatever its duration; they are the
+            means of as many equal parts of it. ``None`` if snippets are as far apart as the contract says.
     """
 
     format: Format
@@ -55,6 +63,7 @@ class PublishedManifest:
     header: bool = False
     file: str = ""
     durations_sec: Mapping[str, float] = field(default_factory=dict)
+    resampled_to: int | None = None
 
     @classmethod
     def read(cls, root: Path) -> PublishedManifest:
@@ -73,8 +82,8 @@ class PublishedManifest:
         path = root / MANIFEST_NAME
         if not path.is_file():
             raise DataError(
-                f"{path}: no such file; write it to say how the features were made and lie there, "
-                "docs/features.md shows examples"
+                f"{path}: no such file; write it to say how the features lie there and were made, such as "
+                f"{_EXAMPLE}; docs/features.md explains it"
             )
         content = read_json_object(path, DataError)
         try:
@@ -118,7 +127,7 @@ def _parse(content: Mapping[str, object]) -> PublishedManifest:
     manifest = PublishedManifest(
         format=cast("Format", _choice(content, "format", get_args(Format))),
         layout=cast("Layout", _choice(content, "layout", get_args(Layout))),
-        channels=_positive(content["channels"]),
+        channels=_positive(content, "channels"),
         contract=_contract(content["contract"]),
         prefix=_name(content, "prefix"),
         suffix=_name(content, "suffix"),
@@ -126,6 +135,7 @@ def _parse(content: Mapping[str, object]) -> PublishedManifest:
         header=_flag(content, "header"),
         file=_name(content, "file"),
         durations_sec=parse_durations(content.get("durations_sec", {})),
+        resampled_to=_positive(content, "resampled_to") if "resampled_to" in content else None,
     )
     if manifest.format == "hdf5" and manifest.file in {"", ".", ".."}:
         raise MalformedError("lacks 'file', the name of the HDF5 file")
@@ -165,10 +175,11 @@ def _choice(content: Mapping[str, object], name: str, choices: tuple[str, ...]) 
     return value
 
 
-def _positive(value: object) -> int:
-    """The number of channels."""
+def _positive(content: Mapping[str, object], name: str) -> int:
+    """A number of things."""
+    value = content[name]
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise MalformedError(f"channels must be a positive integer, but is {value!r:.40}")
+        raise MalformedError(f"{name} must be a positive integer, but is {value!r:.40}")
     return value
 
 

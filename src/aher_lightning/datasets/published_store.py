@@ -160,9 +160,8 @@ class PublishedFeatureStore(FeatureStore):
         is_time_first = self.manifest.layout == "TC"
         with self._array(video_id) as array:
             count = self._count_snippets(video_id, array, duration_sec)
-            place = place_snippets(
-                count, self.contract.first_centre_sec, self.contract.step_sec, span_sec, duration_sec
-            )
+            first_centre_sec, step_sec = self._times(duration_sec)
+            place = place_snippets(count, first_centre_sec, step_sec, span_sec, duration_sec)
             rows = slice(place.chosen.start, place.chosen.stop)
             part = array[rows] if is_time_first else array[:, rows].T
             values = np.array(part, dtype=np.float32, order="C")  # a copy: mapped and kept arrays stay as they are
@@ -194,6 +193,21 @@ class PublishedFeatureStore(FeatureStore):
             return str(failure)
         return ""
 
+    def _times(self, duration_sec: float) -> tuple[float, float]:
+        """Centre of the first snippet of a video, and how far it is to the next, in seconds."""
+        parts = self.manifest.resampled_to
+        if parts is None:
+            return self.contract.first_centre_sec, self.contract.step_sec
+        return 0.5 * duration_sec / parts, duration_sec / parts
+
+    def _expected_snippets(self, duration_sec: float) -> range:
+        """How many snippets a video may have, tolerance included."""
+        parts = self.manifest.resampled_to
+        if parts is not None:
+            return range(parts, parts + 1)
+        expected = expected_snippets(duration_sec, self.contract)
+        return range(expected.start - self.tolerance, expected.stop + self.tolerance)
+
     def _count_snippets(self, video_id: str, array: FeatureArray, duration_sec: float) -> int:
         """Check type, shape and length of an array without reading it; return its snippets."""
         manifest, place = self.manifest, self._place(video_id)
@@ -206,14 +220,19 @@ class PublishedFeatureStore(FeatureStore):
                 f"{manifest.channels} channels wants floats {wanted}; correct {MANIFEST_NAME} or the file"
             )
         count = shape[1 - channel_axis]
-        expected = expected_snippets(duration_sec, manifest.contract)
-        if not expected.start - self.tolerance <= count <= expected.stop - 1 + self.tolerance:
+        if count in self._expected_snippets(duration_sec):
+            return count
+        if manifest.resampled_to is not None:
             raise DataError(
-                f"{place}: video {video_id!r:.80} has {count} snippets, but {duration_sec:g} s make "
-                f"{expected.start} to {expected.stop - 1} by the contract; correct fps, stride or duration, "
-                "or raise 'tolerance'"
+                f"{place}: video {video_id!r:.80} has {count} snippets, but 'resampled_to' is {manifest.resampled_to}; "
+                "correct it, or the file"
             )
-        return count
+        expected = expected_snippets(duration_sec, manifest.contract)
+        raise DataError(
+            f"{place}: video {video_id!r:.80} has {count} snippets, but {duration_sec:g} s make "
+            f"{expected.start} to {expected.stop - 1} by the contract; correct fps, stride or duration, "
+            "say 'resampled_to' if all videos have as many, or raise 'tolerance'"
+        )
 
     def _place(self, video_id: str) -> str:
         """Where the features of a video lie, for messages."""
