@@ -153,6 +153,13 @@ def test_blocked_videos_are_left_out_of_both_files(
     assert "1 video is blocked: nothing in it counts" in capsys.readouterr().out
 
 
+def test_only_the_videos_of_a_list_are_scored(truth: Path, perfect: Path, tmp_path: Path) -> None:
+    (tmp_path / "only.csv").write_text("video,seconds\nv_a,10\nv_elsewhere,20\n")
+    report = report_of(truth, ["--predictions", perfect, "--only", tmp_path / "only.csv"])
+    assert (report["videos"], report["unknown_videos"], report["protocol"]["blocked_videos"]) == (1, 0, 2)
+    assert report["mAP"]["average"] == 1.0
+
+
 def test_a_blocked_list_of_other_ids_is_refused(
     truth: Path, perfect: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -44,6 +44,14 @@ def test_blocked_videos_are_gone(path: Path) -> None:
     assert (list(everything.videos), everything.num_blocked) == (["a", "b", "c"], 0)
 
 
+def test_only_listed_videos_stay(path: Path) -> None:
+    choice = GroundTruthChoice("test", listed=frozenset({"a", "b", "d", "elsewhere"}), blocked=frozenset({"b"}))
+    truth = read_ground_truth(path, choice)
+    assert list(truth.videos) == ["a"]
+    # Predictions in the others do not count, as if these were blocked.
+    assert (truth.num_blocked, truth.blocked) == (2, frozenset({"b", "c"}))
+
+
 def test_groups_leave_out_everything_else(path: Path) -> None:
     truth = read_ground_truth(path, GroundTruthChoice("test", groups={"one": ["wave", "swim"], "two": ["jump"]}))
     assert {name: [one.label for one in video.instances] for name, video in truth.videos.items()} == {
@@ -60,6 +68,10 @@ def test_groups_leave_out_everything_else(path: Path) -> None:
         (GroundTruthChoice("training", excluded_categories=("bow",)), "the subset 'training' has no instance"),
         (GroundTruthChoice("training", blocked=frozenset("d")), "no instance outside of its 1 blocked videos; block"),
         (GroundTruthChoice("training", {"a": ["bow"]}, blocked=frozenset("d")), "outside of its 1 blocked videos"),
+        (
+            GroundTruthChoice("test", listed=frozenset({"v_a"})),
+            "none of the 1 listed videos is there: it has names such",
+        ),
         (GroundTruthChoice("test", {"a": ["swim"]}), "no video of the subset 'test' has an instance of the 1 categ"),
         (GroundTruthChoice("test", {"a": ["wave"], "b": ["swim"]}), "has no instance of the group 'b'"),
     ],

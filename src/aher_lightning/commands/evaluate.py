@@ -46,6 +46,7 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
     categories: Path | None = None,
     group: str | None = None,
     blocked: Path | None = None,
+    only: Path | None = None,
     oracle: Oracle | None = None,
     diagnose: bool = False,
     buckets: Buckets = "protocol",
@@ -76,7 +77,8 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
         categories: JSON list of the categories to score, JSON object of such lists, or the name of a split that
             comes with the package, such as anet_un_am.
         group: Which list of that object; all of them unless given.
-        blocked: File of videos to leave out: a JSON list of ids, or one id on each line.
+        blocked: File of videos to leave out: a JSON list of ids, a table with a column video, or one id on each line.
+        only: File of the only videos to evaluate, of the same kinds; all others are left out.
         oracle: Put the true labels or segments in place of the predicted ones, to see the other errors alone.
         diagnose: Also report which errors there are, what each kind costs, and which instances are hard.
         buckets: Sort instances of a diagnosis by the sizes of the protocol, or into fifths of what there is.
@@ -103,7 +105,7 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
         )
     if buckets != "protocol" and not diagnose:
         raise ConfigError("buckets belong to a diagnosis: give diagnose as well")
-    inputs = [path for path in (ground_truth, *files, categories, blocked) if path is not None]
+    inputs = [path for path in (ground_truth, *files, categories, blocked, only) if path is not None]
     _check_outputs([path for path in (output, page) if path is not None], inputs)
     rules = _rules(protocol, tiou, class_agnostic=class_agnostic)
     if group is not None and categories is None:
@@ -113,6 +115,7 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
         groups={} if categories is None else _read_groups(_category_file(categories), group),
         excluded_categories=rules.excluded_categories,
         blocked=frozenset() if blocked is None else read_video_list(blocked),
+        listed=None if only is None else read_video_list(only),
     )
     truth = read_ground_truth(ground_truth, choice)
     found = [_read(file, truth, skip_invalid=skip_invalid) for file in files]

@@ -47,12 +47,14 @@ class GroundTruthChoice:
         groups: Categories by group; all others are left out. Empty for all categories.
         excluded_categories: Categories to leave out of all.
         blocked: Ids of videos to leave out.
+        listed: Ids of the only videos that count; all others are left out as if they were blocked. ``None`` for all.
     """
 
     subset: str
     groups: CategoryGroups = field(default_factory=dict)
     excluded_categories: tuple[str, ...] = ()
     blocked: frozenset[str] = frozenset()
+    listed: frozenset[str] | None = None
 
 
 def read_ground_truth(path: Path, choice: GroundTruthChoice) -> GroundTruth:
@@ -77,9 +79,11 @@ def read_ground_truth(path: Path, choice: GroundTruthChoice) -> GroundTruth:
     known = dict.fromkeys([*list_categories(everything), *taxonomy])
     unknown = [name for name in chosen if name not in known]
     try:
-        _check_blocked(everything, choice.blocked)
+        _check_names(everything, choice.blocked, "blocked")
+        _check_names(everything, choice.listed or frozenset(), "listed")
         videos = restrict(everything, subset=choice.subset)
-        free = {name: video for name, video in videos.items() if name not in choice.blocked}
+        blocked = choice.blocked | (frozenset() if choice.listed is None else frozenset(everything) - choice.listed)
+        free = {name: video for name, video in videos.items() if name not in blocked}
         counted = without_categories(free, choice.excluded_categories)
         _check_instances(counted, choice, len(videos) - len(free))
         if choice.groups:
@@ -89,15 +93,15 @@ def read_ground_truth(path: Path, choice: GroundTruthChoice) -> GroundTruth:
         raise AnnotationError(f"{path}: {reason}") from None
     num_blocked = len(videos) - len(free)
     categories = [*known, *unknown]
-    return GroundTruth(counted, choice.subset, categories, choice.groups, unknown, choice.blocked, num_blocked)
+    return GroundTruth(counted, choice.subset, categories, choice.groups, unknown, blocked, num_blocked)
 
 
-def _check_blocked(videos: Mapping[str, AnnotatedVideo], blocked: frozenset[str]) -> None:
+def _check_names(videos: Mapping[str, AnnotatedVideo], names: frozenset[str], kind: str) -> None:
     """Refuse a list of which no video exists: its ids are spelt in another way, surely."""
-    if blocked and blocked.isdisjoint(videos):
-        ours, theirs = next(iter(videos)), min(blocked)
+    if names and names.isdisjoint(videos):
+        ours, theirs = next(iter(videos)), min(names)
         raise AnnotationError(
-            f"none of the {len(blocked)} blocked videos is there: it has names such as {ours!r:.80}, "
+            f"none of the {len(names)} {kind} videos is there: it has names such as {ours!r:.80}, "
             f"the list has names such as {theirs!r:.80}; give the list of these videos"
         )
 
