@@ -24,6 +24,7 @@ class FakeTrainer:
     """What a data module asks of a trainer."""
 
     def __init__(self, rank: int = 0, world_size: int = 1, module: object = None) -> None:
+        self.default_root_dir = Path("nowhere")
         self.global_rank, self.world_size, self.lightning_module = rank, world_size, module
 
 
