@@ -31,8 +31,9 @@ class FolderDataModule(MixedDataModule):
     Args:
         videos: Folder with the untrimmed videos, ``<video id>.mp4`` or another ending.
         annotations: Their temporal annotations: a file in ActivityNet layout, a table, or the annotation folder of
-            THUMOS14; see :func:`~aher_lightning.datasets.annotation_files.read_annotations`. A video without a
-            duration has that of its file.
+            THUMOS14 (name its categories then, as "Ambiguous" is none); see
+            :func:`~aher_lightning.datasets.annotation_files.read_annotations`. A video without a duration has that of
+            its file.
         moments: Folder of the moments; with ``moment_annotations``, folder of the videos that they are cut from, by
             default ``videos``.
         moment_names: What the file names of moments look like, without ending, ``{category}`` in place of the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from traceback import clear_frames
 from typing import TypeVar
 
 from aher_lightning.errors import AherError
@@ -32,4 +33,10 @@ def with_plain_errors(batches: Iterable[_T]) -> Iterator[_T]:
         if len(lines) < 2:
             raise
         name = f"{type(error).__module__}.{type(error).__qualname__}: "
-        raise type(error)(lines[-1].removeprefix(name)) from None
+        plain = type(error)(lines[-1].removeprefix(name))
+        # The frames hold the loader, whose processes would outlive it for seconds.
+        clear_frames(error.__traceback__)
+    else:
+        return
+    del batches
+    raise plain

@@ -111,7 +111,7 @@ class NamedFiles:
         found = [(category, path) for category, path in told if category is not None]
         others = [path.name for category, path in told if category is None]
         if not found:
-            example = f", such as {others[0]!r}" if others else ""
+            example = f", such as {others[0]!r}," if others else ""
             raise DataError(
                 f"{self.root}: none of the {len(others)} video files{example} has a name like "
                 f"'{self.pattern.pattern}'; correct 'moment_names'"

@@ -95,7 +95,7 @@ class SubstitutingDataset(Dataset[tuple[int, _Sample_co]]):
 
     def _check_share(self) -> None:
         """Stop where most of the data is broken: that is no accident."""
-        broken = sum(video_id in self.quarantine for video_id in self.videos)
+        broken = sum(video_id in self.videos for video_id in self.quarantine.reasons)
         if 2 * broken > len(self.videos):
             raise DataError(f"{broken} of {len(self.videos)} {self.what} cannot be read; {self._last_reason()}")
 
