@@ -52,7 +52,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def data_module(root: Path, **options: Any) -> FolderDataModule:
-    settings = {"moments": root / "moments", "contract": CONTRACT, "batch_size": 4}
+    settings: dict[str, Any] = {"moments": root / "moments", "contract": CONTRACT, "batch_size": 4}
     return FolderDataModule(root / "videos", root / "annotations.json", **(settings | options))
 
 
@@ -151,7 +151,7 @@ def test_tables_and_folders_of_thumos14_serve_too(root: Path, tmp_path: Path) ->
         folder.mkdir(parents=True)
         (folder / f"Diving_{ending}.txt").write_text(f"{video} 1.0 2.0\n")
         (folder.parent / f"{subset}_durations.txt").write_text(f"{video}\n9.0\n")
-    subsets = {"training_subset": "validation", "validation_subset": "test"}
+    subsets: dict[str, Any] = {"training_subset": "validation", "validation_subset": "test"}
     data = FolderDataModule(root / "videos", tmp_path / "thumos", root / "moments", contract=CONTRACT, **subsets)
     assert {name: video.subset for name, video in data.videos.items()} == {
         "video_validation_1": "training",

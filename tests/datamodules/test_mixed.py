@@ -259,7 +259,7 @@ def in_folder(data: MixedDataModule, folder: Path) -> MixedDataModule:
 def seen(data: MixedDataModule, count: int = 4) -> dict[str, list[list[str]]]:
     """The videos of some training batches, and of all evaluation batches, by part."""
     made = batches(data, count)
-    found = {part: [batch[part].video_ids for batch in made] for part in ("untrimmed", "foreground", "moments")}  # type: ignore[literal-required]
+    found = {part: [batch[part].video_ids for batch in made] for part in ("untrimmed", "foreground", "moments")}
     return {**found, "evaluation": [batch.video_ids for batch in evaluation(data)]}
 
 

@@ -160,7 +160,7 @@ def test_test_and_predict_return_detections_of_every_video(tmp_path: Path) -> No
 class HalfBroken(ToyDataModule):
     """Some validation videos cannot be read."""
 
-    broken = ("val1", "val2")
+    broken: tuple[str, ...] = ("val1", "val2")
 
     @property
     def source(self) -> BrokenSource:
@@ -220,6 +220,20 @@ def test_training_logs_the_coverage_of_each_validation(tmp_path: Path, caplog: p
     assert "evaluated" not in caplog.text
 
 
+def test_a_resumed_run_with_broken_videos_equals_the_uninterrupted_one(tmp_path: Path) -> None:
+    class Broken(HalfBroken):
+        broken = ("train1", "train4", "clap0")
+
+    def fit(name: str, iterations: int, num_workers: int, resume: Path | None = None) -> dict[str, torch.Tensor]:
+        module, trainer = toy_localizer(), quiet_trainer(tmp_path / name, iterations)
+        trainer.fit(module, datamodule=Broken(num_workers=num_workers), ckpt_path=resume)
+        return module.state_dict()
+
+    whole, _ = fit("whole", 4, 0), fit("half", 2, 1)
+    resumed = fit("resumed", 4, 1, tmp_path / "half" / "last.ckpt")
+    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+
+
 def test_nothing_evaluated_is_an_error(tmp_path: Path) -> None:
     class AllBroken(HalfBroken):
         broken = ("val0", "val1", "val2", "val3")
@@ -232,7 +246,7 @@ def count_on_rank(rank: int) -> tuple[int, float]:
     """Videos of both processes, of which one has none, and the coverage."""
     module = toy_localizer()
     if rank == 0:
-        module.test_step(next(iter(ToyDataModule().test_dataloader())), 0)  # type: ignore[arg-type]
+        module.test_step(next(iter(ToyDataModule().test_dataloader())), 0)
     return module.test_metrics.count_videos(), float(module.test_metrics.compute()["test/AUC"])
 
 
