@@ -10,7 +10,7 @@ import pytest
 
 from aher_lightning.cli import main
 from tests.helpers.command_line import trainer_words
-from tests.helpers.paper_data import entry, write_activitynet, write_split
+from tests.helpers.paper_data import entry, touch, write_activitynet, write_split
 
 Refused = Callable[..., str]
 
@@ -47,6 +47,7 @@ def test_a_category_in_both_splits(refused: Refused, anet: Path, tmp_path: Path)
 
 
 def test_a_category_without_moments(refused: Refused, anet: Path, tmp_path: Path) -> None:
+    touch(anet, "videos/v_m.mp4")
     split = write_split(tmp_path / "split.json", ["Archery"], ["Zumba", "Tango"])
     line = refused("ActivityNetDataModule", anet, f"--data.split={split}", "--data.parts=[moments]")
     assert line == "aher fit: no trimmed clip for Tango: add clips or drop the category"

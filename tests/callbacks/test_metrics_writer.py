@@ -14,6 +14,7 @@ def test_the_metrics_of_a_test_are_written(tmp_path: Path) -> None:
     (metrics,) = trainer.test(toy_localizer(), datamodule=ToyDataModule(), verbose=False)
     assert json.loads((tmp_path / "new" / "metrics.json").read_text()) == metrics
     assert {"test/mAP", "test/mAP@0.50", "test/AUC"} <= set(metrics)
+    assert metrics["test/coverage"] == 1.0
 
 
 def test_undefined_metrics_are_written_as_null(tmp_path: Path) -> None:

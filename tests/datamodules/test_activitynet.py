@@ -58,6 +58,7 @@ def test_instances_without_length_are_left_out(tmp_path: Path, caplog: pytest.Lo
 def test_files_carry_a_prefix(tmp_path: Path) -> None:
     data = data_module(tmp_path / "data")
     (tmp_path / "data" / "videos" / "v_m_val.mp4").touch()
+    assert data.file_folders() == [tmp_path / "data" / "videos"]
     assert data.video_paths() == {"m_val": tmp_path / "data" / "videos" / "v_m_val.mp4"}
 
 

@@ -56,6 +56,8 @@ def test_who_serves_for_what(folders: tuple[Path, Path]) -> None:
     assert names(data.untrimmed_videos()) == ["a_train"]
     assert sorted(names(data.evaluation_videos())) == ["both_train", "both_val", "k1"]
     assert data.videos["k1"].duration_sec == 20.0
+    # "gone" has no features, but is named.
+    assert data.num_evaluation_videos == 4
     assert [one.label for one in data.videos["k1"].instances] == ["abseiling", "archery"]
 
 
@@ -69,9 +71,11 @@ def test_a_video_of_both_data_sets_is_never_trained_on_and_evaluated(folders: tu
 def test_every_choice_of_evaluated_categories_has_its_videos(folders: tuple[Path, Path]) -> None:
     untrimmed = from_features(folders, evaluated="untrimmed")
     assert sorted(names(untrimmed.evaluation_videos())) == ["a_val", "both_val"]
+    assert untrimmed.num_evaluation_videos == 2
     everything = from_features(folders, evaluated="all")
     assert sorted(names(everything.evaluation_videos())) == ["a_val", "both_train", "both_val", "k1"]
     assert len(everything.categories.names) == 800
+    assert everything.num_evaluation_videos == 5
 
 
 def test_absent_annotated_videos_are_left_out_and_counted_once(
@@ -106,6 +110,7 @@ def test_files_serve_without_features_and_tell_durations(folders: tuple[Path, Pa
     assert data.videos["k1"].duration_sec == pytest.approx(3.0)
     clips = [TrimmedClip("y_000003_000013", None, "archery"), TrimmedClip("abseiling--own", None, "abseiling")]
     assert sorted(data.moment_clips()) == sorted(clips)
+    assert data.file_folders() == [anet / "videos", kinetics / "videos", kinetics / "train"]
     assert data.video_paths() == {
         "a_train": anet / "videos" / "v_a_train.mp4",
         "k1": kinetics / "videos" / "k1.mp4",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from itertools import islice
+import json
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,22 +14,27 @@ from aher_lightning.datasets.feature_store import NpyFeatureStore
 from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.datasets.sample_rules import SampleRules
 from aher_lightning.datasets.video_folder import VideoFolder
-from aher_lightning.errors import AnnotationError, ConfigError, ContractError
+from aher_lightning.errors import AnnotationError, ConfigError, ContractError, DataError, VideoError
 from aher_lightning.modules.phased import TrainingBatch
-from aher_lightning.structures import UntrimmedBatch
+from aher_lightning.structures import SnippetSequence, UntrimmedBatch
 from aher_lightning.video.contract import TemporalContract
-from tests.helpers.toy import MOMENT, UNTRIMMED, ToyDataModule, toy_video
+from tests.helpers.toy import MOMENT, UNTRIMMED, ToyDataModule, ToySource, toy_video
 
 
 class FakeTrainer:
     """What a data module asks of a trainer."""
 
     def __init__(self, rank: int = 0, world_size: int = 1, module: object = None) -> None:
+        self.default_root_dir = Path("nowhere")
         self.global_rank, self.world_size, self.lightning_module = rank, world_size, module
 
 
 def batches(data: MixedDataModule, count: int) -> list[TrainingBatch]:
-    return [cast("TrainingBatch", batch) for batch, _, _ in islice(data.train_dataloader(), count)]
+    loader = data.train_dataloader()
+    try:
+        return [cast("TrainingBatch", batch) for batch, _, _ in islice(loader, count)]
+    finally:
+        loader.reset()  # ends the loader processes
 
 
 def evaluation(data: MixedDataModule) -> list[UntrimmedBatch]:
@@ -211,6 +217,162 @@ def test_rules_widen_foregrounds_and_cut_moments() -> None:
     assert set(before["moments"].snippets.lengths.tolist()) == {1}
     assert set(after["foreground"].snippets.lengths.tolist()) == {8}
     assert set(after["moments"].snippets.lengths.tolist()) == {3}
+
+
+class PartialSource(ToySource):
+    """A source that lacks some videos, and fails on others."""
+
+    def __init__(self, data: MixedDataModule, absent: set[str], broken: set[str]) -> None:
+        super().__init__(data.videos, data.moment_clips())
+        self.absent, self.broken = absent, broken
+
+    @property
+    def video_ids(self) -> list[str]:
+        return [name for name in super().video_ids if name not in self.absent]
+
+    def read(self, video_id: str, span_sec: tuple[float, float] | None = None) -> SnippetSequence:
+        if video_id in self.broken:
+            raise VideoError(f"{video_id}.mp4: is broken; mend it")
+        return super().read(video_id, span_sec)
+
+
+class PartialData(ToyDataModule):
+    """Toy data of which some is missing or broken."""
+
+    def __init__(self, *, absent: set[str] | None = None, broken: set[str] | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.absent, self.broken = absent or set(), broken or set()
+
+    @property
+    def source(self) -> PartialSource:
+        return PartialSource(self, self.absent, self.broken)
+
+
+def in_folder(data: MixedDataModule, folder: Path) -> MixedDataModule:
+    """Attach a trainer that writes into a folder."""
+    trainer = FakeTrainer(module=type("Module", (), {"iteration": 0})())
+    trainer.default_root_dir = folder
+    data.trainer = cast("Any", trainer)
+    return data
+
+
+def seen(data: MixedDataModule, count: int = 4) -> dict[str, list[list[str]]]:
+    """The videos of some training batches, and of all evaluation batches, by part."""
+    made = batches(data, count)
+    found = {part: [batch[part].video_ids for batch in made] for part in ("untrimmed", "foreground", "moments")}
+    return {**found, "evaluation": [batch.video_ids for batch in evaluation(data)]}
+
+
+def flat(names: list[list[str]]) -> set[str]:
+    return {name for batch in names for name in batch}
+
+
+def test_missing_videos_are_left_out_and_told_once_per_part(caplog: pytest.LogCaptureFixture) -> None:
+    data = PartialData(absent={"train1", "train4", "clap0", "val2"})
+    for _ in range(2):
+        found = seen(data)
+        assert flat(found["untrimmed"]) == flat(found["foreground"]) == {"train0", "train2", "train3", "train5"}
+        assert "clap0" not in flat(found["moments"])
+        assert found["evaluation"] == [["val0", "val1", "val3"]]
+    assert caplog.messages == [
+        "left out 2 of 6 videos of training: no file ('train1' first)",
+        "left out 1 of 9 moments: no file ('clap0' first)",
+        "left out 1 of 4 videos of evaluation: no file ('val2' first)",
+    ]
+    assert data.num_evaluation_videos == 4
+
+
+def test_missing_videos_can_be_an_error() -> None:
+    data = PartialData(absent={"train1", "val2"}, on_missing="error")
+    with pytest.raises(DataError, match=r"^1 of 6 videos of training have no file \('train1' first\); add them, or"):
+        data.train_dataloader()
+    with pytest.raises(DataError, match=r"^1 of 4 videos of evaluation have no file \('val2' first\)"):
+        data.val_dataloader()
+
+
+def test_nothing_left_is_an_error() -> None:
+    data = PartialData(absent={f"val{i}" for i in range(4)})
+    with pytest.raises(DataError, match=r"^none of the 4 videos of evaluation can be used: no file \('val0' first\)"):
+        data.val_dataloader()
+
+
+def test_known_unusable_videos_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "check.json").write_text('{"version": 1, "unusable": [{"video": "train0"}, {"video": "val1"}]}')
+    data = PartialData(absent={"val2"}, quarantine=tmp_path / "check.json")
+    found = seen(data)
+    assert "train0" not in flat(found["untrimmed"]) | flat(found["foreground"])
+    assert found["evaluation"] == [["val0", "val3"]]
+    assert caplog.messages == [
+        "left out 1 of 6 videos of training: 1 in quarantine ('train0' first)",
+        "left out 2 of 4 videos of evaluation: no file ('val2' first), 1 in quarantine ('val1' first)",
+    ]
+
+
+def test_messages_name_the_place_of_the_features(tmp_path: Path) -> None:
+    class FromStore(ToyDataModule):
+        source = MixedDataModule.source
+
+    store = NpyFeatureStore.create(tmp_path / "store", TemporalContract(fps=10.0))
+    with pytest.raises(DataError, match=r"of evaluation can be used: no features in .*store \('val0' first\)"):
+        FromStore(features=store).val_dataloader()
+
+
+BROKEN = {"train1", "clap0", "val0", "val1"}
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_broken_videos_are_replaced_in_training_and_left_out_of_evaluation(num_workers: int, tmp_path: Path) -> None:
+    data = PartialData(broken=BROKEN, num_workers=num_workers, eval_batch_size=2 if num_workers == 0 else 1)
+    found = seen(in_folder(data, tmp_path))
+    whole = seen(ToyDataModule(eval_batch_size=2))
+    for part in ("untrimmed", "foreground", "moments"):
+        assert not flat(found[part]) & BROKEN
+        pairs = zip(chain(*found[part]), chain(*whole[part]), strict=True)
+        assert all(ours == theirs for ours, theirs in pairs if theirs not in BROKEN)
+    # A batch of which nothing is left does not appear.
+    assert found["evaluation"] == ([["val2", "val3"]] if num_workers == 0 else [["val2"], ["val3"]])
+    lines = [json.loads(line) for line in (tmp_path / "quarantine.jsonl").read_text().splitlines()]
+    assert {line["video"]: line["reason"] for line in lines} == {
+        name: f"{name}.mp4: is broken; mend it" for name in BROKEN
+    }
+    # Handed back, they are left out from the start.
+    again = PartialData(quarantine=tmp_path / "quarantine.jsonl")
+    assert not flat(seen(again)["untrimmed"]) & BROKEN
+
+
+def test_what_replaces_broken_videos_does_not_depend_on_the_loader_processes(tmp_path: Path) -> None:
+    found = [seen(in_folder(PartialData(broken=BROKEN, num_workers=count), tmp_path)) for count in (0, 1)]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_mostly_broken_data_stops_with_one_line(num_workers: int, tmp_path: Path) -> None:
+    data = PartialData(broken={f"train{i}" for i in range(5)}, num_workers=num_workers, parts=["untrimmed"])
+    with pytest.raises(DataError) as caught:
+        batches(in_folder(data, tmp_path), 4)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("4 of 6 videos of 'untrimmed' cannot be read; mend the files, the last of them")
+
+
+def test_the_files_of_broken_videos_are_named(tmp_path: Path) -> None:
+    class FromFiles(ToyDataModule):
+        source = MixedDataModule.source
+
+        def video_paths(self) -> dict[str, Path]:
+            return {name: tmp_path / f"{name}.mp4" for name in self.videos}
+
+        def file_folders(self) -> list[Path]:
+            return [tmp_path]
+
+    data = FromFiles(time_limit_sec=2.5, cache_frames=True)
+    folder = data.video_folder()
+    assert (folder.time_limit_sec, folder.cache_frames) == (2.5, True)
+    assert evaluation(in_folder(data, tmp_path)) == []
+    first = json.loads((tmp_path / "quarantine.jsonl").read_text().splitlines()[0])
+    assert (first["video"], first["path"]) == ("val0", str(tmp_path / "val0.mp4"))
+    assert "val0.mp4" in first["reason"]
+    with pytest.raises(DataError, match=rf"none of the 9 moments can be used: no file in {tmp_path} \('clap0' first\)"):
+        data.train_dataloader()
 
 
 def test_a_module_that_counts_no_iterations_is_refused() -> None:

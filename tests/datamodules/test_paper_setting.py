@@ -73,7 +73,7 @@ def test_a_misspelt_category_is_named(tmp_path: Path) -> None:
 
 def test_a_moment_category_without_moments_is_named(tmp_path: Path) -> None:
     data = Setting(write_split(tmp_path / "split.json", ["Archery"], ["Zumba", "Tango"]), parts=["moments"])
-    data._source = VideoFolder({}, CONTRACT)
+    data._source = VideoFolder({"t": tmp_path / "t.mp4"}, CONTRACT)
     with pytest.raises(DataError, match="no trimmed clip for Tango: add clips or drop the category"):
         data.train_dataloader()
 

@@ -75,6 +75,7 @@ def test_files_of_both_data_sets_are_found(folders: tuple[Path, Path]) -> None:
     thumos, anet = folders
     touch(thumos, "videos/video_test_2.mp4", "videos/other.mp4")
     touch(anet, "videos/v_s_val.mkv", "videos/s_train.mp4")
+    assert data_module(folders).file_folders() == [thumos / "videos", anet / "videos"]
     assert data_module(folders).video_paths() == {
         "video_test_2": thumos / "videos" / "video_test_2.mp4",
         "s_val": anet / "videos" / "v_s_val.mkv",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from aher_lightning.datasets.collate import collate_moments, collate_untrimmed, pack_snippets
+from aher_lightning.datasets.collate import collate_moments, collate_readable, collate_untrimmed, pack_snippets
 from aher_lightning.structures import MomentSample, SnippetSequence, UntrimmedSample
 
 
@@ -38,6 +38,13 @@ def test_videos_without_any_instance_make_a_batch() -> None:
     batch = collate_untrimmed([(-1, video(0, 0))])
     assert batch.labels.shape == (1, 0)
     assert batch.segments_sec.shape == (1, 0, 2)
+
+
+def test_videos_that_could_not_be_read_are_left_out_of_the_batch() -> None:
+    batch = collate_readable([None, (-1, video(1, 2)), None])
+    assert batch is not None
+    assert (batch.video_ids, batch.positions.tolist(), batch.labels.tolist()) == (["v1"], [1], [[0, 1]])
+    assert collate_readable([None, None]) is None
 
 
 def test_moments_keep_their_labels() -> None:

@@ -10,6 +10,7 @@ from aher_lightning.datasets.moments import (
     TrimmedClip,
     find_moments,
     moment_id,
+    name_moments,
     random_run,
     scan_moment_folder,
 )
@@ -53,6 +54,11 @@ def test_a_category_without_clips_is_refused() -> None:
         MomentDataset([], NumberSource(), [])
 
 
+def test_a_place_tells_its_video() -> None:
+    dataset = MomentDataset(CLIPS, NumberSource(), ["jump", "wave"])
+    assert [dataset.video_id(place) for place in range(2)] == ["a", "v"]
+
+
 def test_random_runs_are_neighbours_and_depend_on_the_key_alone() -> None:
     dataset = MomentDataset(CLIPS, NumberSource(), ["jump", "wave"], max_snippets=3)
     first, again, *others = (
@@ -91,6 +97,17 @@ def test_a_missing_folder_and_equal_names_are_refused(folder: Path) -> None:
     (folder / "jump" / "2.avi").touch()
     with pytest.raises(DataError, match=r"2\.mp4: same name as 2\.avi but for the ending; rename"):
         find_moments(folder, ["jump"])
+
+
+def test_files_are_named_by_category_and_stem() -> None:
+    files = [("jump", Path("x/1.mp4")), ("wave", Path("x/1.mp4")), ("jump", Path("y/2.avi"))]
+    assert name_moments(files) == {
+        "jump--1": Path("x/1.mp4"),
+        "wave--1": Path("x/1.mp4"),
+        "jump--2": Path("y/2.avi"),
+    }
+    with pytest.raises(DataError, match=r"1\.mp4: same name as 1\.mp4 but for the ending; rename"):
+        name_moments([("jump", Path("x/1.mp4")), ("jump", Path("y/1.mp4"))])
 
 
 def test_of_many_categories_without_clips_a_few_are_named() -> None:

@@ -16,6 +16,13 @@ class CountingSource:
     def __init__(self) -> None:
         self.asked: list[tuple[str, tuple[float, float] | None]] = []
 
+    @property
+    def video_ids(self) -> list[str]:
+        return ["a", "b"]
+
+    def duration_sec(self, video_id: str) -> float:
+        return float(ord(video_id))
+
     def read(self, video_id: str, span_sec: tuple[float, float] | None = None) -> SnippetSequence:
         self.asked.append((video_id, span_sec))
         return SnippetSequence(torch.full((4, 2), float(ord(video_id))), 0.125, 0.25)
@@ -45,6 +52,13 @@ def test_a_video_may_have_no_instance() -> None:
     assert sample.segments_sec.shape == (0, 2)
     assert sample.labels.dtype == torch.int64
     assert sample.labels.shape == (0,)
+
+
+def test_a_video_without_a_known_duration_has_that_of_its_file() -> None:
+    unknown = AnnotatedVideo("b", "training", 4.0, (Instance("wave", 1.0, 4.0),), has_duration=False)
+    dataset = UntrimmedDataset([VIDEOS[0], unknown], CountingSource(), ["jump", "wave"])
+    assert [dataset[SampleKey(place)][1].duration_sec for place in range(2)] == [30.0, float(ord("b"))]
+    assert [dataset.video_id(place) for place in range(2)] == ["a", "b"]
 
 
 def test_there_must_be_a_video() -> None:

@@ -10,7 +10,7 @@ import torch
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.annotations import AnnotatedVideo, Instance
 from aher_lightning.datasets.moments import TrimmedClip
-from aher_lightning.datasets.snippet_source import SnippetSource
+from aher_lightning.datasets.snippet_source import VideoSource
 from aher_lightning.datasets.spans import snippets_in_span
 from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.losses.options import MatchingOptions
@@ -60,6 +60,13 @@ class ToySource:
         length = end - start
         return SnippetSequence(values[chosen.start : chosen.stop], (first - start) / length, step_sec / length)
 
+    @property
+    def video_ids(self) -> list[str]:
+        return [*self.videos, *self.labels]
+
+    def duration_sec(self, video_id: str) -> float:
+        return DURATION_SEC if video_id in self.videos else 5.0
+
     def _instances(self, video_id: str, length_sec: float) -> list[tuple[str, float, float]]:
         if video_id in self.videos:
             return [(label, start, end) for label, start, end in self.videos[video_id].instances]
@@ -92,7 +99,7 @@ class ToyDataModule(MixedDataModule):
         return {video.video_id: video for video in [*training, *validation]}
 
     @property
-    def source(self) -> SnippetSource:
+    def source(self) -> VideoSource:
         return ToySource(self.videos, self.moment_clips())
 
     def moment_clips(self) -> list[TrimmedClip]:

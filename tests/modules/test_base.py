@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 
-from aher_lightning.errors import CheckpointError, ConfigError, ContractError
+from aher_lightning.datasets.annotations import AnnotatedVideo
+from aher_lightning.datasets.moments import TrimmedClip
+from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError, VideoError
 from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.base import CLIPS_AT_ONCE, BaseModule, EvaluationOutput
@@ -14,9 +16,19 @@ from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.modules.proposal_classifier import ProposalClassifierModule
 from aher_lightning.ops.resample import Resampling, resample_sequences
-from aher_lightning.structures import Categories
+from aher_lightning.structures import Categories, SnippetSequence
 from aher_lightning.video.contract import TemporalContract
-from tests.helpers.toy import CATEGORIES, CHANNELS, MOMENT, UNTRIMMED, MeanBackbone, ToyDataModule, toy_network
+from tests.helpers.gloo import run_on_processes
+from tests.helpers.toy import (
+    CATEGORIES,
+    CHANNELS,
+    MOMENT,
+    UNTRIMMED,
+    MeanBackbone,
+    ToyDataModule,
+    ToySource,
+    toy_network,
+)
 from tests.helpers.training import (
     pixels,
     quiet_trainer,
@@ -143,6 +155,106 @@ def test_test_and_predict_return_detections_of_every_video(tmp_path: Path) -> No
     assert {"test/mAP", "test/mAP@0.50", "test/AR@100", "test/AUC"} <= set(metrics)
     assert {"test/oracle_labels/mAP", "test/oracle_segments/mAP"} <= set(metrics)
     assert not [key for key in metrics if "moment" in key or "harmonic" in key]
+
+
+class HalfBroken(ToyDataModule):
+    """Some validation videos cannot be read."""
+
+    broken: tuple[str, ...] = ("val1", "val2")
+
+    @property
+    def source(self) -> BrokenSource:
+        return BrokenSource(self.videos, self.moment_clips(), self.broken)
+
+
+class BrokenSource(ToySource):
+    """A toy source that fails on some videos."""
+
+    def __init__(self, videos: dict[str, AnnotatedVideo], clips: list[TrimmedClip], broken: tuple[str, ...]) -> None:
+        super().__init__(videos, clips)
+        self.broken = broken
+
+    def read(self, video_id: str, span_sec: tuple[float, float] | None = None) -> SnippetSequence:
+        if video_id in self.broken:
+            raise VideoError(f"{video_id}.mp4: is broken; mend it")
+        return super().read(video_id, span_sec)
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_broken_videos_are_left_out_of_the_scores_and_lower_the_coverage(
+    num_workers: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    module = toy_localizer()
+    data = HalfBroken(eval_batch_size=1, num_workers=num_workers)
+    (tested,) = quiet_trainer(tmp_path).test(module, datamodule=data, verbose=False)
+    assert tested["test/coverage"] == 0.5
+    assert "evaluated 2 of 4 videos (50.0 %)" in caplog.text
+    assert {line[:16] for line in (tmp_path / "quarantine.jsonl").read_text().splitlines()} == {
+        '{"video": "val1"',
+        '{"video": "val2"',
+    }
+    # The scores are those of a data set without these videos.
+    whole = ToyDataModule(quarantine=tmp_path / "quarantine.jsonl")
+    (alone,) = quiet_trainer(tmp_path).test(module, datamodule=whole, verbose=False)
+    assert alone == tested
+    outputs = quiet_trainer(tmp_path).predict(module, datamodule=HalfBroken(eval_batch_size=2))
+    assert [out.video_ids for out in outputs] == [["val0"], ["val3"]]  # type: ignore[union-attr]
+
+
+def test_complete_data_has_full_coverage_and_says_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for verb, split in (("validate", "val"), ("test", "test")):
+        trainer = quiet_trainer(tmp_path, limit_val_batches=1.0)
+        (values,) = getattr(trainer, verb)(toy_localizer(), datamodule=ToyDataModule(), verbose=False)
+        assert values[f"{split}/coverage"] == 1.0
+    assert "evaluated" not in caplog.text
+    loader = ToyDataModule().test_dataloader()
+    (values,) = quiet_trainer(tmp_path).test(toy_localizer(), dataloaders=loader, verbose=False)
+    assert "test/coverage" not in values
+
+
+def test_training_logs_the_coverage_of_each_validation(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    trainer = quiet_trainer(tmp_path, 2, limit_val_batches=1.0, val_check_interval=1)
+    trainer.fit(toy_classifier(), datamodule=HalfBroken())
+    assert trainer.callback_metrics["val/coverage"] == 0.5
+    assert sum("goes into quarantine" in text for text in caplog.messages) == 2
+    assert "evaluated" not in caplog.text
+
+
+def test_a_resumed_run_with_broken_videos_equals_the_uninterrupted_one(tmp_path: Path) -> None:
+    class Broken(HalfBroken):
+        broken = ("train1", "train4", "clap0")
+
+    def fit(name: str, iterations: int, num_workers: int, resume: Path | None = None) -> dict[str, torch.Tensor]:
+        module, trainer = toy_localizer(), quiet_trainer(tmp_path / name, iterations)
+        trainer.fit(module, datamodule=Broken(num_workers=num_workers), ckpt_path=resume)
+        return module.state_dict()
+
+    whole, _ = fit("whole", 4, 0), fit("half", 2, 1)
+    resumed = fit("resumed", 4, 1, tmp_path / "half" / "last.ckpt")
+    assert all(torch.equal(value, resumed[name]) for name, value in whole.items())
+
+
+def test_nothing_evaluated_is_an_error(tmp_path: Path) -> None:
+    class AllBroken(HalfBroken):
+        broken = ("val0", "val1", "val2", "val3")
+
+    with pytest.raises(DataError, match="none of the 4 videos of evaluation could be read; mend their files"):
+        quiet_trainer(tmp_path).test(toy_localizer(), datamodule=AllBroken(), verbose=False)
+
+
+def count_on_rank(rank: int) -> tuple[int, float]:
+    """Videos of both processes, of which one has none, and the coverage."""
+    module = toy_localizer()
+    if rank == 0:
+        module.test_step(next(iter(ToyDataModule().test_dataloader())), 0)
+    return module.test_metrics.count_videos(), float(module.test_metrics.compute()["test/AUC"])
+
+
+@pytest.mark.ddp
+def test_the_videos_of_all_processes_are_counted(tmp_path: Path) -> None:
+    found = run_on_processes(count_on_rank, 2, tmp_path)
+    assert found[0] == found[1]
+    assert cast("tuple[int, float]", found[0])[0] == 4
 
 
 def test_a_second_evaluation_does_not_add_to_the_first(tmp_path: Path) -> None:

@@ -68,6 +68,17 @@ def test_a_perfect_imitation_costs_nothing_and_sides_without_background_do_not_c
     assert value.item() == pytest.approx((25.0 + 0.0) / 2)
 
 
+def test_videos_without_any_instance_teach_the_generators_nothing() -> None:
+    network = toy_network()
+    videos = LabelledVideos(torch.rand(2, CHANNELS, 32), torch.zeros(2, 0, 2), torch.zeros(2, 0, dtype=torch.int64))
+    data = IterationData(torch.Generator(), untrimmed=videos)
+    (value,) = ContextPhase(steps=1).losses(network, toy_loss(), data).values()
+    value.backward()  # type: ignore[no-untyped-call]
+    assert value.item() == 0
+    gradients = [parameter.grad for parameter in network.parameter_group("generators")]
+    assert all(gradient is None or not gradient.any() for gradient in gradients)
+
+
 def test_instances_are_drawn_evenly_among_the_real_ones() -> None:
     is_real = torch.tensor([[True, True, False]]).repeat(2000, 1)
     drawn = draw_instances(is_real, torch.Generator().manual_seed(0))

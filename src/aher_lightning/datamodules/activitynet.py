@@ -45,3 +45,7 @@ class ActivityNetDataModule(PaperSettingDataModule):
     def video_paths(self) -> dict[str, Path]:
         """Return the files of all videos that are there."""
         return find_activitynet_videos(self.root, self.videos)
+
+    def file_folders(self) -> list[Path]:
+        """Return the folder of the videos."""
+        return [self.root / "videos"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
 
+from aher_lightning.datamodules.worker_errors import with_plain_errors
 from aher_lightning.datasets.sampling import IterationBatchSampler
 
 
@@ -23,6 +25,9 @@ class IterationLoader(DataLoader[Any]):
 
     def __init__(self, dataset: Dataset[Any], sampler: IterationBatchSampler, **options: Any) -> None:  # noqa: ANN401
         super().__init__(dataset, batch_sampler=sampler, **options)
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch promises its own class, Lightning asks none
+        return with_plain_errors(super().__iter__())
 
     def state_dict(self) -> dict[str, Any]:
         """Return nothing: the module keeps the iteration."""

@@ -22,6 +22,7 @@ from aher_lightning.datasets.kinetics import (
     youtube_id,
 )
 from aher_lightning.datasets.moments import TrimmedClip
+from aher_lightning.datasets.snippet_source import VideoSource
 from aher_lightning.datasets.video_folder import VideoFolder, find_videos
 from aher_lightning.errors import ConfigError, DataError
 
@@ -74,6 +75,7 @@ class Kinetics600DataModule(PaperSettingDataModule):
         self.root = root
         self.activitynet_root = activitynet_root
         self.annotations = annotations or root / SEGMENTS
+        self._absent: set[str] = set()
 
     def read_videos(self) -> dict[str, AnnotatedVideo]:
         """Return the videos of ActivityNet, and those annotated videos of Kinetics that are there."""
@@ -103,6 +105,12 @@ class Kinetics600DataModule(PaperSettingDataModule):
                 f"{GUIDE} tells how to get them, or set 'evaluated' to \"untrimmed\""
             )
         return super().evaluation_videos()
+
+    @property
+    def num_evaluation_videos(self) -> int:
+        """Number of videos named for evaluation, also those of Kinetics that are not there."""
+        found = {video.video_id for video in self.evaluation_videos()}
+        return len(found if self.evaluated == "untrimmed" else found | self._absent)
 
     def moment_clips(self) -> list[TrimmedClip]:
         """Return the training clips of Kinetics that are there.
@@ -134,6 +142,10 @@ class Kinetics600DataModule(PaperSettingDataModule):
         clips = {clip.video_id: path for clip, path in self._clip_files().items()}
         return find_activitynet_videos(self.activitynet_root, self.videos) | self._untrimmed_files() | clips
 
+    def file_folders(self) -> list[Path]:
+        """Return the folders of both data sets."""
+        return [self.activitynet_root / "videos", self.root / "videos", self.root / "train"]
+
     def _clip_files(self) -> dict[TrimmedClip, Path]:
         """The training clips with a file; none if there is no folder, as with cached features."""
         folder = self.root / "train"
@@ -146,9 +158,14 @@ class Kinetics600DataModule(PaperSettingDataModule):
         return find_videos(folder, names) if names else {}
 
     def _durations(self) -> Callable[[str], float | None]:
-        """What tells the duration of a video from its features or its file."""
-        if self.features is not None:
-            features, there = self.features, set(self.features.video_ids)
-            return lambda video_id: features.duration_sec(video_id) if video_id in there else None
-        folder = VideoFolder(self._untrimmed_files(), self.contract, reader=self.reader)
-        return lambda video_id: folder.duration_sec(video_id) if video_id in folder.paths else None
+        """What tells the duration of a video from its features or its file, and remembers which have neither."""
+        source: VideoSource = self.features or VideoFolder(self._untrimmed_files(), self.contract, reader=self.reader)
+        there = set(source.video_ids)
+
+        def duration_sec(video_id: str) -> float | None:
+            if video_id in there:
+                return source.duration_sec(video_id)
+            self._absent.add(video_id)
+            return None
+
+        return duration_sec

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -11,15 +12,19 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities import CombinedLoader
 from torch.utils.data import DataLoader
 
+from aher_lightning.datamodules.evaluation_loader import EvaluationLoader
 from aher_lightning.datamodules.iteration_loader import IterationLoader
 from aher_lightning.datasets.annotated_share import take_share
 from aher_lightning.datasets.annotations import AnnotatedVideo, restrict
-from aher_lightning.datasets.collate import collate_moments, collate_untrimmed
+from aher_lightning.datasets.collate import collate_moments, collate_readable, collate_untrimmed
 from aher_lightning.datasets.feature_store import FeatureStore
 from aher_lightning.datasets.moments import MomentDataset, TrimmedClip
+from aher_lightning.datasets.presence import OnMissing, Presence
+from aher_lightning.datasets.quarantine import QUARANTINE_FILE, Quarantine, read_quarantine
+from aher_lightning.datasets.readable import OmittingDataset, SubstitutingDataset
 from aher_lightning.datasets.sample_rules import SampleRules
 from aher_lightning.datasets.sampling import EvaluationSampler, IterationBatchSampler
-from aher_lightning.datasets.snippet_source import SnippetSource
+from aher_lightning.datasets.snippet_source import VideoSource
 from aher_lightning.datasets.untrimmed import UntrimmedDataset
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import ConfigError
@@ -41,6 +46,11 @@ class MixedDataModule(pl.LightningDataModule, ABC):
     rank, world size), so a run resumes at the iteration that the module counts. Tell the trainer how
     many iterations to run by ``limit_train_batches`` (``--iterations`` on the command line).
 
+    Data may be partial. Videos and moments without a file, or without features where these are read, are left out,
+    with a warning per part. One that turns out to be broken on the way is put into quarantine: it is named in
+    ``quarantine.jsonl`` in the trainer's ``default_root_dir``, training takes another sample in its place, and
+    evaluation goes on without it. A run stops where more than half of a part cannot be read.
+
     Args:
         contract: How frames become snippets.
         features: Cached features to read instead of videos; must satisfy the contract.
@@ -60,6 +70,13 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         max_snippets: If given, training moments and foregrounds are random runs of so many snippets.
         num_workers: Loader processes per part.
         seed: Seed of the order of samples.
+        on_missing: What to do with videos and moments that are not there: "leave_out" of training and evaluation,
+            which lowers the ``coverage`` that is reported with the scores, or "error", which stops with one line.
+            Choose "error" where numbers must be those of the complete data set.
+        quarantine: Known unusable videos, which are left out: what ``aher check``, ``aher extract`` or an earlier
+            run wrote, or any list of video ids. Resume an interrupted run with the same file as before: what is
+            left out decides which samples make up an iteration.
+        time_limit_sec: How long decoding of a video may take before it counts as broken; ``None`` sets no limit.
 
     Raises:
         ConfigError: If a size is not positive, or options do not go together.
@@ -81,6 +98,9 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         max_snippets: int | None = None,
         num_workers: int = 0,
         seed: int = 0,
+        on_missing: OnMissing = "leave_out",
+        quarantine: Path | None = None,
+        time_limit_sec: float | None = None,
     ) -> None:
         super().__init__()
         if annotated_share is not None and not 0 < annotated_share <= 1:
@@ -100,7 +120,11 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         self.max_snippets = max_snippets
         self.num_workers = num_workers
         self.seed = seed
-        self._source: SnippetSource | None = None
+        self.on_missing: OnMissing = on_missing
+        self.quarantine = quarantine
+        self.time_limit_sec = time_limit_sec
+        self._source: VideoSource | None = None
+        self._broken: Quarantine | None = None
 
     # What a data set has to say
 
@@ -127,6 +151,14 @@ class MixedDataModule(pl.LightningDataModule, ABC):
     def video_paths(self) -> dict[str, Path]:
         """Return the file of every video and moment by its id."""
 
+    def file_folders(self) -> list[Path]:
+        """Return the folders that files are looked for in, which messages about missing files name."""
+        return []
+
+    def moment_sources(self) -> Iterable[AnnotatedVideo]:
+        """Return the annotated videos that moments are cut from."""
+        return self.videos.values()
+
     # What follows from it
 
     @property
@@ -146,6 +178,11 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         return list(restrict(self.videos, subset="validation", categories=self.categories.names).values())
 
     @property
+    def num_evaluation_videos(self) -> int:
+        """Number of videos that the annotations name for evaluation, whether they are there or not."""
+        return len(self.evaluation_videos())
+
+    @property
     def contract(self) -> TemporalContract:
         """How frames become snippets: what the feature store says if there is one.
 
@@ -158,7 +195,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         return self.features.contract
 
     @property
-    def source(self) -> SnippetSource:
+    def source(self) -> VideoSource:
         """Where snippets are read from."""
         if self._source is None:
             self._source = self.features or self.video_folder()
@@ -166,7 +203,29 @@ class MixedDataModule(pl.LightningDataModule, ABC):
 
     def video_folder(self) -> VideoFolder:
         """Return the source that decodes video files, even if features are cached."""
-        return VideoFolder(self.video_paths(), self.contract, reader=self.reader, cache_frames=self.cache_frames)
+        return VideoFolder(
+            self.video_paths(),
+            self.contract,
+            reader=self.reader,
+            cache_frames=self.cache_frames,
+            time_limit_sec=self.time_limit_sec,
+        )
+
+    @cached_property
+    def presence(self) -> Presence:
+        """Which videos and moments are there to be used; looked up when first asked for.
+
+        Raises:
+            AnnotationError: If the list of unusable videos cannot be read.
+        """
+        folders = " or ".join(map(str, self.file_folders()))
+        kind, place = ("file", folders) if self.features is None else ("features", getattr(self.features, "root", ""))
+        return Presence(
+            self.source.video_ids,
+            f"no {kind} in {place}" if place else f"no {kind}",
+            quarantined=read_quarantine(self.quarantine) if self.quarantine is not None else (),
+            on_missing=self.on_missing,
+        )
 
     def train_dataloader(self) -> CombinedLoader:
         """Return one endless loader per part, combined."""
@@ -190,19 +249,24 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         return self._evaluation_loader()
 
     def _training_videos(self) -> list[AnnotatedVideo]:
-        """The untrimmed training videos, with the instances that count."""
-        videos = (video.clipped() for video in self.untrimmed_videos())
-        return [self.rules.select_instances(video) for video in videos]
+        """The untrimmed training videos that can be used, with the instances that count."""
+        videos = self.presence.usable(self.untrimmed_videos(), "videos of training")
+        return [self.rules.select_instances(video.clipped()) for video in videos]
+
+    def _untrimmed_samples(self) -> list[AnnotatedVideo]:
+        """What the untrimmed part of a batch is drawn from."""
+        return self._training_videos()
 
     def _untrimmed_dataset(self) -> UntrimmedDataset:
-        return UntrimmedDataset(self._training_videos(), self.source, self.categories.untrimmed)
+        return UntrimmedDataset(self._untrimmed_samples(), self.source, self.categories.untrimmed)
 
     def _foreground_dataset(self) -> MomentDataset:
         clips = self.rules.cut_foregrounds(self._training_videos(), self.contract)
         return MomentDataset(clips, self.source, self.categories.untrimmed, max_snippets=self.max_snippets)
 
     def _moment_dataset(self) -> MomentDataset:
-        clips = self.rules.widen_moments(self.moment_clips(), self.videos.values(), self.contract)
+        there = self.presence.usable(self.moment_clips(), "moments")
+        clips = self.rules.widen_moments(there, self.moment_sources(), self.contract)
         return MomentDataset(clips, self.source, self.categories.moment, max_snippets=self.max_snippets)
 
     def _loader(
@@ -221,18 +285,27 @@ class MixedDataModule(pl.LightningDataModule, ABC):
             world_size=world_size,
             first_iteration=self._finished_iterations,
         )
-        return IterationLoader(dataset, sampler, collate_fn=collate, num_workers=self.num_workers)
+        readable = SubstitutingDataset(dataset, self._run_quarantine(), f"videos of '{part}'")
+        return IterationLoader(readable, sampler, collate_fn=collate, num_workers=self.num_workers)
 
     def _evaluation_loader(self) -> DataLoader[object]:
-        dataset = UntrimmedDataset(self.evaluation_videos(), self.source, self.categories.names)
+        videos = self.presence.usable(self.evaluation_videos(), "videos of evaluation")
+        dataset = UntrimmedDataset(videos, self.source, self.categories.names)
         rank, world_size = self._place()
-        return DataLoader(
-            dataset,
+        return EvaluationLoader(
+            OmittingDataset(dataset, self._run_quarantine()),
             batch_size=self.eval_batch_size,
             sampler=EvaluationSampler(len(dataset), rank=rank, world_size=world_size),
-            collate_fn=collate_untrimmed,
+            collate_fn=collate_readable,
             num_workers=self.num_workers,
         )
+
+    def _run_quarantine(self) -> Quarantine:
+        """Where this process puts videos that turn out to be broken, the same for all loaders of a run."""
+        path = Path(self.trainer.default_root_dir) / QUARANTINE_FILE if self.trainer is not None else None
+        if self._broken is None or self._broken.path != path:
+            self._broken = Quarantine(path, self.source.paths if isinstance(self.source, VideoFolder) else None)
+        return self._broken
 
     def _place(self) -> tuple[int, int]:
         """Rank of this process and number of processes."""

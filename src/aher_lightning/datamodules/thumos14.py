@@ -69,3 +69,7 @@ class Thumos14DataModule(PaperSettingDataModule):
         """Return the files of all videos that are there."""
         thumos = find_videos(self.root / "videos", self.videos)
         return thumos | find_activitynet_videos(self.activitynet_root, self.videos)
+
+    def file_folders(self) -> list[Path]:
+        """Return the folders of both data sets."""
+        return [self.root / "videos", self.activitynet_root / "videos"]

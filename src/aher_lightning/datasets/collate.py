@@ -60,6 +60,19 @@ def collate_untrimmed(samples: Sequence[tuple[int, UntrimmedSample]]) -> Untrimm
     )
 
 
+def collate_readable(samples: Sequence[tuple[int, UntrimmedSample] | None]) -> UntrimmedBatch | None:
+    """Make a batch of the untrimmed videos that could be read.
+
+    Args:
+        samples: What :func:`collate_untrimmed` takes, or nothing in place of a video that could not be read.
+
+    Returns:
+        The batch, or nothing if there is no video left.
+    """
+    found = [sample for sample in samples if sample is not None]
+    return collate_untrimmed(found) if found else None
+
+
 def collate_moments(samples: Sequence[tuple[int, MomentSample]]) -> MomentBatch:
     """Make a batch of moments or foreground segments.
 

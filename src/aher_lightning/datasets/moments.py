@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,6 +69,17 @@ class MomentDataset(Dataset[tuple[int, MomentSample]]):
     def __len__(self) -> int:
         return len(self.clips)
 
+    def video_id(self, place: int) -> str:
+        """Return the name of the video that a clip is read from.
+
+        Args:
+            place: Place of the clip.
+
+        Returns:
+            The name.
+        """
+        return self.clips[place].video_id
+
     def __getitem__(self, key: SampleKey) -> tuple[int, MomentSample]:
         clip = self.clips[key.place]
         snippets = self.source.read(clip.video_id, clip.span_sec)
@@ -128,14 +139,28 @@ def find_moments(root: Path, categories: Sequence[str]) -> dict[str, Path]:
     Raises:
         DataError: If the folder of a category does not exist, or two files have the same stem.
     """
-    files: dict[str, Path] = {}
-    for category in categories:
-        for path in _category_files(root, category):
-            name = moment_id(category, path)
-            if name in files:
-                raise DataError(f"{path}: same name as {files[name].name} but for the ending; rename one of them")
-            files[name] = path
-    return files
+    return name_moments((category, path) for category in categories for path in _category_files(root, category))
+
+
+def name_moments(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    """Return the file of every moment by the id that :func:`moment_id` makes.
+
+    Args:
+        files: Category and file of each moment.
+
+    Returns:
+        File by moment id, order kept.
+
+    Raises:
+        DataError: If two files of a category have the same stem.
+    """
+    named: dict[str, Path] = {}
+    for category, path in files:
+        name = moment_id(category, path)
+        if name in named:
+            raise DataError(f"{path}: same name as {named[name].name} but for the ending; rename one of them")
+        named[name] = path
+    return named
 
 
 def _category_files(root: Path, category: str) -> list[Path]:

@@ -25,3 +25,26 @@ class SnippetSource(Protocol):
             AherError: If the video is missing or damaged.
         """
         ...
+
+
+class VideoSource(SnippetSource, Protocol):
+    """A source that knows which videos it has, and how long they are."""
+
+    @property
+    def video_ids(self) -> list[str]:
+        """Names of all videos that are there."""
+        ...
+
+    def duration_sec(self, video_id: str) -> float:
+        """Return the duration of a video.
+
+        Args:
+            video_id: Name of the video.
+
+        Returns:
+            Seconds.
+
+        Raises:
+            AherError: If the video is missing or damaged.
+        """
+        ...

@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 
 from aher_lightning.datasets.annotations import AnnotatedVideo
 from aher_lightning.datasets.sampling import SampleKey
-from aher_lightning.datasets.snippet_source import SnippetSource
+from aher_lightning.datasets.snippet_source import VideoSource
 from aher_lightning.errors import DataError
 from aher_lightning.structures import UntrimmedSample
 
@@ -19,14 +19,14 @@ class UntrimmedDataset(Dataset[tuple[int, UntrimmedSample]]):
 
     Args:
         videos: Annotated videos; every label must be one of ``categories``.
-        source: Reads the snippets.
+        source: Reads the snippets, and tells the duration of a video that has none in the annotations.
         categories: Category names in the order of their indices.
 
     Raises:
         DataError: If there is no video.
     """
 
-    def __init__(self, videos: Sequence[AnnotatedVideo], source: SnippetSource, categories: Sequence[str]) -> None:
+    def __init__(self, videos: Sequence[AnnotatedVideo], source: VideoSource, categories: Sequence[str]) -> None:
         if not videos:
             raise DataError("no untrimmed video is left to read: check the subset and the category split")
         self.videos = list(videos)
@@ -36,16 +36,28 @@ class UntrimmedDataset(Dataset[tuple[int, UntrimmedSample]]):
     def __len__(self) -> int:
         return len(self.videos)
 
+    def video_id(self, place: int) -> str:
+        """Return the name of a video.
+
+        Args:
+            place: Place of the video.
+
+        Returns:
+            The name.
+        """
+        return self.videos[place].video_id
+
     def __getitem__(self, key: SampleKey) -> tuple[int, UntrimmedSample]:
         video = self.videos[key.place]
         boundaries = [(instance.start_sec, instance.end_sec) for instance in video.instances]
         segments_sec = torch.tensor(boundaries, dtype=torch.float64).reshape(-1, 2)
         labels = [self.category_index[instance.label] for instance in video.instances]
+        duration_sec = video.duration_sec if video.has_duration else self.source.duration_sec(video.video_id)
         return key.iteration, UntrimmedSample(
             video_id=video.video_id,
             position=key.place,
             snippets=self.source.read(video.video_id),
-            duration_sec=video.duration_sec,
+            duration_sec=duration_sec,
             segments_sec=segments_sec,
             labels=torch.tensor(labels, dtype=torch.int64),
         )

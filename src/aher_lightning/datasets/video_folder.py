@@ -29,6 +29,7 @@ class VideoFolder:
         contract: How frames become snippets.
         reader: Decodes videos; ``None`` chooses one by itself.
         cache_frames: Whether to keep the resized frames of every video read, for small data sets.
+        time_limit_sec: How long decoding may take; ``None`` sets no limit.
     """
 
     def __init__(
@@ -38,11 +39,13 @@ class VideoFolder:
         *,
         reader: VideoReader | None = None,
         cache_frames: bool = False,
+        time_limit_sec: float | None = None,
     ) -> None:
         self.paths = dict(paths)
         self.contract = contract
         self.reader = reader or AutoReader()
         self.cache_frames = cache_frames
+        self.time_limit_sec = time_limit_sec
         self._frames: dict[str, Tensor] = {}
         self._durations_sec: dict[str, float] = {}
 

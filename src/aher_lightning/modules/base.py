@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,9 +11,10 @@ from typing import Any, NamedTuple, Protocol, cast
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
-from aher_lightning.errors import CheckpointError, ConfigError, ContractError
+from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError
 from aher_lightning.models.base import Backbone
 from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.modules.checkpoint import STATE_KEY, check_architecture, load_submodule, read_checkpoint
@@ -22,6 +24,8 @@ from aher_lightning.ops.resample import Resampling, resample_sequences
 from aher_lightning.structures import Categories, Detections, SnippetSequences, UntrimmedBatch
 from aher_lightning.video.clips import normalize_clips
 from aher_lightning.video.contract import PROVENANCE, TemporalContract
+
+_LOG = logging.getLogger(__name__)
 
 CLIPS_AT_ONCE = 32
 """Clips that run through the backbone at once where the result does not depend on it."""
@@ -285,5 +289,20 @@ class BaseModule(pl.LightningModule, ABC):
         return EvaluationOutput(batch.video_ids, batch.positions.tolist(), detections)
 
     def _log_metrics(self, metrics: DetectionMetrics) -> None:
+        coverage = self._coverage(metrics.count_videos())
+        if coverage is not None:
+            self.log(f"{metrics.prefix}/coverage", coverage, sync_dist=False)
         self.log_dict({key: value.float() for key, value in metrics.compute().items()}, sync_dist=False)
         metrics.reset()
+
+    def _coverage(self, evaluated: int) -> float | None:
+        """Share of the videos named for evaluation that were evaluated; nothing if the data does not tell."""
+        named: int | None = getattr(getattr(self.trainer, "datamodule", None), "num_evaluation_videos", None)
+        if not named:
+            return None
+        if evaluated == 0:
+            raise DataError(f"none of the {named} videos of evaluation could be read; mend their files")
+        # Training logs the share every time, and has a line for each broken video already.
+        if evaluated < named and self.trainer.is_global_zero and self.trainer.state.fn != TrainerFn.FITTING:
+            _LOG.warning("evaluated %d of %d videos (%.1f %%)", evaluated, named, 100 * evaluated / named)
+        return evaluated / named

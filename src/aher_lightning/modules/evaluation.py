@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torchmetrics import SumMetric
 
 from aher_lightning.metrics.detection_scores import DetectionScores
 from aher_lightning.structures import Categories, Detections, UntrimmedBatch
@@ -13,6 +14,9 @@ from aher_lightning.structures import Categories, Detections, UntrimmedBatch
 
 class DetectionMetrics(nn.Module):
     """The scores of a split: everything together, both oracles, and each category set if both are evaluated.
+
+    Besides, it counts the videos: some may be missing or broken, and scores of a part of a data set do not compare
+    with those of the whole.
 
     Args:
         prefix: First part of every key, such as ``"val"``.
@@ -22,6 +26,7 @@ class DetectionMetrics(nn.Module):
     def __init__(self, prefix: str, categories: Categories) -> None:
         super().__init__()
         self.prefix = prefix
+        self.num_videos = SumMetric()
         self.scores = DetectionScores({str(name): labels for name, labels in categories.groups.items()})
 
     def update(self, detections: Sequence[Detections], batch: UntrimmedBatch) -> None:
@@ -33,6 +38,13 @@ class DetectionMetrics(nn.Module):
         """
         targets = [ground_truth(batch.segments_sec[row], batch.labels[row]) for row in range(len(batch.video_ids))]
         self.scores.update(detections, targets, batch.positions.tolist())
+        self.num_videos.update(len(batch.video_ids))
+
+    def count_videos(self) -> int:
+        """Return how many videos were added, over all processes."""
+        # A process without any video still takes part in the sum.
+        self.num_videos.update(0)
+        return round(float(self.num_videos.compute()))
 
     def compute(self) -> dict[str, Tensor]:
         """Return all values by log key, such as ``val/mAP@0.50``, ``val/AUC`` and ``val/oracle_labels/mAP``."""
@@ -40,6 +52,7 @@ class DetectionMetrics(nn.Module):
 
     def reset(self) -> None:
         """Forget everything."""
+        self.num_videos.reset()
         self.scores.reset()
 
 

@@ -118,9 +118,12 @@ class SnippetClassifierModule(BaseModule):
     def on_validation_epoch_end(self) -> None:
         """Log the accuracy on cropped instances, besides the detection metrics."""
         super().on_validation_epoch_end()
-        hits = torch.cat(self._recognized)
+        # A process may have been left without any video, and then counts for nothing.
+        hits = torch.cat([torch.zeros(0, device=self.device), *self._recognized])
         self._recognized.clear()
-        self.log("val/instance_accuracy", hits.mean(), batch_size=len(hits), sync_dist=True, prog_bar=True)
+        self.log(
+            "val/instance_accuracy", hits.sum() / max(len(hits), 1), batch_size=len(hits), sync_dist=True, prog_bar=True
+        )
 
     def _instance_hits(self, batch: UntrimmedBatch) -> Tensor:
         """Whether the mean prediction over an instance's snippets is its category, one float per instance."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.losses.reduction import masked_mean
@@ -73,6 +74,8 @@ class ContextPhase(Phase):
     def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
         """Compare generated contexts with real background."""
         features, segments, labels = data.untrimmed
+        # A last instance of padding serves batches without any.
+        segments, labels = functional.pad(segments, (0, 0, 0, 1)), functional.pad(labels, (0, 1), value=-1)
         is_real = labels >= 0
         chosen = draw_instances(is_real, data.generator)
         spans = segments[torch.arange(len(segments), device=segments.device), chosen]

@@ -1,0 +1,241 @@
+"""One's own data from folders and files, without programming."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from aher_lightning.datamodules.mixed import MixedDataModule
+from aher_lightning.datasets.annotation_files import annotation_layout, read_annotations
+from aher_lightning.datasets.annotations import AnnotatedVideo, list_categories
+from aher_lightning.datasets.background import find_background, mix_background
+from aher_lightning.datasets.categories import read_split
+from aher_lightning.datasets.moment_layouts import CategoryFolders, CutMoments, MomentLayout, NamedFiles, list_videos
+from aher_lightning.datasets.moments import TrimmedClip, name_moments
+from aher_lightning.datasets.name_pattern import NamePattern
+from aher_lightning.datasets.video_folder import find_videos
+from aher_lightning.errors import AnnotationError, ConfigError, DataError
+
+
+class FolderDataModule(MixedDataModule):
+    """Untrimmed videos with annotations in one folder, moments in another.
+
+    Moments are clips in one folder per category; or clips in one folder whose names tell the category
+    (``moment_names``); or annotated instances that are cut out of their videos (``moment_annotations``).
+
+    Without ``split`` and lists of categories, the untrimmed categories are all those of the annotated training
+    videos, and the moment categories all others that there are moments of.
+
+    Args:
+        videos: Folder with the untrimmed videos, ``<video id>.mp4`` or another ending.
+        annotations: Their temporal annotations: a file in ActivityNet layout, a table, or the annotation folder of
+            THUMOS14 (name its categories then, as "Ambiguous" is none); see
+            :func:`~aher_lightning.datasets.annotation_files.read_annotations`. A video without a duration has that of
+            its file.
+        moments: Folder of the moments; with ``moment_annotations``, folder of the videos that they are cut from, by
+            default ``videos``.
+        moment_names: What the file names of moments look like, without ending, ``{category}`` in place of the
+            category: ``"v_{category}_g*_c*"``; see :class:`~aher_lightning.datasets.name_pattern.NamePattern`. Other
+            files are left out and counted.
+        moment_annotations: Temporal annotations whose instances are the moments; those of the training subset, if
+            the file tells subsets.
+        split: Category sets as JSON ``{"untrimmed": [names], "moment": [names]}``. Instances and moments of other
+            categories are left out.
+        untrimmed_categories: Categories with temporal annotations, in place of ``split``.
+        moment_categories: Categories known from moments only, in place of ``split``.
+        background: Folder of videos that show none of the actions, which serve as untrimmed training videos without
+            instances. So do annotated training videos with an empty list of instances.
+        background_share: Share of the background among the untrimmed samples; videos of either kind are repeated to
+            reach it.
+        training_subset: What the annotations call the part to train on.
+        validation_subset: What the annotations call the part to evaluate on; all others are left out.
+        **options: See :class:`~aher_lightning.datamodules.mixed.MixedDataModule`.
+
+    Raises:
+        AnnotationError: If the split cannot be read.
+        ConfigError: If options do not go together.
+    """
+
+    def __init__(
+        self,
+        videos: Path,
+        annotations: Path,
+        moments: Path | None = None,
+        *,
+        moment_names: str | None = None,
+        moment_annotations: Path | None = None,
+        split: Path | None = None,
+        untrimmed_categories: Sequence[str] | None = None,
+        moment_categories: Sequence[str] | None = None,
+        background: Path | None = None,
+        background_share: float = 0.25,
+        training_subset: str = "training",
+        validation_subset: str = "validation",
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(**options)
+        if split is not None and (untrimmed_categories is not None or moment_categories is not None):
+            raise ConfigError("'split' names the categories already; leave out 'split' or the lists of categories")
+        if not 0 < background_share < 1:
+            raise ConfigError(f"'background_share' is {background_share}, but must be above 0 and below 1; correct it")
+        if training_subset == validation_subset:
+            raise ConfigError(f"training and validation subset are both {training_subset!r}; give two subsets")
+        self.folder = videos
+        self.annotations = annotations
+        self.moments = moments
+        self.moment_names = None if moment_names is None else NamePattern(moment_names)
+        self.moment_annotations = moment_annotations
+        self.background = background
+        self.background_share = background_share
+        self.subsets = {training_subset: "training", validation_subset: "validation"}
+        self._named = read_split(split) if split is not None else (untrimmed_categories, moment_categories)
+        self._check_moment_options()
+
+    @cached_property
+    def videos(self) -> dict[str, AnnotatedVideo]:
+        """All annotated videos, read when first asked for.
+
+        Raises:
+            AherError: If the annotations cannot be used.
+        """
+        return self.read_videos(self.annotations)
+
+    def read_videos(self, path: Path) -> dict[str, AnnotatedVideo]:
+        """Return the annotated videos of both subsets, under the names that subsets have here.
+
+        Args:
+            path: Annotation file or folder.
+
+        Returns:
+            Video by id.
+        """
+        # A folder is read subset by subset, a file whole; a table that knows no subsets is for training.
+        wanted = list(self.subsets) if annotation_layout(path) == "thumos14" else list(self.subsets)[:1]
+        found = [read_annotations(path, subset=subset, on_missing_duration="last_end") for subset in wanted]
+        everything = [video for videos in found for video in videos.values()]
+        return {
+            video.video_id: video._replace(subset=self.subsets[video.subset])
+            for video in everything
+            if video.subset in self.subsets
+        }
+
+    @property
+    def untrimmed_categories(self) -> list[str]:
+        """Categories with temporal annotations."""
+        untrimmed, moment = self._named
+        if untrimmed is not None:
+            return list(untrimmed)
+        return [name for name in list_categories(_training(self.videos)) if name not in (moment or ())]
+
+    @property
+    def moment_categories(self) -> list[str]:
+        """Categories known from moments only."""
+        moment = self._named[1]
+        if moment is not None:
+            return list(moment)
+        untrimmed = set(self.untrimmed_categories)
+        names = [name for name in self.moment_layout.categories if name not in untrimmed]
+        if not names:
+            raise ConfigError(
+                f"all categories of moments are among the untrimmed ones of {self.annotations}; say by "
+                "'untrimmed_categories' which ones are to be learnt from their annotations"
+            )
+        return names
+
+    @cached_property
+    def moment_layout(self) -> MomentLayout:
+        """How the moments lie in their folder.
+
+        Raises:
+            ConfigError: If no option tells where they are.
+        """
+        if self.moment_annotations is not None:
+            is_same = self.moment_annotations == self.annotations
+            videos = self.videos if is_same else self.read_videos(self.moment_annotations)
+            return CutMoments(self.moments or self.folder, _training(videos))
+        if self.moments is None:
+            raise ConfigError("no option says where the moments are; give 'moments' or 'moment_annotations'")
+        return (
+            CategoryFolders(self.moments) if self.moment_names is None else NamedFiles(self.moments, self.moment_names)
+        )
+
+    def moment_clips(self) -> list[TrimmedClip]:
+        """Return the moments of the moment categories.
+
+        Raises:
+            AnnotationError: If a moment is cut from a video that is evaluated.
+        """
+        clips = self.moment_layout.clips(self.moment_categories)
+        cut = {clip.video_id for clip in clips if clip.span_sec is not None}
+        evaluated = [name for name, video in self.videos.items() if video.subset == "validation" and name in cut]
+        if evaluated:
+            raise AnnotationError(
+                f"{self.moment_annotations}: video '{evaluated[0]}' is evaluated, so no moment can be cut from it; "
+                "remove its moments, or leave it out of the validation subset"
+            )
+        return clips
+
+    def moment_sources(self) -> Iterable[AnnotatedVideo]:
+        """Return the annotated videos that moments are cut from, if they are."""
+        layout = self.moment_layout
+        return layout.videos.values() if isinstance(layout, CutMoments) else ()
+
+    def video_paths(self) -> dict[str, Path]:
+        """Return the files of all videos and moments that are there.
+
+        Raises:
+            DataError: If a folder does not exist, or files of two folders have the same name.
+        """
+        paths = _merge(find_videos(self.folder, self.videos), self._background_paths())
+        has_moments = self.moments is not None or self.moment_annotations is not None
+        return _merge(paths, self.moment_layout.paths(self.moment_categories)) if has_moments else paths
+
+    def file_folders(self) -> list[Path]:
+        """Return the folders of videos and moments."""
+        folders = (self.folder, self.moments, self.background)
+        return list(dict.fromkeys(folder for folder in folders if folder is not None))
+
+    def background_videos(self) -> list[AnnotatedVideo]:
+        """Return the training videos without any action that can be used."""
+        listed = [video for video in find_background(self.videos, "training") if self.presence.has(video.video_id)]
+        names = self._background_paths()
+        found = [AnnotatedVideo(name, "training", 0.0, (), has_duration=False) for name in names]
+        return [*listed, *self.presence.usable(found, "videos of background")]
+
+    def _untrimmed_samples(self) -> list[AnnotatedVideo]:
+        """Annotated videos and background, each repeated as its share demands."""
+        return mix_background(self._training_videos(), self.background_videos(), self.background_share)
+
+    def _background_paths(self) -> dict[str, Path]:
+        """File of each background video, whose ids are made like those of moments."""
+        if self.background is None:
+            return {}
+        files = name_moments(("background", path) for path in list_videos(self.background))
+        if not files:
+            raise DataError(
+                f"{self.background}: has no video file; put background videos there or leave the option out"
+            )
+        return files
+
+    def _check_moment_options(self) -> None:
+        """Refuse options that tell nothing, or two things, about where moments are."""
+        if self.moment_names is not None and (self.moments is None or self.moment_annotations is not None):
+            raise ConfigError(
+                "'moment_names' says what files in 'moments' are called; give 'moments', and leave out "
+                "'moment_annotations'"
+            )
+
+
+def _training(videos: Mapping[str, AnnotatedVideo]) -> dict[str, AnnotatedVideo]:
+    """The videos to train on."""
+    return {name: video for name, video in videos.items() if video.subset == "training"}
+
+
+def _merge(first: Mapping[str, Path], second: Mapping[str, Path]) -> dict[str, Path]:
+    """The files of both; an id that stands for two files is an error."""
+    for video_id in first.keys() & second.keys():
+        if first[video_id] != second[video_id]:
+            raise DataError(f"{second[video_id]}: has the same name as {first[video_id]}; rename one of them")
+    return {**first, **second}

@@ -1,0 +1,138 @@
+"""Videos that cannot be decoded: known ones from a file, and those found out on the way."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from aher_lightning.datasets.annotations import validate_video_id
+from aher_lightning.datasets.text_files import read_lines
+from aher_lightning.datasets.video_list import read_video_list
+from aher_lightning.errors import AnnotationError, DataError
+from aher_lightning.json_files import MalformedError, json_type, read_json
+
+_LOG = logging.getLogger(__name__)
+
+QUARANTINE_FILE = "quarantine.jsonl"
+"""Where a run writes what it could not decode, in the trainer's ``default_root_dir``."""
+
+_ENTRY = '{"video": id, "path": file, "reason": text}'
+
+
+def read_quarantine(path: Path) -> frozenset[str]:
+    """Return the names of unusable videos.
+
+    A file may be what ``aher check`` or ``aher extract`` writes (JSON with the list "unusable"), what a run writes
+    (``.jsonl``, one entry on each line), or any list that
+    :func:`~aher_lightning.datasets.video_list.read_video_list` reads.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Names; none if the list "unusable" is empty.
+
+    Raises:
+        AnnotationError: If the file is missing or is something else.
+    """
+    if path.suffix == ".jsonl":
+        lines = enumerate(read_lines(path, f"lines of {_ENTRY}"), start=1)
+        return frozenset(_read_line(path, number, line) for number, line in lines if line.strip())
+    if path.suffix != ".json":
+        return read_video_list(path)
+    content = read_json(path, AnnotationError)
+    if not isinstance(content, dict) or "unusable" not in content:
+        return read_video_list(path)
+    entries = content["unusable"]
+    if not isinstance(entries, list):
+        raise AnnotationError(f'{path}: "unusable" is a JSON {json_type(entries)}; expected a list of {_ENTRY}')
+    return frozenset(_video_of(path, f"entry {place}", entry) for place, entry in enumerate(entries))
+
+
+def _read_line(path: Path, number: int, line: str) -> str:
+    """The video that one line names."""
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError:
+        raise AnnotationError(f"{path}: line {number} is not valid JSON; expected {_ENTRY}") from None
+    return _video_of(path, f"line {number}", entry)
+
+
+def _video_of(path: Path, where: str, entry: object) -> str:
+    """The video that an entry names."""
+    video_id = entry.get("video") if isinstance(entry, dict) else None
+    if not isinstance(video_id, str):
+        raise AnnotationError(f"{path}: {where} names no video; expected {_ENTRY}")
+    try:
+        return validate_video_id(video_id, MalformedError)
+    except MalformedError as reason:
+        raise AnnotationError(f"{path}: {where}: {reason}") from None
+
+
+class Quarantine:
+    """The videos that could not be decoded in this run.
+
+    Each process remembers its own. All of them append to one file, a line for each video, so that the user finds
+    them and can hand the file back as the option ``quarantine``.
+
+    Args:
+        path: The file; ``None`` keeps it in memory alone. What an earlier run wrote there stays.
+        files: File of each video, as far as there is one, for the report.
+    """
+
+    def __init__(self, path: Path | None = None, files: Mapping[str, Path] | None = None) -> None:
+        self.path = path
+        self.files = dict(files or {})
+        self.reasons: dict[str, str] = {}
+        # A video that failed in an earlier run into the same folder is reported again.
+        self._first_byte = path.stat().st_size if path is not None and path.is_file() else 0
+
+    def __contains__(self, video_id: object) -> bool:
+        return video_id in self.reasons
+
+    def __len__(self) -> int:
+        return len(self.reasons)
+
+    def add(self, video_id: str, reason: str) -> None:
+        """Remember a video, and report it unless this or another process of the run has done so.
+
+        Args:
+            video_id: Name of the video.
+            reason: Why it cannot be used, one line.
+
+        Raises:
+            DataError: If the file cannot be written.
+        """
+        if video_id in self:
+            return
+        self.reasons[video_id] = reason
+        if video_id in self._reported():
+            return
+        _LOG.warning("video %r goes into quarantine: %s", video_id, reason)
+        if self.path is not None:
+            entry = {"video": video_id, "path": str(self.files.get(video_id, "")), "reason": reason}
+            _append_line(self.path, json.dumps(entry))
+
+    def _reported(self) -> set[str]:
+        """The videos that some process of this run has written down."""
+        if self.path is None or not self.path.is_file():
+            return set()
+        with self.path.open("rb") as file:
+            file.seek(self._first_byte)
+            return {json.loads(line)["video"] for line in file.read().splitlines()}
+
+
+def _append_line(path: Path, line: str) -> None:
+    """Append a line at once, so that those of several processes never mix."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, f"{line}\n".encode())
+        finally:
+            os.close(descriptor)
+    except OSError as failure:
+        raise DataError(f"{path}: cannot be written ({failure.strerror}); choose another 'default_root_dir'") from None

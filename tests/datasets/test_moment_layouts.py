@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aher_lightning.datasets.annotations import AnnotatedVideo, Instance
+from aher_lightning.datasets.moment_layouts import CategoryFolders, CutMoments, NamedFiles, list_videos
+from aher_lightning.datasets.moments import TrimmedClip
+from aher_lightning.datasets.name_pattern import NamePattern
+from aher_lightning.errors import DataError
+from tests.helpers.paper_data import touch
+
+
+def test_folders_are_categories(tmp_path: Path) -> None:
+    touch(tmp_path, "wave/1.mp4", "clap/2.webm", "clap/notes.txt", "empty/notes.txt", "loose.mp4")
+    layout = CategoryFolders(tmp_path)
+    assert layout.categories == ["clap", "wave"]
+    assert layout.clips(["wave"]) == [TrimmedClip("wave--1", None, "wave")]
+    assert layout.paths(["clap"]) == {"clap--2": tmp_path / "clap" / "2.webm"}
+
+
+def test_names_are_categories(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    touch(tmp_path, "a1_wave.mp4", "a2_clap.mp4", "a3_wave.avi", "b1_wave.mp4", "a4_wave.txt")
+    layout = NamedFiles(tmp_path, NamePattern("a?_{category}"))
+    assert layout.categories == ["clap", "wave"]
+    assert layout.clips(["wave"]) == [
+        TrimmedClip("wave--a1_wave", None, "wave"),
+        TrimmedClip("wave--a3_wave", None, "wave"),
+    ]
+    assert list(layout.paths(["clap", "wave"])) == ["wave--a1_wave", "clap--a2_clap", "wave--a3_wave"]
+    assert caplog.messages == [
+        f"{tmp_path}: left out 1 of 4 video files: no name like 'a?_{{category}}' ('b1_wave.mp4' first)"
+    ]
+
+
+def test_instances_are_cut_out(tmp_path: Path) -> None:
+    touch(tmp_path, "v.mp4")
+    instances = (Instance("wave", 1.0, 2.0), Instance("clap", 3.0, 99.0), Instance("nod", 4.0, 5.0))
+    videos = {name: AnnotatedVideo(name, "training", 9.0, instances) for name in "vw"}
+    layout = CutMoments(tmp_path, videos)
+    assert layout.categories == ["wave", "clap", "nod"]
+    clips = layout.clips(["clap", "wave"])
+    assert clips[:2] == [TrimmedClip("v", (1.0, 2.0), "wave"), TrimmedClip("v", (3.0, 9.0), "clap")]
+    assert [clip.video_id for clip in clips] == ["v", "v", "w", "w"]
+    assert layout.paths(["clap"]) == {"v": tmp_path / "v.mp4"}
+    assert layout.paths(["yawn"]) == {}
+
+
+def test_a_pattern_that_fits_no_file_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    message = r"none of the 2 video files, such as 'a\.mp4', has a name like 'v_\{category\}'; correct 'moment_names'"
+    with pytest.raises(DataError, match=message):
+        _ = NamedFiles(tmp_path, NamePattern("v_{category}")).categories
+
+
+def test_a_folder_without_categories_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4")
+    with pytest.raises(
+        DataError, match=r"has no folder of clips for any category; put clips into .*/<category>, or say"
+    ):
+        _ = CategoryFolders(tmp_path).categories
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    for layout in (CategoryFolders(tmp_path / "x"), NamedFiles(tmp_path / "x", NamePattern("{category}"))):
+        with pytest.raises(DataError, match="x: no such folder of videos; put the video files there or correct"):
+            _ = layout.categories
+
+
+def test_videos_are_listed_in_order(tmp_path: Path) -> None:
+    touch(tmp_path, "b.MP4", "a.mov", "c.jpg")
+    assert list_videos(tmp_path) == [tmp_path / "a.mov", tmp_path / "b.MP4"]

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from aher_lightning.datasets.moments import TrimmedClip
+from aher_lightning.datasets.presence import Presence
+from aher_lightning.errors import DataError
+
+CLIPS = [TrimmedClip(name, None, "clap") for name in "abcd"]
+
+
+def names(clips: list[TrimmedClip]) -> str:
+    return "".join(clip.video_id for clip in clips)
+
+
+def test_complete_data_is_kept_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    assert Presence("abcd", "no file").usable(CLIPS, "moments") == CLIPS
+    assert Presence("", "no file").usable([], "moments") == []
+    assert caplog.text == ""
+
+
+def test_what_is_missing_is_left_out_and_told_once_per_part(caplog: pytest.LogCaptureFixture) -> None:
+    presence = Presence("bd", "no file in data/videos")
+    assert [names(presence.usable(CLIPS, part)) for part in ("moments", "moments", "videos")] == ["bd"] * 3
+    assert [record.getMessage() for record in caplog.records] == [
+        "left out 2 of 4 moments: no file in data/videos ('a' first)",
+        "left out 2 of 4 videos: no file in data/videos ('a' first)",
+    ]
+
+
+def test_quarantined_videos_are_left_out_like_missing_ones(caplog: pytest.LogCaptureFixture) -> None:
+    presence = Presence("abc", "no features in store", quarantined=["c", "d", "z"])
+    assert names(presence.usable(CLIPS, "moments")) == "ab"
+    assert presence.has("a")
+    assert not presence.has("c")
+    # What is missing is counted as missing, whatever else is wrong with it.
+    assert caplog.messages == ["left out 2 of 4 moments: no features in store ('d' first), 1 in quarantine ('c' first)"]
+
+
+def test_missing_videos_can_be_an_error_and_quarantined_ones_are_none() -> None:
+    presence = Presence("abc", "no file in data", quarantined=["c"], on_missing="error")
+    assert names(presence.usable(CLIPS[:3], "moments")) == "ab"
+    message = r"^1 of 4 moments have no file in data \('d' first\); add them, or set 'on_missing' to \"leave_out\"$"
+    with pytest.raises(DataError, match=message):
+        presence.usable(CLIPS, "moments")
+
+
+def test_nothing_left_is_an_error() -> None:
+    presence = Presence("a", "no file in data", quarantined=["a"])
+    message = r"^none of the 2 moments can be used: no file in data \('b' first\), 1 in quarantine \('a' first\); add"
+    with pytest.raises(DataError, match=message):
+        presence.usable(CLIPS[:2], "moments")
