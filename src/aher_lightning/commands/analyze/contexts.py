@@ -121,7 +121,8 @@ def synthetic_cells(
         Foreground cells and background cells of each level.
     """
     network = module.network
-    dataset = MomentDataset(data.moment_clips(), data.source, data.moment_categories)
+    clips = data.presence.usable(data.moment_clips(), "moments")
+    dataset = MomentDataset(clips, data.source, data.moment_categories)
     foreground, background = [], []
     for first, places in _batches(len(dataset), count, data.eval_batch_size, seed, "moments"):
         batch = collate_moments([dataset[SampleKey(place)] for place in places])
@@ -146,7 +147,8 @@ def real_background_cells(module: PhasedModule, data: MixedDataModule, count: in
     Returns:
         Background cells of each level.
     """
-    videos = [data.videos[video.video_id] for video in data.evaluation_videos()]
+    there = data.presence.usable(data.evaluation_videos(), "videos of evaluation")
+    videos = [data.videos[video.video_id] for video in there]
     dataset = UntrimmedDataset(videos, data.source, [*data.untrimmed_categories, *data.moment_categories])
     background = []
     for first, places in _batches(len(dataset), count, data.eval_batch_size, seed, "videos"):

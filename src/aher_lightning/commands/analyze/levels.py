@@ -60,7 +60,8 @@ def levels(
     cells = ahernet.network.cells_per_level
     counts = torch.zeros(3, len(cells), dtype=torch.int64)
     loader = data.val_dataloader()
-    with ProgressReporter("Classifying proposals", len(data.evaluation_videos()), unit="videos") as progress:
+    there = data.presence.usable(data.evaluation_videos(), "videos of evaluation")
+    with ProgressReporter("Classifying proposals", len(there), unit="videos") as progress:
         for batch in cast("Iterable[UntrimmedBatch]", loader):
             counts += count_batch(ahernet, of_moments, batch, min_tiou)
             progress.advance(len(batch.video_ids))
