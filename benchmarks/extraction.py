@@ -44,7 +44,7 @@ LONGEST_SEC = 120.0
 POLL_SEC = 0.0002
 """How often to look for what a kill waits for; a merge takes milliseconds."""
 
-NETWORK = {"blocks": (1, 1, 1, 1), "width": 8}
+BLOCKS, WIDTH = (1, 1, 1, 1), 8
 """A small P3D; what is measured is the work around it."""
 
 
@@ -68,12 +68,14 @@ class Outcome(NamedTuple):
     Attributes:
         phase: What the command was doing.
         was_alive: Whether the kill found it alive.
+        left: Claims, locks, entries and half-written files that it left for others to clear away.
         is_equal: Whether the completed store equals the uninterrupted one.
         orphans: Files too many in the completed store.
     """
 
     phase: str
     was_alive: bool
+    left: int
     is_equal: bool
     orphans: int
 
@@ -98,7 +100,7 @@ def render(folder: Path, videos: int) -> Path:
 def write_weights(path: Path) -> Path:
     """Write weights in the layout of the public ones."""
     torch.manual_seed(0)
-    torch.save({"state_dict": P3D(**NETWORK).state_dict()}, path)
+    torch.save({"state_dict": P3D(blocks=BLOCKS, width=WIDTH).state_dict()}, path)
     return path
 
 
@@ -112,7 +114,8 @@ def words(data: Path, weights: Path, output: Path, num_workers: int = 1) -> list
         f"--data.init_args.contract={json.dumps(contract)}",
         "--data.init_args.reader=PyAVReader",
         "--backbone=P3D",
-        *(f"--backbone.init_args.{name}={json.dumps(value)}" for name, value in NETWORK.items()),
+        f"--backbone.init_args.blocks={json.dumps(BLOCKS)}",
+        f"--backbone.init_args.width={WIDTH}",
         f"--weights={weights}",
         f"--output={output}",
         f"--num_workers={num_workers}",
@@ -167,20 +170,24 @@ def kill(process: ForkProcess) -> bool:
 
 
 def draw_kills(count: int, seconds: float, videos: int) -> list[Kill]:
-    """Draw when to kill, in turn over the phases; two of five times with a second process beside."""
+    """Draw when to kill, in turn over the phases; every third time with a second process beside."""
     generator = random.Random(0)
-    kills = []
-    for number in range(count):
-        moment, place = generator.uniform(0, 1), generator.randrange(videos)
-        phases: list[tuple[str, Callable[[Path, float], bool]]] = [
-            ("start", lambda _, passed, share=moment: passed > 0.25 * share * seconds),
-            ("decoding", lambda _, passed, share=moment: passed > (0.2 + 0.8 * share) * seconds),
-            ("writing", lambda root, _, least=place: is_writing(root, least)),
-            ("recording", lambda root, _, least=place: is_recording(root, least)),
-            ("merging", lambda root, _: (root / "manifest.lock").exists()),
-        ]
-        kills.append(Kill(*phases[number % 5], num_processes=2 if number % 5 == number // 5 % 5 or number % 7 == 3 else 1))
-    return kills
+    return [
+        Kill(*phase(number, generator.random(), seconds, generator.randrange(videos)), 2 if number % 3 == 2 else 1)
+        for number in range(count)
+    ]
+
+
+def phase(number: int, share: float, seconds: float, least: int) -> tuple[str, Callable[[Path, float], bool]]:
+    """Return a phase by its number: its name, and how to see that it is that time."""
+    phases: list[tuple[str, Callable[[Path, float], bool]]] = [
+        ("starting", lambda _, passed: passed > 0.2 * share * seconds),
+        ("decoding", lambda _, passed: passed > (0.2 + 0.8 * share) * seconds),
+        ("writing", lambda root, _: is_writing(root, least)),
+        ("recording", lambda root, _: is_recording(root, least)),
+        ("merging", lambda root, _: (root / "manifest.lock").exists()),
+    ]
+    return phases[number % len(phases)]
 
 
 def is_writing(root: Path, least: int) -> bool:
@@ -201,7 +208,7 @@ def has_partial(folder: Path) -> bool:
 def names(folder: Path, suffix: str) -> list[str]:
     """Return the names of files of a kind."""
     try:
-        return [name for name in os.listdir(folder) if name.endswith(suffix)]
+        return [path.name for path in folder.iterdir() if path.name.endswith(suffix)]
     except FileNotFoundError:
         return []
 
@@ -230,6 +237,7 @@ def try_kill(kill_: Kill, arguments: Sequence[str], root: Path, expected: dict[s
     log = root.with_suffix(".log")
     log.unlink(missing_ok=True)
     was_alive = interrupt(kill_, arguments, root, log)
+    left = len([name for name in contents(root) if not name.endswith(".npy") and name != "manifest.json"])
     complete(arguments, log)
     found = contents(root)
     orphans = sorted(found.keys() - expected.keys())
@@ -237,12 +245,12 @@ def try_kill(kill_: Kill, arguments: Sequence[str], root: Path, expected: dict[s
     if orphans or not is_equal:
         output_console().print(f"{kill_.phase}: equal {is_equal}, left over {orphans}", markup=False)
     name = kill_.phase if kill_.num_processes == 1 else f"{kill_.phase}, two processes"
-    return Outcome(name, was_alive, is_equal, len(orphans))
+    return Outcome(name, was_alive, left, is_equal, len(orphans))
 
 
 def result_table(outcomes: Sequence[Outcome], seconds: dict[int, float], videos: int) -> Table:
     """Return everything that was found as a table."""
-    table = Table("killed while", "kills", "alive then", "equal", "orphans", title_justify="left")
+    table = Table("killed while", "kills", "alive then", "files left", "equal", "orphans", title_justify="left")
     table.title = f"{videos} videos, 1 thread; " + ", ".join(
         f"{videos / spent:.1f} videos/s with {count} worker{'s' if count > 1 else ''}"
         for count, spent in seconds.items()
@@ -251,8 +259,10 @@ def result_table(outcomes: Sequence[Outcome], seconds: dict[int, float], videos:
         column.justify = "right"
     for phase in dict.fromkeys(outcome.phase for outcome in outcomes):
         rows = [outcome for outcome in outcomes if outcome.phase == phase]
-        counts = (len(rows), sum(row.was_alive for row in rows), sum(row.is_equal for row in rows))
-        table.add_row(phase, *map(str, counts), str(sum(row.orphans for row in rows)))
+        counts = (len(rows), sum(row.was_alive for row in rows), sum(row.left for row in rows))
+        table.add_row(
+            phase, *map(str, counts), *(str(sum(one)) for one in zip(*((r[3], r[4]) for r in rows), strict=True))
+        )
     return table
 
 

@@ -135,7 +135,14 @@ def test_public_weights_in_place_of_a_checkpoint(tiny_benchmark: Path, tmp_path:
     torch.save({"state_dict": {f"module.{name}": value for name, value in public.state_dict().items()}}, tmp_path / "w")
     words = ["extract", f"--config={CONFIGS / 'tiny_extract.yaml'}", f"--data.init_args.root={tiny_benchmark}"]
     words += ["--data.init_args.contract.clip_length=16", "--data.init_args.contract.first_centre_frames=8"]
-    words += ["--backbone", "P3D", "--backbone.blocks=[1,1,1,1]", "--backbone.width=2", "--weights", str(tmp_path / "w")]
+    words += [
+        "--backbone",
+        "P3D",
+        "--backbone.blocks=[1,1,1,1]",
+        "--backbone.width=2",
+        "--weights",
+        str(tmp_path / "w"),
+    ]
     assert main([*words, "--output", str(tmp_path / "features"), "--dtype", "float16", "--num-workers", "2"]) == 0
     store = NpyFeatureStore(tmp_path / "features")
     assert (store.contract.backbone, store.contract.weights_sha256) == ("P3D", fingerprint(public))
@@ -172,8 +179,9 @@ def test_failures_end_the_command_with_one_line(
     assert "give either --checkpoint FILE" in capsys.readouterr().err
     root = shutil.copytree(tiny_benchmark, tmp_path / "data")
     (root / "videos" / "un_train_00001.mp4").write_text("no video")
-    checkpoint = checkpointed_localizer(tmp_path, **{"clip_length": 8, "first_centre_frames": 4.0, "resize": 24, "crop": 24})[1]
-    assert main(extract_words(root, checkpoint, tmp_path / "out")) == 1
+    contract = json.dumps(small_contract().to_dict())
+    words = [*extract_words(root, checkpointed_localizer(tmp_path)[1], tmp_path / "out")]
+    assert main([*words, f"--data.init_args.contract={contract}"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("aher extract: 1 of ")
 

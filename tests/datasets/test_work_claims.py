@@ -12,7 +12,7 @@ from aher_lightning.datasets import work_claims
 from aher_lightning.datasets.file_owners import Owner, partial_path, this_process
 from aher_lightning.datasets.work_claims import WorkClaims, exclusive, hold, let_go, owners, remove_orphans
 from aher_lightning.errors import DataError
-from tests.datasets.test_file_owners import dead_owner
+from tests.datasets.test_file_owners import dead_owner, names
 
 FORK = multiprocessing.get_context("fork")
 ELSEWHERE = Owner("elsewhere-00000000", 1, 1, "0" * 8)
@@ -41,10 +41,15 @@ def test_a_claim_holds_who_made_it_and_goes_when_released(tmp_path: Path) -> Non
     assert list((tmp_path / "claims").iterdir()) == []
 
 
-def test_claims_go_when_the_work_ends_with_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="stop"), WorkClaims(tmp_path) as claims:
+def claim_and_fail(folder: Path) -> None:
+    with WorkClaims(folder) as claims:
         claims.take("v_1")
         raise RuntimeError("stop")
+
+
+def test_claims_go_when_the_work_ends_with_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="stop"):
+        claim_and_fail(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -60,7 +65,7 @@ def test_the_claim_of_a_dead_process_is_taken_over_at_once(tmp_path: Path) -> No
     claim_of(dead_owner(), tmp_path / "v_1")
     with WorkClaims(tmp_path) as claims:
         assert claims.take("v_1")
-        assert os.listdir(tmp_path) == ["v_1"]
+        assert names(tmp_path) == ["v_1"]
 
 
 @pytest.mark.parametrize("owner", [ELSEWHERE, "", "no owner"])
@@ -78,7 +83,7 @@ def test_claims_of_dead_processes_are_cleared_away(tmp_path: Path) -> None:
     with WorkClaims(tmp_path) as claims:
         claims.take("own")
         assert claims.others() == ["alive"]
-        assert sorted(os.listdir(tmp_path)) == ["alive", "own"]
+        assert names(tmp_path) == ["alive", "own"]
 
 
 def test_claims_are_touched_as_long_as_the_work_lasts(tmp_path: Path) -> None:
@@ -116,7 +121,7 @@ def test_of_many_processes_one_takes_over(tmp_path: Path) -> None:
         process.join()
     assert wins.get(timeout=1)
     assert wins.empty()
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 def test_a_process_that_comes_late_puts_back_what_another_has_taken_over(
@@ -132,7 +137,7 @@ def test_a_process_that_comes_late_puts_back_what_another_has_taken_over(
     monkeypatch.setattr(Path, "rename", be_overtaken)
     assert not hold(path)
     assert path.read_text() == str(ELSEWHERE)
-    assert os.listdir(tmp_path) == ["v_1"]
+    assert names(tmp_path) == ["v_1"]
 
 
 def test_a_claim_that_another_process_moves_first_may_still_be_had(
@@ -167,7 +172,7 @@ def test_an_exclusive_part_is_for_one_at_a_time(tmp_path: Path) -> None:
     with exclusive(lock) as is_ours:
         assert is_ours
     let_go(lock)
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 def test_partial_files_of_dead_processes_are_removed_and_no_others(
