@@ -117,6 +117,18 @@ def test_a_broken_video_costs_one_video(
     assert read_unusable_videos(output / "failures.json") == []
 
 
+def test_videos_of_other_processes_are_counted(
+    tiny_benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, checkpoint = checkpointed_localizer(tmp_path)
+    claim = tmp_path / "features" / "claims" / "am_val_00000"
+    claim.parent.mkdir(parents=True)
+    claim.write_text("elsewhere-00000000~1~1~00000000")
+    store = NpyFeatureStore(extract(data_module(tiny_benchmark), tmp_path / "features", checkpoint=checkpoint))
+    assert "1 videos are still being worked on by other processes" in capsys.readouterr().out
+    assert len(store.video_ids) == len(data_module(tiny_benchmark).video_folder().video_ids) - 1
+
+
 def test_many_failures_are_summed_up(tiny_benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = shutil.copytree(tiny_benchmark, tmp_path / "data")
     for path in root.rglob("*.mp4"):

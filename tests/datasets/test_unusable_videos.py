@@ -12,6 +12,7 @@ from aher_lightning.datasets.unusable_videos import (
     write_unusable_videos,
 )
 from aher_lightning.errors import DataError
+from tests.datasets.test_file_owners import dead_owner
 
 A, B = UnusableVideo("a", "videos/a.mp4", "is empty"), UnusableVideo("b", "videos/b.mp4", "ist beschädigt")
 
@@ -82,6 +83,14 @@ def test_failures_of_earlier_runs_are_known_and_may_be_mended(tmp_path: Path) ->
     records.forget("b")
     records.collect(["a"], is_last=True)
     assert read_unusable_videos(tmp_path / "failures.json") == []
+
+
+def test_the_lock_of_a_killed_process_goes_although_its_videos_have_been_mended(tmp_path: Path) -> None:
+    (tmp_path / "failures.lock").write_text(str(dead_owner()))
+    records = FailureRecords(tmp_path)
+    records.collect(["a"], is_last=True)
+    assert read_unusable_videos(tmp_path / "failures.json") == []
+    assert [path.name for path in tmp_path.iterdir()] == ["failures.json"]
 
 
 def test_collecting_waits_for_another_process_no_longer_than_told(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from aher_lightning.inference.extraction import VIDEOS_AHEAD, ClipEncoder, Featu
 from aher_lightning.models.p3d import P3D
 from aher_lightning.modules.base import CLIPS_AT_ONCE
 from aher_lightning.structures import SnippetSequence
+from tests.datasets.test_file_owners import dead_owner
 from tests.helpers.toy import MeanBackbone
 from tests.helpers.training import small_contract
 
@@ -149,6 +150,18 @@ def test_a_failing_video_costs_one_video(tmp_path: Path) -> None:
     folder.broken = {"v_07"}
     assert extraction(tmp_path, folder).run(missing) == (1, expected[1:], 0, 0)
     assert read_unusable_videos(tmp_path / "failures.json") == expected[1:]
+
+
+def test_what_a_killed_process_has_left_anywhere_is_cleared_away(tmp_path: Path) -> None:
+    store = NpyFeatureStore.create(tmp_path, CONTRACT)
+    owner = dead_owner()
+    for folder in ("", "entries", "claims", "failures"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / f".{owner}.00000000.tmp").touch()
+    for name in ("manifest.lock", "failures.lock", "claims/v_99"):
+        (tmp_path / name).write_text(str(owner))
+    assert extraction(tmp_path).run(store.missing(IDS)).written == 12
+    assert files(tmp_path) == DONE | {"failures.json"}
 
 
 def test_features_that_cannot_be_stored_cost_one_video(tmp_path: Path) -> None:

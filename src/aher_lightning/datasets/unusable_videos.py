@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from aher_lightning.datasets.annotations import validate_video_id
 from aher_lightning.datasets.file_owners import write_whole
-from aher_lightning.datasets.work_claims import exclusive, remove_orphans
+from aher_lightning.datasets.work_claims import exclusive
 from aher_lightning.errors import DataError
 from aher_lightning.json_files import json_type, read_json, read_json_object
 
@@ -133,7 +133,7 @@ class FailureRecords:
             DataError: If the list is damaged or cannot be written.
         """
         until = time.monotonic() + patience_sec
-        while self.path.exists() or self._notes():
+        while self.path.exists() or self._notes() or self._lock.exists():
             with exclusive(self._lock) as is_ours:
                 if is_ours:
                     self._collect(set(usable), is_last=is_last)
@@ -149,7 +149,6 @@ class FailureRecords:
         if is_last:
             for path in paths:
                 path.unlink(missing_ok=True)
-            remove_orphans(self.folder, set())
             with suppress(OSError):  # not empty: another process has begun
                 self.folder.rmdir()
 

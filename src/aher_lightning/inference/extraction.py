@@ -218,11 +218,11 @@ class FeatureExtraction:
         """Merge what all processes have recorded, and clear away what killed ones have left."""
         others = claims.others()
         self.store.finalize(_PATIENCE_SEC)
-        records.collect(self.store.video_ids, is_last=not others)
         root = self.store.root
         at_work = owners(root / "claims")
-        for folder in (root, root / "entries", root / "claims"):
+        for folder in (root, root / "entries", root / "claims", records.folder):
             remove_orphans(folder, at_work)
+        records.collect(self.store.video_ids, is_last=not others)
 
 
 def load_public_weights(backbone: Backbone, path: Path) -> Backbone:
