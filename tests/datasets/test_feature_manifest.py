@@ -60,12 +60,12 @@ def test_only_one_process_merges_at_a_time(tmp_path: Path) -> None:
     manifest.add("a", VIDEO)
     lock = tmp_path / "manifest.lock"
     lock.touch()
-    manifest.merge()
+    assert not manifest.merge()
     assert len(list((tmp_path / "entries").iterdir())) == 1
     assert manifest.videos() == {"a": VIDEO}
     # Its owner was killed long ago.
     os.utime(lock, (0, 0))
-    manifest.merge()
+    assert manifest.merge()
     assert list((tmp_path / "entries").iterdir()) == []
     assert not lock.exists()
 
@@ -139,3 +139,35 @@ def test_an_entry_merged_while_it_is_read_is_found_in_the_manifest(
     FeatureManifest(tmp_path).merge()
     monkeypatch.setattr(manifest, "_entry_paths", lambda: listed)  # what a slower process has listed before
     assert manifest.videos() == {"a": VIDEO}
+
+
+def test_a_slow_process_never_empties_a_manifest_that_another_has_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = FeatureManifest.create(tmp_path, CONTRACT)
+    manifest.add("a", VIDEO)
+    manifest.merge()
+    exists = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda self: self.name != "manifest.json" and exists(self))  # as it was before
+    assert FeatureManifest.create(tmp_path, CONTRACT).videos() == {"a": VIDEO}
+
+
+def test_one_video_is_found_wherever_it_is_recorded_by_now(tmp_path: Path) -> None:
+    manifest, other = FeatureManifest.create(tmp_path, CONTRACT), FeatureManifest(tmp_path)
+    assert manifest.find("a") is None
+    other.add("a", VIDEO)
+    assert manifest.find("a") == VIDEO
+    other.merge()
+    assert manifest.find("a") == VIDEO
+    assert manifest.find("b") is None
+    other.add("a", VIDEO._replace(num_snippets=9))
+    assert manifest.find("a") == VIDEO._replace(num_snippets=9)
+
+
+def test_a_manifest_is_not_read_again_for_every_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = FeatureManifest.create(tmp_path, CONTRACT)
+    manifest.add("a", VIDEO)
+    manifest.merge()
+    assert manifest.find("a") == VIDEO
+    monkeypatch.delattr(FeatureManifest, "_load")
+    assert [manifest.find(video_id) for video_id in ("a", "b")] == [VIDEO, None]

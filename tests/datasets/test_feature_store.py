@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -248,3 +249,26 @@ def test_a_killed_process_leaves_a_store_to_go_on_with(tmp_path: Path) -> None:
     assert store.verify() == []
     store.finalize()
     assert store.missing(store.video_ids) == []
+
+
+def test_a_video_is_there_once_another_process_has_written_it(store: NpyFeatureStore) -> None:
+    assert store.has("a")
+    assert not store.has("b")
+    NpyFeatureStore(store.root).write("b", FEATURES, 17.0)
+    assert store.has("b")
+    (store.root / "b.npy").unlink()
+    assert not store.has("b")
+    with pytest.raises(DataError, match="is no plain file name"):
+        store.has("../a")
+
+
+def test_finalizing_waits_for_another_process_as_long_as_told(store: NpyFeatureStore) -> None:
+    lock = store.root / "manifest.lock"
+    lock.touch()
+    store.finalize(patience_sec=0.1)
+    assert len(list((store.root / "entries").iterdir())) == 1
+    timer = threading.Timer(0.1, lock.unlink)
+    timer.start()
+    store.finalize(patience_sec=20.0)
+    timer.join()
+    assert list((store.root / "entries").iterdir()) == []

@@ -121,10 +121,10 @@ def test_weights_are_loaded_from_every_layout(tmp_path: Path, prefix: str, is_ne
     given = {prefix + key: value for key, value in weights.items() if has_counters or "tracked" not in key}
     torch.save({"state_dict": given, "epoch": 3} if is_nested else given, path)
     network = small_p3d()
-    network.load_public_checkpoint(path)
+    network.load_public_weights(path)
     assert all(torch.equal(value, weights[key]) for key, value in network.state_dict().items())
     with_classifier = small_p3d(num_classes=3)
-    with_classifier.load_public_checkpoint(str(path))
+    with_classifier.load_public_weights(str(path))
     assert with_classifier.fc is not None
     assert torch.equal(with_classifier.fc.weight, weights["fc.weight"])
 
@@ -158,10 +158,10 @@ def test_other_networks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         CheckpointError, match=r"flow.pth: does not fit P3D of .*'conv1_custom.weight' has shape \(4, 2, 1"
     ):
-        small_p3d().load_public_checkpoint(path)
+        small_p3d().load_public_weights(path)
     torch.save({"features.0.weight": torch.zeros(3)}, path)
     with pytest.raises(CheckpointError, match=r"tensors are missing, first 'conv1_custom.weight'$"):
-        small_p3d().load_public_checkpoint(path)
+        small_p3d().load_public_weights(path)
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         P3D.from_public_checkpoint(tmp_path / "absent.pth")
 

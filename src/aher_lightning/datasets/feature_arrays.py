@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from aher_lightning.datasets.file_owners import written_aside
 from aher_lightning.errors import DataError
 
 MEND = "restore the file, or extract this video again with 'aher extract'"
@@ -31,20 +31,12 @@ def write_array(path: Path, values: npt.NDArray[np.floating]) -> str:
     Raises:
         DataError: If the file cannot be written.
     """
-    partial = path.with_name(f".{secrets.token_hex(6)}.tmp")
-    try:
-        try:
-            with partial.open("wb") as file:
-                np.save(file, values, allow_pickle=False)
-                file.flush()
-                os.fsync(file.fileno())
-            checksum = file_sha256(partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as failure:
-        raise DataError(f"{path}: cannot be written ({failure.strerror}); choose another place") from None
-    return checksum
+    with written_aside(path) as partial:
+        with partial.open("wb") as file:
+            np.save(file, values, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+        return file_sha256(partial)
 
 
 def map_array(path: Path, mend: str = MEND) -> npt.NDArray[np.floating]:

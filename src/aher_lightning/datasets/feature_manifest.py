@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from aher_lightning.datasets.annotations import validate_video_id
+from aher_lightning.datasets.file_owners import create_whole, write_whole
+from aher_lightning.datasets.work_claims import exclusive
 from aher_lightning.errors import ContractError, DataError
-from aher_lightning.json_files import MalformedError, finite_number, read_json_object, write_json
+from aher_lightning.json_files import MalformedError, finite_number, read_json_object
 from aher_lightning.video.contract import TemporalContract
 
 _VERSION = 1
 DTYPES = ("float16", "float32")
 """Precisions in which features are stored."""
-
-_STALE_LOCK_SEC = 600.0
-"""A lock so old was left behind by a process that was killed; merging takes seconds."""
 
 
 class StoredVideo(NamedTuple):
@@ -58,7 +56,8 @@ class FeatureManifest:
         self.path = root / "manifest.json"
         if not self.path.is_file():
             raise DataError(f"{root}: no feature store there (no manifest.json); make one with 'aher extract'")
-        self.contract, _ = self._load()
+        self._state = (0, 0, 0)
+        self.contract, self._known = self._load()
 
     @classmethod
     def create(cls, root: Path, contract: TemporalContract) -> FeatureManifest:
@@ -77,8 +76,8 @@ class FeatureManifest:
         """
         path = root / "manifest.json"
         if not path.exists():
-            # Processes that get here at once write the same bytes, or find another contract below.
-            write_json(path, _content(contract, {}), DataError)
+            # Never in place of one that a faster process has made and filled meanwhile.
+            create_whole(path, _json(_content(contract, {})))
         manifest = cls(root)
         contract.check_compatible(manifest.contract)
         return manifest
@@ -106,23 +105,44 @@ class FeatureManifest:
         Raises:
             DataError: If the entry cannot be written.
         """
-        write_json(self.root / "entries" / f"{video_id}.json", video._asdict(), DataError)
+        write_whole(self._entry_path(video_id), _json(video._asdict()))
 
-    def merge(self) -> None:
+    def find(self, video_id: str) -> StoredVideo | None:
+        """Return what is recorded about one video as of now, without reading more than must be.
+
+        Args:
+            video_id: Name of the video.
+
+        Returns:
+            The record, or ``None`` if there is none.
+
+        Raises:
+            DataError: If the manifest or the entry is damaged.
+        """
+        path = self._entry_path(video_id)
+        # The entry first, for the same reason as in `videos`.
+        entry = _read_entry(path) if path.exists() else None
+        return entry or self._merged().get(video_id)
+
+    def merge(self) -> bool:
         """Collect all entries into the manifest; does nothing while another process is at it.
+
+        Returns:
+            Whether they are collected.
 
         Raises:
             DataError: If the manifest or an entry is damaged, or cannot be written.
         """
-        with _exclusive(self.root) as is_ours:
+        with exclusive(self.root / "manifest.lock") as is_ours:
             if not is_ours:
-                return
+                return False
             paths = self._entry_paths()
             videos = self.videos()
-            write_json(self.path, _content(self.contract, videos), DataError, indent=1)
+            write_whole(self.path, _json(_content(self.contract, videos), indent=1))
             for path in paths:
                 if _read_entry(path) == videos.get(path.stem):  # else written again meanwhile: for the next merge
                     path.unlink(missing_ok=True)
+            return True
 
     def _load(self) -> tuple[TemporalContract, dict[str, StoredVideo]]:
         """Read the manifest file."""
@@ -140,6 +160,19 @@ class FeatureManifest:
         except ContractError as failure:
             raise ContractError(f"{self.path}: {failure}") from None
 
+    def _merged(self) -> dict[str, StoredVideo]:
+        """What the manifest file says; read again only if it is another file by now."""
+        status = self.path.stat()
+        state = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if state != self._state:
+            self._known = self._load()[1]
+            self._state = state
+        return self._known
+
+    def _entry_path(self, video_id: str) -> Path:
+        """Where a writer records a video."""
+        return self.root / "entries" / f"{video_id}.json"
+
     def _entry_paths(self) -> list[Path]:
         """Entries of all writers that no merge has collected."""
         return sorted((self.root / "entries").glob("*.json"))
@@ -149,6 +182,11 @@ def _content(contract: TemporalContract, videos: Mapping[str, StoredVideo]) -> d
     """What stands in the manifest file."""
     listed = {video_id: videos[video_id]._asdict() for video_id in sorted(videos)}
     return {"version": _VERSION, "contract": contract.to_dict(), "videos": listed}
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    """The text of a JSON file."""
+    return json.dumps(value, indent=indent, allow_nan=False) + "\n"
 
 
 def _read_entry(path: Path) -> StoredVideo | None:
@@ -178,22 +216,3 @@ def _parse(value: object) -> StoredVideo:
     if value["dtype"] not in DTYPES or not isinstance(value["sha256"], str):
         raise MalformedError(f"dtype must be one of {', '.join(DTYPES)} and sha256 text")
     return StoredVideo(snippets, channels, value["dtype"], duration_sec, value["sha256"])
-
-
-@contextmanager
-def _exclusive(root: Path) -> Iterator[bool]:
-    """Yield whether this process alone may write the manifest; a lock file works on shared file systems too."""
-    lock = root / "manifest.lock"
-    try:
-        if lock.exists() and time.time() - lock.stat().st_mtime > _STALE_LOCK_SEC:
-            lock.unlink(missing_ok=True)
-        lock.touch(exist_ok=False)
-    except (FileExistsError, FileNotFoundError):
-        yield False
-        return
-    except OSError as failure:
-        raise DataError(f"{root}: cannot write there ({failure.strerror}); choose another place") from None
-    try:
-        yield True
-    finally:
-        lock.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -20,6 +21,9 @@ from aher_lightning.datasets.spans import place_snippets
 from aher_lightning.errors import DataError
 from aher_lightning.structures import SnippetSequence
 from aher_lightning.video.contract import PROVENANCE, TemporalContract
+
+_POLL_SEC = 0.05
+"""How often to look whether another process has finished what takes a moment."""
 
 
 class FeatureStore(ABC):
@@ -213,13 +217,35 @@ class NpyFeatureStore(FeatureStore):
         self._manifest.add(video_id, video)
         self._videos[video_id] = video
 
-    def finalize(self) -> None:
+    def has(self, video_id: str) -> bool:
+        """Look whether a video has features by now, other processes' work included.
+
+        Args:
+            video_id: Name of the video.
+
+        Returns:
+            Whether its features are recorded and there.
+
+        Raises:
+            DataError: If the record is damaged.
+        """
+        video = self._manifest.find(validate_video_id(video_id, DataError))
+        if video is not None:
+            self._videos[video_id] = video
+        return video is not None and self._is_readable(video_id)
+
+    def finalize(self, patience_sec: float = 0.0) -> None:
         """Collect what all processes have recorded into the one manifest; harmless if done twice or never.
+
+        Args:
+            patience_sec: How long to wait while another process is at it.
 
         Raises:
             DataError: If the manifest is damaged or cannot be written.
         """
-        self._manifest.merge()
+        until = time.monotonic() + patience_sec
+        while not self._manifest.merge() and time.monotonic() < until:
+            time.sleep(_POLL_SEC)
         self.refresh()
 
     def refresh(self) -> None:

@@ -118,8 +118,8 @@ class P3D(StagedBackbone):
         network._load(weights, Path(path))
         return network.eval()
 
-    def load_public_checkpoint(self, path: str | Path) -> None:
-        """Copy the weights of a public PyTorch checkpoint into this network.
+    def load_public_weights(self, path: str | Path) -> None:
+        """Copy the weights of a public PyTorch checkpoint into this network; ``aher extract --weights`` calls it.
 
         The classifier is copied if this network has one, and left out otherwise.
 

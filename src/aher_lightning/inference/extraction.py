@@ -1,0 +1,248 @@
+"""Features of many videos: decoding ahead in threads, sharing the videos with other processes, surviving a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple, cast
+
+import torch
+from torch import Tensor
+
+from aher_lightning.datasets.feature_store import NpyFeatureStore
+from aher_lightning.datasets.unusable_videos import FailureRecords, UnusableVideo
+from aher_lightning.datasets.video_folder import VideoFolder
+from aher_lightning.datasets.work_claims import STALE_SEC, WorkClaims, owners, remove_orphans
+from aher_lightning.errors import CheckpointError, VideoError
+from aher_lightning.models.base import Backbone
+from aher_lightning.modules.base import CLIPS_AT_ONCE
+from aher_lightning.structures import SnippetSequence
+from aher_lightning.video.clips import normalize_clips
+from aher_lightning.video.contract import TemporalContract
+
+VIDEOS_AHEAD = 1
+"""Decoded videos that wait for the backbone besides one per decoder; more would only take memory."""
+
+_PATIENCE_SEC = 60.0
+"""How long to wait for another process that is merging."""
+
+Decoded = Future[SnippetSequence]
+
+
+@dataclass(frozen=True)
+class ClipEncoder:
+    """A backbone with all that it takes to turn pixel clips into features.
+
+    Args:
+        backbone: The network, in evaluation mode.
+        contract: How its clips are normalized.
+        device: Where it runs.
+    """
+
+    backbone: Backbone
+    contract: TemporalContract
+    device: torch.device
+
+    def __call__(self, clips: Tensor) -> Tensor:
+        """Return the features of the clips of one video.
+
+        Clips go through the backbone in parts of fixed size, never together with those of another video: what
+        comes out depends on the video alone.
+
+        Args:
+            clips: Pixel clips, uint8, shape ``(N, 3, F, H, W)``.
+
+        Returns:
+            Features on the CPU, float32, shape ``(N, C)``.
+        """
+        features = []
+        with torch.inference_mode():
+            for part in torch.split(clips, CLIPS_AT_ONCE):
+                normalized = normalize_clips(part.to(self.device), self.contract.mean, self.contract.std)
+                features.append(self.backbone(normalized).float().cpu())
+        return torch.cat(features)
+
+
+class ExtractionResult(NamedTuple):
+    """What became of the videos that had no features.
+
+    Attributes:
+        written: Videos whose features this process has written.
+        failures: Videos that could not be used, here or in a process that ran at the same time.
+        skipped: Videos left out because they failed before.
+        elsewhere: Videos that other processes are still working on.
+    """
+
+    written: int
+    failures: list[UnusableVideo]
+    skipped: int
+    elsewhere: int
+
+
+@dataclass(kw_only=True)
+class FeatureExtraction:
+    """Write the features of videos into a store, together with any number of processes that do the same.
+
+    A video is claimed, decoded in one of several threads, encoded, written and recorded; then its claim goes. A
+    process killed anywhere in between costs its claimed videos, which the next one takes over. A video that cannot
+    be decoded is noted, and the others go on.
+
+    Args:
+        store: Where features go.
+        folder: Where videos are read from.
+        encode: Turns clips into features.
+        num_workers: Videos that are decoded at the same time, each in a thread of its own.
+        dtype: Precision on disk.
+        retry_failed: Whether to try videos again that failed in an earlier run.
+        stale_sec: Seconds of silence after which the videos of a process on another machine are taken over.
+    """
+
+    store: NpyFeatureStore
+    folder: VideoFolder
+    encode: Callable[[Tensor], Tensor]
+    num_workers: int = 1
+    dtype: Literal["float16", "float32"] = "float32"
+    retry_failed: bool = True
+    stale_sec: float = STALE_SEC
+    _failures: dict[str, UnusableVideo] = field(default_factory=dict, init=False)
+    _written: int = field(default=0, init=False)
+
+    def run(self, video_ids: Sequence[str], report: Callable[[str], None] = lambda _: None) -> ExtractionResult:
+        """Extract what no other process does; return when nothing is left to claim.
+
+        Args:
+            video_ids: The videos that are to have features.
+            report: Called with the id of each video that is done with, by whichever process.
+
+        Returns:
+            What became of them.
+
+        Raises:
+            DataError: If the store cannot be written.
+        """
+        records = FailureRecords(self.store.root)
+        known = set() if self.retry_failed else set(records.known)
+        wanted = [video_id for video_id in video_ids if video_id not in known]
+        self._failures.clear()
+        self._written = 0
+        for video_id in known.intersection(video_ids):
+            report(video_id)
+        with WorkClaims(self.store.root / "claims", stale_sec=self.stale_sec) as claims:
+            left = wanted
+            while True:
+                # Once more for those of other processes, which may have died or given up since.
+                left, before = self._pass(left, claims, records, report), len(left)
+                if not left or len(left) == before:
+                    break
+            self._finish(claims, records)
+        return ExtractionResult(self._written, sorted(self._failures.values()), len(video_ids) - len(wanted), len(left))
+
+    def _pass(
+        self, video_ids: Sequence[str], claims: WorkClaims, records: FailureRecords, report: Callable[[str], None]
+    ) -> list[str]:
+        """Work through videos once; return those that other processes have claimed."""
+        busy: list[str] = []
+        claimed = self._claim(video_ids, claims, records, busy, report)
+        with closing(self._decode_ahead(claimed)) as ready:
+            for video_id, decoded in ready:
+                failure = self._store(video_id, decoded)
+                if failure is None:
+                    records.forget(video_id)
+                    self._written += 1
+                else:
+                    records.note(failure)
+                    self._failures[video_id] = failure
+                claims.release(video_id)
+                report(video_id)
+        return busy
+
+    def _claim(
+        self,
+        video_ids: Sequence[str],
+        claims: WorkClaims,
+        records: FailureRecords,
+        busy: list[str],
+        report: Callable[[str], None],
+    ) -> Iterator[str]:
+        """Yield the videos that are now this process's to do, each claimed when it is asked for."""
+        for video_id in video_ids:
+            if not claims.take(video_id):
+                busy.append(video_id)
+                continue
+            # Only now, as another process may have finished it between a look and the claim.
+            failure = records.noted_since(video_id)
+            if failure is None and not self.store.has(video_id):
+                yield video_id
+                continue
+            if failure is not None:
+                self._failures[video_id] = failure
+            claims.release(video_id)
+            report(video_id)
+
+    def _decode_ahead(self, video_ids: Iterator[str]) -> Generator[tuple[str, Decoded], None, None]:
+        """Decode the next videos in threads while the backbone works on this one; yield what is ready first."""
+        executor = ThreadPoolExecutor(self.num_workers, thread_name_prefix="decode")
+        try:
+            waiting: dict[Decoded, str] = {}
+            while True:
+                while len(waiting) < self.num_workers + VIDEOS_AHEAD:
+                    video_id = next(video_ids, None)
+                    if video_id is None:
+                        break
+                    waiting[executor.submit(self.folder.read, video_id)] = video_id
+                if not waiting:
+                    return
+                wait(waiting, return_when=FIRST_COMPLETED)
+                ready = next(decoded for decoded in waiting if decoded.done())
+                yield waiting.pop(ready), ready
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+    def _store(self, video_id: str, decoded: Decoded) -> UnusableVideo | None:
+        """Encode and write a decoded video; return why it cannot be used."""
+        path = self.folder.path(video_id)
+        try:
+            features = self.encode(decoded.result().values)
+        except VideoError as error:
+            return UnusableVideo(video_id, str(path), str(error))
+        if not features.to(getattr(torch, self.dtype)).isfinite().all():
+            remedy = "store them with --dtype float32" if features.isfinite().all() else "check the weights"
+            return UnusableVideo(video_id, str(path), f"{path}: has features that {self.dtype} cannot hold; {remedy}")
+        self.store.write(video_id, features, self.folder.duration_sec(video_id), self.dtype)
+        return None
+
+    def _finish(self, claims: WorkClaims, records: FailureRecords) -> None:
+        """Merge what all processes have recorded, and clear away what killed ones have left."""
+        others = claims.others()
+        self.store.finalize(_PATIENCE_SEC)
+        root = self.store.root
+        at_work = owners(root / "claims")
+        for folder in (root, root / "entries", root / "claims", records.folder):
+            remove_orphans(folder, at_work)
+        records.collect(self.store.video_ids, is_last=not others)
+
+
+def load_public_weights(backbone: Backbone, path: Path) -> Backbone:
+    """Fill a backbone with weights that others published.
+
+    Args:
+        backbone: A backbone whose class has a method ``load_public_weights(path)``.
+        path: The file.
+
+    Returns:
+        The backbone, in evaluation mode.
+
+    Raises:
+        CheckpointError: If the class cannot read public weights, or the file does not fit.
+    """
+    load = getattr(backbone, "load_public_weights", None)
+    if load is None:
+        raise CheckpointError(
+            f"{type(backbone).__name__} reads no public weights; use P3D, or give the class a method "
+            "'load_public_weights', or extract with the checkpoint of a training"
+        )
+    cast("Callable[[Path], None]", load)(path)
+    return backbone.eval()
