@@ -166,3 +166,24 @@ def find_videos(root: Path, video_ids: Iterable[str], prefix: str = "") -> dict[
         raise DataError(f"{root}: no such folder of videos; put the video files there or correct the path")
     files = {path.stem: path for path in sorted(root.iterdir()) if path.suffix.lower() in VIDEO_SUFFIXES}
     return {video_id: files[prefix + video_id] for video_id in video_ids if prefix + video_id in files}
+
+
+def find_namesakes(paths: Mapping[str, Path]) -> dict[str, list[Path]]:
+    """Return the video files that have the name of another one in their folder, but for the ending.
+
+    Args:
+        paths: Video file by id.
+
+    Returns:
+        By id, for those that have any, the other files.
+    """
+    namesakes: dict[tuple[Path, str], list[Path]] = {}
+    for folder in {path.parent for path in paths.values()}:
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() in VIDEO_SUFFIXES:
+                namesakes.setdefault((folder, path.stem), []).append(path)
+    others = {
+        video_id: [other for other in namesakes.get((path.parent, path.stem), []) if other != path]
+        for video_id, path in paths.items()
+    }
+    return {video_id: files for video_id, files in others.items() if files}
