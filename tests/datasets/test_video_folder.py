@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from aher_lightning.datasets.feature_store import NpyFeatureStore
-from aher_lightning.datasets.video_folder import VideoFolder, find_videos
+from aher_lightning.datasets.video_folder import VideoFolder, find_namesakes, find_videos
 from aher_lightning.errors import ConfigError, DataError, VideoError
 from aher_lightning.video.contract import TemporalContract
 from aher_lightning.video.pyav_reader import PyAVReader
@@ -246,3 +246,12 @@ def test_files_are_found_by_id(tmp_path: Path) -> None:
     assert find_videos(tmp_path, ["c"]) == {"c": tmp_path / "c.mp4"}
     with pytest.raises(DataError, match="nowhere: no such folder of videos"):
         find_videos(tmp_path / "nowhere", ["a"])
+
+
+def test_files_of_one_name_are_found(tmp_path: Path) -> None:
+    for name in ("a.mp4", "a.MKV", "a.txt", "b.mp4", "c.avi", "other/b.webm"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    paths = {"one": tmp_path / "a.mp4", "two": tmp_path / "b.mp4", "three": tmp_path / "other" / "b.webm"}
+    assert find_namesakes(paths) == {"one": [tmp_path / "a.MKV"]}
+    assert find_namesakes({}) == {}
