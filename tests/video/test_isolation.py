@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Timer
+from typing import Any
 
 import numpy as np
 import pytest
@@ -172,13 +173,25 @@ def test_a_child_that_does_not_start_is_no_fault_of_the_video(
 
 
 def test_an_abort_from_another_thread_ends_the_call(worker: IsolatedWorker) -> None:
-    worker.abort()
     before = child_id(worker)
     Timer(0.1, worker.abort).start()
     with pytest.raises(RuntimeError, match=r"a\.mp4: reading was given up"):
         call(worker, functions.hang_in_native_code)
     assert not exists(before)
-    assert call(worker, max, 1, 2) == 2
+    with pytest.raises(RuntimeError, match=r"a\.mp4: reading was given up"):
+        call(worker, max, 1, 2)
+
+
+def test_an_abort_while_a_child_starts_ends_the_call(worker: IsolatedWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = subprocess.Popen
+
+    def start_and_abort(*words: Any, **options: Any) -> subprocess.Popen[bytes]:
+        worker.abort()
+        return start(*words, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", start_and_abort)
+    with pytest.raises(RuntimeError, match=r"a\.mp4: reading was given up"):
+        call(worker, functions.hang_in_native_code)
 
 
 def test_an_interrupted_call_leaves_no_answer_for_the_next(

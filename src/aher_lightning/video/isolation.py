@@ -35,12 +35,13 @@ class IsolatedWorker:
     Works in the main process, in threads, and in the daemonic processes of data loaders: the child is a plain
     subprocess, which imports the function anew. It decodes with one thread. A copy of the worker in another process,
     be it pickled or forked, has a child of its own. The child ends with its owner, even if that is killed. For one
-    thread at a time; :meth:`abort` may come from any thread. Linux and macOS.
+    thread at a time; only :meth:`abort` may come from another one. Linux and macOS.
     """
 
     def __init__(self) -> None:
         self._child: _Child | None = None
         self._close: Callable[[], object] = _nothing
+        self._is_aborted = False
 
     def __reduce__(self) -> tuple[type[IsolatedWorker], tuple[()]]:
         return type(self), ()
@@ -60,7 +61,7 @@ class IsolatedWorker:
         Raises:
             VideoError: If the child crashes, or is not done in time; the next call gets another child.
             ConfigError: If function or arguments cannot get into the child, or the child cannot be started.
-            RuntimeError: If the worker was aborted on the way.
+            RuntimeError: If the worker is aborted, before or meanwhile.
             Exception: What the function raises.
         """
         request = Request(_pack(function, args), time_limit_sec)
@@ -77,7 +78,9 @@ class IsolatedWorker:
         return cast(Result, outcome.value)
 
     def abort(self) -> None:
-        """End the child; a call that waits for it in another thread fails."""
+        """End the child for good: a call that waits for it in another thread fails, as do later ones."""
+        # First, so that a call that is about to start a child sees it.
+        self._is_aborted = True
         if self._child is not None:
             self._child.abort()
 
@@ -94,30 +97,39 @@ class IsolatedWorker:
         except TimeoutError:
             raise _too_slow(path, request.time_limit_sec) from None
         except _GONE:
-            ending = child.ending(path)
+            self._refuse_if_aborted(path)
+            ending = child.ending()
             if ending == _signal_name(signal.SIGALRM):  # it has looked at the clock before this process did
                 raise _too_slow(path, request.time_limit_sec) from None
             raise VideoError(f"{path}: its decoder crashed ({ending}); convert the file again or remove it") from None
 
     def _send(self, request: Request, path: Path) -> _Child:
         """Return a child that has loaded the request."""
+        self._refuse_if_aborted(path)
         if self._child is not None and self._child.is_ours:
             try:
                 self._child.load(request)
-            except _GONE:  # lost since its last request: that is no fault of this one
-                self._child.ending(path)
+            except _GONE:
+                pass  # lost since its last request, which is no fault of this one
             else:
                 return self._child
         self.close()
         child = self._child = _Child()
         # If nobody closes the worker, its child ends with the last reference to it, or with the program.
         self._close = weakref.finalize(self, child.close)
+        self._refuse_if_aborted(path)
         try:
             child.load(request)
         except _GONE:
-            ending = child.ending(path)
-            raise ConfigError(f"the process for decoding cannot be started ({ending}); see above, {_WITHOUT}") from None
+            self._refuse_if_aborted(path)
+            reason = child.ending()
+            raise ConfigError(f"the process for decoding cannot be started ({reason}); see above, {_WITHOUT}") from None
         return child
+
+    def _refuse_if_aborted(self, path: Path) -> None:
+        """Fail if nobody wants a result any more."""
+        if self._is_aborted:
+            raise RuntimeError(f"{path}: reading was given up")
 
 
 class _RemoteError(Exception):
@@ -132,7 +144,6 @@ class _Child:
 
     def __init__(self) -> None:
         self._owner = os.getpid()
-        self._is_aborted = False
         here, there = socket.socketpair()
         self._channel = Channel(here)
         code = (
@@ -185,14 +196,11 @@ class _Child:
     def abort(self) -> None:
         """Kill the child, and wake who waits for it."""
         if self.is_ours:
-            self._is_aborted = True
             self._process.kill()
             self._channel.abort()
 
-    def ending(self, path: Path) -> str:
+    def ending(self) -> str:
         """Return how the child ended, which it did without being told to."""
-        if self._is_aborted:
-            raise RuntimeError(f"{path}: reading was given up")
         try:
             status = self._process.wait(REAP_LIMIT_SEC)
         except subprocess.TimeoutExpired:
