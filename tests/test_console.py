@@ -35,6 +35,42 @@ def test_steps_may_come_several_at_once() -> None:
     assert last.startswith("Working: 100/100 steps  loss 1.50  (")
 
 
+class Clock:
+    """A clock that goes on when it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_sec = 50.0
+        monkeypatch.setattr("aher_lightning.console.time.monotonic", lambda: self.now_sec)
+
+
+def test_lines_tell_speed_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    console, written = plain()
+    with ProgressReporter("Working", 100, unit="videos", console=console) as progress:
+        for steps, seconds in ((25, 0.5), (25, 9.5), (25, 490), (25, 0)):
+            clock.now_sec += seconds
+            progress.advance(steps, note="clip.mp4" if steps + seconds > 500 else "")
+    assert written.getvalue().splitlines() == [
+        "Working: 25/100 videos",
+        "Working: 50/100 videos  (5 videos/s, 10 s left)",
+        "Working: 75/100 videos  clip.mp4  (0.15 videos/s, 167 s left)",
+        "Working: 100/100 videos  clip.mp4  (500 s, 0.2 videos/s)",
+    ]
+
+
+def test_what_was_done_before_does_not_count_for_the_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    console, written = plain()
+    progress = ProgressReporter("Working", 400, console=console)
+    progress.done = 300
+    with progress:
+        clock.now_sec += 2.0
+        progress.advance(0)
+        progress.advance(50)
+        progress.advance(50)
+    assert written.getvalue() == "Working: 400/400 steps  (2 s, 50 steps/s)\n"
+
+
 def test_nothing_to_do_is_no_error() -> None:
     console, written = plain()
     with ProgressReporter("Working", 0, console=console) as progress:
@@ -42,17 +78,20 @@ def test_nothing_to_do_is_no_error() -> None:
     assert written.getvalue() == ""
 
 
-def test_a_terminal_gets_a_bar() -> None:
+def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
     written = io.StringIO()
     console = Console(file=written, force_terminal=True, width=120)
     with ProgressReporter("Working", 2, unit="videos", console=console) as progress:
         progress.advance(note="one of them")
+        assert "videos/s" not in written.getvalue()
+        clock.now_sec += 4.0
         progress.advance()
     shown = written.getvalue()
     assert "Working" in shown
     assert "2/2" in shown
     assert "one of them" in shown
-    assert "videos" not in shown
+    assert "0.5 videos/s" in shown
 
 
 def test_a_failure_ends_the_bar_and_is_passed_on() -> None:

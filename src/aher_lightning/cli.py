@@ -8,10 +8,10 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 import torch  # first of all: decord must be loaded after it
-from jsonargparse import ArgumentParser
+from jsonargparse import SUPPRESS, ArgumentParser
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import LightningDataModule, LightningModule
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
@@ -37,11 +37,13 @@ class Verb(NamedTuple):
         target: ``module:function``; imported when the verb is used.
         summary: What it does, one line.
         positional: Name of the parameter that takes the words without a flag, if any.
+        ignored: Options of other verbs that the same configuration may have, and that mean nothing here.
     """
 
     target: str
     summary: str
     positional: str | None = None
+    ignored: tuple[str, ...] = ()
 
 
 class VerbGroup(NamedTuple):
@@ -70,9 +72,16 @@ TRAINER_VERBS = {
     "predict": "write the detections of a checkpoint",
 }
 
+BESIDE_DATA = (
+    *("backbone", "checkpoint", "dtype", "retry_failed", "weights"),  # of extract
+    *("curves", "iterations", "metrics", "model", "predictions", "progress", "seed_everything", "trainer"),
+)
+"""What a configuration may say besides its data, for the verbs that need no more than the data."""
+
 VERBS: dict[str, Verb | VerbGroup] = {
     "demo": Verb("aher_lightning.demo:demo", "the whole way on rendered videos, in a few minutes"),
     "render": Verb("aher_lightning.commands.render:render", "write the rendered benchmark: videos and annotations"),
+    "check": Verb("aher_lightning.commands.check:check", "read every video of a data set", ignored=BESIDE_DATA),
     "extract": Verb("aher_lightning.commands.extract:extract", "clip features of every video of a data set"),
     "evaluate": Verb("aher_lightning.commands.evaluate:evaluate", "score, diagnose or compare prediction files"),
     "localize": Verb("aher_lightning.commands.localize:localize", "find the actions in your own videos", "videos"),
@@ -200,6 +209,8 @@ def run_function(name: str, verb: Verb, arguments: Sequence[str]) -> object:
     if verb.positional is not None:
         parser.add_argument(verb.positional, nargs="+", type=Path, help="Files to work on.")
         skip.add(verb.positional)
+    for option in verb.ignored:
+        parser.add_argument(f"--{option}", type=Any, help=SUPPRESS)
     parser.add_function_arguments(function, as_group=False, as_positional=False, skip=skip)
     hints = get_type_hints(function)
     switches = {parameter for parameter, hint in hints.items() if hint is bool}
@@ -207,7 +218,8 @@ def run_function(name: str, verb: Verb, arguments: Sequence[str]) -> object:
     lists = {parameter for parameter, hint in hints.items() if verb.positional is None and takes_list(hint)}
     words = spell_flags(spell_lists(arguments, lists), switches)
     options = parser.instantiate_classes(parser.parse_args(words)).as_dict()
-    options.pop("config", None)
+    for option in ("config", *verb.ignored):
+        options.pop(option, None)
     return function(**options)
 
 

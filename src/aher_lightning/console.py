@@ -12,6 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 LINES_WITHOUT_TERMINAL = 4
 """How many lines tell the progress of one task where there is no terminal."""
 
+STEADY_SEC = 1.0
+"""No speed is told before so many seconds: it would be that of the first steps."""
+
 
 def output_console() -> Console:
     """Return a console on standard output; made anew, so that redirected output is honoured."""
@@ -24,7 +27,7 @@ def error_console() -> Console:
 
 
 class ProgressReporter:
-    """Report the progress of one task; use it as a context.
+    """Report the progress of one task, its speed and the time left; use it as a context.
 
     Args:
         description: What is done, a few words.
@@ -47,19 +50,20 @@ class ProgressReporter:
         self.console = console or output_console()
         self.done = 0
         self._note = ""
-        self._started = time.monotonic()
+        self._begin()
         self._bar: Progress | None = None
         if self.console.is_terminal:
             text = TextColumn("[progress.description]{task.description}")
+            bar, speed = BarColumn(bar_width=24), TextColumn("{task.fields[speed]}")
             note = TextColumn("{task.fields[note]}", style="dim")
             self._bar = Progress(
-                text, BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn(), note, console=self.console
+                text, bar, MofNCompleteColumn(), speed, TimeRemainingColumn(), note, console=self.console
             )
 
     def __enter__(self) -> ProgressReporter:
-        self._started = time.monotonic()
+        self._begin()
         if self._bar is not None:
-            self._bar.add_task(escape(self.description), total=self.total, completed=self.done, note="")
+            self._bar.add_task(escape(self.description), total=self.total, completed=self.done, note="", speed="")
             self._bar.start()
         return self
 
@@ -79,11 +83,34 @@ class ProgressReporter:
         before, self.done = self.done, self.done + steps
         self._note = note or self._note
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=self.done, note=self._note)
+            self._bar.update(self._bar.task_ids[0], completed=self.done, note=self._note, speed=self._speed())
         elif self.done == self.total or self._part(before) != self._part(self.done):
-            seconds = f"  ({time.monotonic() - self._started:.0f} s)" if self.done == self.total else ""
-            note = f"  {self._note}" if self._note else ""
-            self.console.print(f"{self.description}: {self.done}/{self.total} {self.unit}{note}{seconds}", markup=False)
+            self.console.print(self._line(), markup=False)
+
+    def _begin(self) -> None:
+        """Start the clock; what is done already was done by somebody else, and tells nothing about the speed."""
+        self._started = time.monotonic()
+        self._done_before = self.done
+
+    def _line(self) -> str:
+        """What a terminal would show."""
+        elapsed_sec, speed = time.monotonic() - self._started, self._speed()
+        times = [speed] if speed else []
+        if self.done == self.total:
+            times = [f"{elapsed_sec:.0f} s", *times]
+        elif speed:
+            left_sec = elapsed_sec * (self.total - self.done) / (self.done - self._done_before)
+            times.append(f"{left_sec:.0f} s left")
+        parts = [f"{self.description}: {self.done}/{self.total} {self.unit}", self._note]
+        return "  ".join(part for part in [*parts, f"({', '.join(times)})" if times else ""] if part)
+
+    def _speed(self) -> str:
+        """Finished steps per second; empty while it is too early to tell."""
+        elapsed_sec, steps = time.monotonic() - self._started, self.done - self._done_before
+        if elapsed_sec < STEADY_SEC or not steps:
+            return ""
+        speed = steps / elapsed_sec
+        return f"{speed:.0f} {self.unit}/s" if speed >= 10 else f"{speed:.2g} {self.unit}/s"
 
     def _part(self, done: int) -> int:
         """Which of the few equal parts of the work is being done."""

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from aher_lightning.datasets.feature_store import NpyFeatureStore
-from aher_lightning.datasets.video_folder import VideoFolder, find_videos
-from aher_lightning.errors import DataError, VideoError
+from aher_lightning.datasets.video_folder import VideoFolder, find_namesakes, find_videos
+from aher_lightning.errors import ConfigError, DataError, VideoError
 from aher_lightning.video.contract import TemporalContract
 from aher_lightning.video.pyav_reader import PyAVReader
 from aher_lightning.video.reader import Image
-from tests.helpers.videos import VideoSpec, read_numbers, write_video
+from tests.helpers.broken_readers import BrokenReader
+from tests.helpers.isolated_functions import process_id
+from tests.helpers.videos import REAL_VIDEOS, VideoSpec, needs_real_videos, read_numbers, write_video
 
 # Grid frames are frames of the file; centres at 0.4, 0.8, 1.2, ... seconds.
 CONTRACT = TemporalContract(fps=10.0, clip_length=8, snippet_stride=4, first_centre_frames=4.0, resize=32, crop=32)
@@ -100,6 +105,137 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         folder.read("absent")
 
 
+@pytest.fixture(scope="module")
+def isolated(video: Path) -> Iterator[VideoFolder]:
+    """A folder that decodes in children; tests must not close it."""
+    folder = VideoFolder({"a": video}, CONTRACT, reader=PyAVReader(), time_limit_sec=60)
+    yield folder
+    folder.close()
+
+
+@pytest.mark.parametrize("span_sec", [None, *SPANS])
+def test_a_child_process_gives_the_same_to_the_bit(
+    video: Path, isolated: VideoFolder, span_sec: tuple[float, float] | None
+) -> None:
+    here = VideoFolder({"a": video}, CONTRACT, reader=PyAVReader()).read("a", span_sec)
+    there = isolated.read("a", span_sec)
+    assert torch.equal(there.values, here.values)
+    assert (there.first_centre, there.step) == (here.first_centre, here.step)
+    # Overlapping clips share their frames: bytes of frames 0 to 7, then 4 to 11.
+    assert there.values.untyped_storage().nbytes() == here.values.untyped_storage().nbytes()
+
+
+def outcome(folder: VideoFolder, video_id: str) -> tuple[bytes, str]:
+    """Bytes of the clips of one second, or what is wrong with the file."""
+    try:
+        return folder.read(video_id, (0.5, 1.5)).values.numpy().tobytes(), ""
+    except VideoError as error:
+        return b"", str(error)
+
+
+@needs_real_videos
+@pytest.mark.real_video
+@pytest.mark.parametrize("name", ["asl", "odd"])
+def test_real_videos_are_the_same_to_the_bit(name: str) -> None:
+    paths = {path.stem: path for path in sorted((REAL_VIDEOS / name).iterdir())[::4]}
+    here, there = VideoFolder(paths, CONTRACT), VideoFolder(paths, CONTRACT, time_limit_sec=60)
+    for video_id in paths:
+        assert outcome(there, video_id) == outcome(here, video_id)
+    assert len(paths) > 3
+    there.close()
+
+
+def test_cached_frames_come_from_a_child_once(video: Path) -> None:
+    folder = VideoFolder({"a": video}, CONTRACT, cache_frames=True, time_limit_sec=60)
+    first = folder.read("a", (1.0, 2.0))
+    folder.close()
+    assert torch.equal(folder.read("a", (1.0, 2.0)).values, first.values)
+    assert not folder._children._idle
+
+
+def test_a_decoder_that_crashes_or_hangs_costs_one_video(video: Path, tmp_path: Path) -> None:
+    paths = {"a": video}
+    for name in ("crash_probe", "crash_decode", "hang_decode"):
+        paths[name] = tmp_path / f"{name}.mp4"
+        paths[name].write_bytes(video.read_bytes())
+    folder = VideoFolder(paths, CONTRACT, reader=BrokenReader(), time_limit_sec=10)
+    expected = folder.read("a")
+    for name in ("crash_probe", "crash_decode"):
+        with pytest.raises(VideoError, match=rf"{name}\.mp4: its decoder crashed \(signal SIGSEGV\)"):
+            folder.read(name)
+    folder.time_limit_sec = 0.2
+    with pytest.raises(VideoError, match=r"hang_decode\.mp4: not decoded within 0\.2 s; raise 'time_limit_sec'"):
+        folder.read("hang_decode")
+    folder.time_limit_sec = 10
+    assert torch.equal(folder.read("a").values, expected.values)
+    folder.close()
+
+
+def test_errors_are_the_same_in_a_child(tmp_path: Path, isolated: VideoFolder) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_text("no video")
+    messages = []
+    for time_limit_sec in (None, 60.0):
+        folder = VideoFolder({"broken": broken}, CONTRACT, time_limit_sec=time_limit_sec)
+        with pytest.raises(VideoError) as failure:
+            folder.read("broken")
+        messages.append(str(failure.value))
+        folder.close()
+    assert messages[0] == messages[1]
+    with pytest.raises(DataError, match="video 'absent' has no file; add it"):
+        isolated.read("absent")
+
+
+def test_threads_decode_in_children_of_their_own(video: Path, isolated: VideoFolder) -> None:
+    expected = VideoFolder({"a": video}, CONTRACT, reader=PyAVReader()).read("a").values
+    with ThreadPoolExecutor(2) as executor:
+        for snippets in executor.map(lambda _: isolated.read("a"), range(6)):
+            assert torch.equal(snippets.values, expected)
+    assert 1 <= len(isolated._children._idle) <= 2
+
+
+class ReadingDataset(Dataset[tuple[int, int, torch.Tensor]]):
+    """Reads one video again and again; tells in which process and in which child."""
+
+    def __init__(self, folder: VideoFolder) -> None:
+        self.folder = folder
+
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, index: int) -> tuple[int, int, torch.Tensor]:
+        child = self.folder._call(process_id, path=self.folder.path("a"))
+        return process_id(), child, self.folder.read("a").values.contiguous()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("start", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+def test_loader_workers_have_children_of_their_own(video: Path, isolated: VideoFolder, start: str) -> None:
+    expected = isolated.read("a").values
+    own = isolated._call(process_id, path=video)
+    loader = DataLoader(ReadingDataset(isolated), batch_size=None, num_workers=2, multiprocessing_context=start)
+    children: dict[int, set[int]] = {}
+    for loading, child, values in loader:
+        assert torch.equal(values, expected)
+        children.setdefault(loading, set()).add(child)
+    assert len(children) == 2
+    assert all(len(of_one) == 1 for of_one in children.values())
+    assert len({own}.union(*children.values())) == 3
+    assert isolated._call(process_id, path=video) == own
+
+
+def test_a_copy_reads_the_same(isolated: VideoFolder) -> None:
+    copy = pickle.loads(pickle.dumps(isolated))
+    assert torch.equal(copy.read("a").values, isolated.read("a").values)
+    copy.close()
+
+
+@pytest.mark.parametrize("limit_sec", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_limit_must_be_positive(limit_sec: float) -> None:
+    with pytest.raises(ConfigError, match=r"'time_limit_sec' is .* must be above 0; leave it out for no limit"):
+        VideoFolder({}, CONTRACT, time_limit_sec=limit_sec)
+
+
 def test_files_are_found_by_id(tmp_path: Path) -> None:
     for name in ("v_a.mp4", "v_b.MKV", "c.mp4", "v_d.txt"):
         (tmp_path / name).touch()
@@ -110,3 +246,12 @@ def test_files_are_found_by_id(tmp_path: Path) -> None:
     assert find_videos(tmp_path, ["c"]) == {"c": tmp_path / "c.mp4"}
     with pytest.raises(DataError, match="nowhere: no such folder of videos"):
         find_videos(tmp_path / "nowhere", ["a"])
+
+
+def test_files_of_one_name_are_found(tmp_path: Path) -> None:
+    for name in ("a.mp4", "a.MKV", "a.txt", "b.mp4", "c.avi", "other/b.webm"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    paths = {"one": tmp_path / "a.mp4", "two": tmp_path / "b.mp4", "three": tmp_path / "other" / "b.webm"}
+    assert find_namesakes(paths) == {"one": [tmp_path / "a.MKV"]}
+    assert find_namesakes({}) == {}

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from aher_lightning.datasets.moments import VIDEO_SUFFIXES
 from aher_lightning.datasets.spans import snippets_in_span
-from aher_lightning.errors import DataError
+from aher_lightning.errors import ConfigError, DataError
 from aher_lightning.structures import SnippetSequence
 from aher_lightning.video.auto_reader import AutoReader
-from aher_lightning.video.clips import clips_from_frames, count_clips, frame_times, iter_fitted_frames
+from aher_lightning.video.clips import clips_from_frames, count_clips, frame_times
 from aher_lightning.video.contract import TemporalContract
+from aher_lightning.video.fitted_frames import read_fitted_frames
+from aher_lightning.video.isolated_pool import IsolatedPool
 from aher_lightning.video.reader import VideoReader
+
+Result = TypeVar("Result")
 
 
 class VideoFolder:
@@ -29,7 +35,12 @@ class VideoFolder:
         contract: How frames become snippets.
         reader: Decodes videos; ``None`` chooses one by itself.
         cache_frames: Whether to keep the resized frames of every video read, for small data sets.
-        time_limit_sec: How long decoding may take; ``None`` sets no limit.
+        time_limit_sec: If given, every video is probed and decoded in a child process, which may take so many seconds
+            for each of both: a decoder that crashes or hangs then raises an error about the video, and N threads
+            that read decode in N processes. The frames are the same to the bit. Linux and macOS.
+
+    Raises:
+        ConfigError: If the time limit is not positive.
     """
 
     def __init__(
@@ -41,11 +52,14 @@ class VideoFolder:
         cache_frames: bool = False,
         time_limit_sec: float | None = None,
     ) -> None:
+        if time_limit_sec is not None and not 0 < time_limit_sec < math.inf:
+            raise ConfigError(f"'time_limit_sec' is {time_limit_sec}, but must be above 0; leave it out for no limit")
         self.paths = dict(paths)
         self.contract = contract
         self.reader = reader or AutoReader()
         self.cache_frames = cache_frames
         self.time_limit_sec = time_limit_sec
+        self._children = IsolatedPool()
         self._frames: dict[str, Tensor] = {}
         self._durations_sec: dict[str, float] = {}
 
@@ -73,7 +87,8 @@ class VideoFolder:
     def duration_sec(self, video_id: str) -> float:
         """Return the duration of a video in seconds, as found in its file."""
         if video_id not in self._durations_sec:
-            self._durations_sec[video_id] = self.reader.probe(self.path(video_id)).duration_sec
+            path = self.path(video_id)
+            self._durations_sec[video_id] = self._call(self.reader.probe, path, path=path).duration_sec
         return self._durations_sec[video_id]
 
     def read(self, video_id: str, span_sec: tuple[float, float] | None = None) -> SnippetSequence:
@@ -88,7 +103,7 @@ class VideoFolder:
 
         Raises:
             DataError: If the video has no file.
-            VideoError: If the file cannot be decoded.
+            VideoError: If the file cannot be decoded, or not within the time limit.
         """
         contract, duration_sec = self.contract, self.duration_sec(video_id)
         total = count_clips(duration_sec, contract)
@@ -107,6 +122,11 @@ class VideoFolder:
             step=contract.step_sec / length_sec,
         )
 
+    def close(self) -> None:
+        """End the child processes, also those that decode for other threads; reading goes on in new ones."""
+        children, self._children = self._children, IsolatedPool()
+        children.close()
+
     def _read_frames(self, video_id: str, duration_sec: float, first: int, last: int) -> Tensor:
         """Grid frames ``first`` to ``last - 1`` of a video, ``(M, 3, H, W)``."""
         times = frame_times(duration_sec, self.contract)
@@ -118,7 +138,14 @@ class VideoFolder:
 
     def _decode(self, path: Path, times_sec: list[float]) -> Tensor:
         """The frames on display at some times, ``(M, 3, H, W)``."""
-        return torch.stack(list(iter_fitted_frames(self.reader, path, self.contract, times_sec)))
+        frames = self._call(read_fitted_frames, self.reader, path, self.contract, times_sec, path=path)
+        return torch.from_numpy(frames)
+
+    def _call(self, function: Callable[..., Result], *args: object, path: Path) -> Result:
+        """Call what may crash or hang: in a child process if there is a time limit."""
+        if self.time_limit_sec is None:
+            return function(*args)
+        return self._children.call(function, *args, path=path, time_limit_sec=self.time_limit_sec)
 
 
 def find_videos(root: Path, video_ids: Iterable[str], prefix: str = "") -> dict[str, Path]:
@@ -139,3 +166,24 @@ def find_videos(root: Path, video_ids: Iterable[str], prefix: str = "") -> dict[
         raise DataError(f"{root}: no such folder of videos; put the video files there or correct the path")
     files = {path.stem: path for path in sorted(root.iterdir()) if path.suffix.lower() in VIDEO_SUFFIXES}
     return {video_id: files[prefix + video_id] for video_id in video_ids if prefix + video_id in files}
+
+
+def find_namesakes(paths: Mapping[str, Path]) -> dict[str, list[Path]]:
+    """Return the video files that have the name of another one in their folder, but for the ending.
+
+    Args:
+        paths: Video file by id.
+
+    Returns:
+        By id, for those that have any, the other files.
+    """
+    namesakes: dict[tuple[Path, str], list[Path]] = {}
+    for folder in {path.parent for path in paths.values()}:
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() in VIDEO_SUFFIXES:
+                namesakes.setdefault((folder, path.stem), []).append(path)
+    others = {
+        video_id: [other for other in namesakes.get((path.parent, path.stem), []) if other != path]
+        for video_id, path in paths.items()
+    }
+    return {video_id: files for video_id, files in others.items() if files}

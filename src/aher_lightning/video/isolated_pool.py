@@ -1,0 +1,102 @@
+"""As many child processes for decoding as there are threads that decode."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import TypeVar
+
+from aher_lightning.video.isolation import IsolatedWorker
+
+Result = TypeVar("Result")
+
+
+class IsolatedPool:
+    """Lends each call a worker that is not busy; any number of threads may call at once.
+
+    There are never more children than calls at the same time. A copy of the pool in another process, be it pickled or
+    forked, has children of its own. Used as a context, it ends them on leaving.
+    """
+
+    def __init__(self) -> None:
+        self._forget()
+        self._is_closed = False
+
+    def __reduce__(self) -> tuple[type[IsolatedPool], tuple[()]]:
+        return type(self), ()
+
+    def __enter__(self) -> IsolatedPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def call(self, function: Callable[..., Result], *args: object, path: Path, time_limit_sec: float) -> Result:
+        """Call a function in a child; see :meth:`~aher_lightning.video.isolation.IsolatedWorker.call`.
+
+        Args:
+            function: Can be imported, as can what its arguments are made of.
+            *args: Its arguments.
+            path: The video that it works on, for messages.
+            time_limit_sec: How long it may take.
+
+        Returns:
+            What the function returns.
+
+        Raises:
+            VideoError: If the child crashes, or is not done in time.
+            ConfigError: If function or arguments cannot get into a child, or none can be started.
+            RuntimeError: If the pool is closed, before or meanwhile.
+            Exception: What the function raises.
+        """
+        worker = self._take(path)
+        try:
+            return worker.call(function, *args, path=path, time_limit_sec=time_limit_sec)
+        finally:
+            self._give_back(worker)
+
+    def close(self) -> None:
+        """End all children for good; calls that wait for one fail."""
+        if self._owner != os.getpid():
+            self._forget()
+        with self._lock:
+            self._is_closed = True
+            idle = list(self._idle)
+            self._idle.clear()
+            # Each of these is closed by the call that has it.
+            for worker in self._busy:
+                worker.abort()
+        for worker in idle:
+            worker.close()
+
+    def _forget(self) -> None:
+        """Begin without workers: those of the process that this one was forked from are not ours, nor is the lock."""
+        self._owner = os.getpid()
+        self._lock = Lock()
+        self._idle: list[IsolatedWorker] = []
+        self._busy: set[IsolatedWorker] = set()
+
+    def _take(self, path: Path) -> IsolatedWorker:
+        """A worker that nobody else has; the one used last, as it may remember the packets of this video."""
+        if self._owner != os.getpid():
+            self._forget()
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError(f"{path}: reading was given up")
+            worker = self._idle.pop() if self._idle else IsolatedWorker()
+            self._busy.add(worker)
+        return worker
+
+    def _give_back(self, worker: IsolatedWorker) -> None:
+        """Let others have a worker."""
+        with self._lock:
+            self._busy.discard(worker)
+            if not self._is_closed:
+                self._idle.append(worker)
+                return
+        worker.close()
