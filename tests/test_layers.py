@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "json_stream": {"errors", "json_files"},
     "structures": {"errors"},
     "console": set(),
+    "cores": set(),
     "command_words": set(),
     "figures": set(),
     "shipped_configs": set(),

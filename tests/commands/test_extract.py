@@ -18,6 +18,7 @@ from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, VideoError
 from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.models.p3d import P3D
+from tests.helpers.broken_readers import BrokenReader
 from tests.helpers.command_line import CONFIGS, extract_words
 from tests.helpers.toy import MeanBackbone
 from tests.helpers.trained import checkpointed_localizer
@@ -104,7 +105,7 @@ def test_a_broken_video_costs_one_video(
     assert len(NpyFeatureStore(output).video_ids) == total - 1
     (failure,) = read_unusable_videos(output / "failures.json")
     assert (failure.video, failure.path) == ("un_train_00001", str(broken))
-    assert str(broken) in failure.reason
+    assert failure.reason.startswith("is damaged or no video")
     assert f"  un_train_00001: {broken}" in capsys.readouterr().out
     # Known failures can be left alone ...
     extract(data_module(root), output, checkpoint=checkpoint, retry_failed=False)
@@ -198,6 +199,26 @@ def test_failures_end_the_command_with_one_line(
     assert line.startswith("aher extract: 1 of ")
 
 
+def test_a_crash_and_a_hang_cost_one_video_each(
+    tiny_benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = shutil.copytree(tiny_benchmark, tmp_path / "data")
+    clips = sorted(next((root / "moments").iterdir()).iterdir())
+    clips[0].rename(clips[0].with_name("crash_decode.mp4"))
+    clips[1].rename(clips[1].with_name("hang_decode.mp4"))
+    data = RenderedDataModule(root, contract=small_contract(), reader=BrokenReader())
+    _, checkpoint = checkpointed_localizer(tmp_path)
+    with pytest.raises(
+        VideoError, match=rf"2 of {len(data.video_folder().paths)} videos could not be used, all others"
+    ):
+        extract(data, tmp_path / "features", checkpoint=checkpoint, num_workers=2, time_limit_sec=4.0)
+    reasons = {video.path: video.reason for video in read_unusable_videos(tmp_path / "features" / "failures.json")}
+    assert reasons[str(clips[0].with_name("crash_decode.mp4"))].startswith("its decoder crashed (signal SIGSEGV)")
+    assert reasons[str(clips[1].with_name("hang_decode.mp4"))].startswith("not decoded within 4 s")
+    assert len(NpyFeatureStore(tmp_path / "features").video_ids) == len(data.video_folder().paths) - 2
+    assert "its decoder crashed" in capsys.readouterr().out
+
+
 def test_frames_are_not_kept_and_decoding_is_limited(
     tiny_benchmark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,7 +227,6 @@ def test_frames_are_not_kept_and_decoding_is_limited(
     class Recorded(VideoFolder):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             made.append(dict(options))
-            options.pop("time_limit_sec", None)
             super().__init__(*arguments, **options)
 
     monkeypatch.setattr(command, "VideoFolder", Recorded)
@@ -214,6 +234,6 @@ def test_frames_are_not_kept_and_decoding_is_limited(
     data.cache_frames = True
     _, checkpoint = checkpointed_localizer(tmp_path)
     extract(data, tmp_path / "features", checkpoint=checkpoint)
-    extract(data, tmp_path / "features", checkpoint=checkpoint, time_limit_sec=60.0)
-    assert [options.get("time_limit_sec") for options in made] == [None, 60.0]
+    extract(data, tmp_path / "features", checkpoint=checkpoint, time_limit_sec=None)
+    assert [options["time_limit_sec"] for options in made] == [600.0, None]
     assert not any(options.get("cache_frames") for options in made)

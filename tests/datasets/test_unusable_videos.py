@@ -11,7 +11,7 @@ from aher_lightning.datasets.unusable_videos import (
     read_unusable_videos,
     write_unusable_videos,
 )
-from aher_lightning.errors import DataError
+from aher_lightning.errors import DataError, VideoError
 from tests.datasets.test_file_owners import dead_owner
 
 A, B = UnusableVideo("a", "videos/a.mp4", "is empty"), UnusableVideo("b", "videos/b.mp4", "ist beschädigt")
@@ -102,3 +102,22 @@ def test_collecting_waits_for_another_process_no_longer_than_told(tmp_path: Path
     (tmp_path / "failures.lock").unlink()
     records.collect([], is_last=True)
     assert read_unusable_videos(tmp_path / "failures.json") == [A]
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason", "kind"),
+    [
+        (VideoError("v/a.mp4: is empty; copy it again"), "is empty; copy it again", "is empty"),
+        (VideoError("out of\n disk: space"), "out of disk: space", "out of disk"),
+        (ValueError("odd\nvalue"), "ValueError: odd value", "ValueError"),
+        (
+            VideoError("v/a.mp4: not decoded within 60 s; raise"),
+            "not decoded within 60 s; raise",
+            "not decoded within 60 s",
+        ),
+    ],
+)
+def test_reasons_are_one_line_without_the_path(failure: Exception, reason: str, kind: str) -> None:
+    video = UnusableVideo.from_failure("a", Path("v/a.mp4"), failure)
+    assert video == ("a", "v/a.mp4", reason)
+    assert video.kind == kind

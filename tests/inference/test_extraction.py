@@ -139,7 +139,7 @@ def test_a_failing_video_costs_one_video(tmp_path: Path) -> None:
     folder = ToyFolder()
     folder.broken = {"v_03", "v_07"}
     result = extraction(tmp_path, folder, num_workers=2).run(IDS)
-    expected = [UnusableVideo(name, f"{name}.mp4", f"{name}.mp4: is damaged; mend it") for name in ("v_03", "v_07")]
+    expected = [UnusableVideo(name, f"{name}.mp4", "is damaged; mend it") for name in ("v_03", "v_07")]
     assert result == (10, expected, 0, 0)
     assert read_unusable_videos(tmp_path / "failures.json") == expected
     assert files(tmp_path) == (DONE | {"failures.json"}) - {"v_03.npy", "v_07.npy"}

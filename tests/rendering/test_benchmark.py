@@ -12,7 +12,7 @@ import pytest
 
 from aher_lightning.errors import DataError
 from aher_lightning.rendering import benchmark
-from aher_lightning.rendering.benchmark import RenderResult, count_cores, find_benchmark, render_benchmark
+from aher_lightning.rendering.benchmark import RenderResult, find_benchmark, render_benchmark
 from aher_lightning.rendering.plan import BenchmarkParameters, list_videos
 
 TINY = BenchmarkParameters(
@@ -195,7 +195,3 @@ def test_two_categories_in_one_video_come_from_the_same_set() -> None:
 
     assert 0 < sum(len(found) == 2 for found in labels) < 15
     assert set().union(*labels) <= names
-
-
-def test_there_is_a_core() -> None:
-    assert count_cores() >= 1

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from aher_lightning.errors import DataError, VideoError
-from aher_lightning.reports.video_check import DurationDifference, UnusableVideo, VideoCheck
+from aher_lightning.datasets.unusable_videos import UnusableVideo
+from aher_lightning.errors import DataError
+from aher_lightning.reports.video_check import DurationDifference, VideoCheck
 
 CHECK = VideoCheck(
     usable=7,
@@ -77,22 +78,3 @@ def test_what_files_are_called_does_not_steer_the_terminal() -> None:
     assert "[red]a\N{REPLACEMENT CHARACTER}[2J" in text
     assert "unusable: is [bold]odd" in text
     assert "\x1b" not in text
-
-
-@pytest.mark.parametrize(
-    ("failure", "reason", "kind"),
-    [
-        (VideoError("v/a.mp4: is empty; copy it again"), "is empty; copy it again", "is empty"),
-        (VideoError("out of\n disk: space"), "out of disk: space", "out of disk"),
-        (ValueError("odd\nvalue"), "ValueError: odd value", "ValueError"),
-        (
-            VideoError("v/a.mp4: not decoded within 60 s; raise"),
-            "not decoded within 60 s; raise",
-            "not decoded within 60 s",
-        ),
-    ],
-)
-def test_reasons_are_one_line_without_the_path(failure: Exception, reason: str, kind: str) -> None:
-    video = UnusableVideo.from_failure("a", Path("v/a.mp4"), failure)
-    assert video == ("a", "v/a.mp4", reason)
-    assert video.kind == kind

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aher_lightning.console import ProgressReporter, output_console
+from aher_lightning.cores import count_cores
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.annotations import AnnotatedVideo
+from aher_lightning.datasets.unusable_videos import UnusableVideo
 from aher_lightning.datasets.video_folder import find_namesakes
 from aher_lightning.errors import ConfigError, DataError
-from aher_lightning.rendering.benchmark import count_cores
-from aher_lightning.reports.video_check import DurationDifference, UnusableVideo, VideoCheck
+from aher_lightning.reports.video_check import DurationDifference, VideoCheck
 from aher_lightning.video.auto_reader import AutoReader
 from aher_lightning.video.examination import examine_video
 from aher_lightning.video.isolated_pool import IsolatedPool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -32,7 +33,7 @@ def extract(
     backbone: Backbone | None = None,
     weights: Path | None = None,
     num_workers: int = 1,
-    time_limit_sec: float | None = None,
+    time_limit_sec: float | None = 600.0,
     dtype: Literal["float16", "float32"] = "float32",
     retry_failed: bool = True,
 ) -> Path:
@@ -48,7 +49,8 @@ def extract(
         backbone: In place of a checkpoint: the network that ``weights`` belong to, such as P3D.
         weights: Public weights of the backbone.
         num_workers: Videos that are decoded at the same time while the backbone works; each takes memory.
-        time_limit_sec: Seconds that decoding one video may take; it counts as failed after that.
+        time_limit_sec: Seconds that decoding one video may take; it counts as failed after that. Each is decoded in a
+            process of its own, so that one that crashes the decoder is no more than that; ``None`` does without both.
         dtype: Precision on disk; float16 halves the size.
         retry_failed: Whether videos that failed in an earlier run are tried again, as files may have been mended.
 
@@ -71,7 +73,7 @@ def extract(
         store=store, folder=folder, encode=encoder, num_workers=num_workers, dtype=dtype, retry_failed=retry_failed
     )
     started = time.monotonic()
-    with ProgressReporter("Extracting features", len(missing), unit="videos") as progress:
+    with ProgressReporter("Extracting features", len(missing), unit="videos") as progress, closing(folder):
         result = extraction.run(missing, lambda video_id: progress.advance(note=video_id))
     _summarize(result, output, time.monotonic() - started)
     if result.failures:
@@ -106,8 +108,7 @@ def _choose_encoder(
 def _video_folder(data: MixedDataModule, time_limit_sec: float | None) -> VideoFolder:
     """Where videos are decoded; no frames are kept, as each video is read once."""
     folder = data.video_folder()
-    options = {} if time_limit_sec is None else {"time_limit_sec": time_limit_sec}
-    return VideoFolder(folder.paths, folder.contract, reader=folder.reader, **options)  # type: ignore[arg-type]
+    return VideoFolder(folder.paths, folder.contract, reader=folder.reader, time_limit_sec=time_limit_sec)
 
 
 def _summarize(result: ExtractionResult, output: Path, seconds: float) -> None:
@@ -120,6 +121,6 @@ def _summarize(result: ExtractionResult, output: Path, seconds: float) -> None:
     if result.elsewhere:
         console.print(f"{result.elsewhere} videos are still being worked on by other processes")
     for failure in result.failures[:SHOWN_FAILURES]:
-        console.print(f"  {failure.video}: {failure.reason}", markup=False)
+        console.print(f"  {failure.path}: {failure.reason}", markup=False)
     if len(result.failures) > SHOWN_FAILURES:
         console.print(f"  and {len(result.failures) - SHOWN_FAILURES} more")

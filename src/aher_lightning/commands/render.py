@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from aher_lightning.console import ProgressReporter, output_console
+from aher_lightning.cores import count_cores
 from aher_lightning.errors import ConfigError
-from aher_lightning.rendering.benchmark import RenderResult, count_cores, render_benchmark
+from aher_lightning.rendering.benchmark import RenderResult, render_benchmark
 from aher_lightning.rendering.plan import BenchmarkParameters, list_videos
 
 

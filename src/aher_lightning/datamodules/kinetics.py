@@ -24,7 +24,7 @@ from aher_lightning.datasets.kinetics import (
 from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.datasets.snippet_source import VideoSource
 from aher_lightning.datasets.video_folder import VideoFolder, find_videos
-from aher_lightning.errors import ConfigError, DataError
+from aher_lightning.errors import ConfigError, DataError, VideoError
 
 _LOG = logging.getLogger(__name__)
 
@@ -159,12 +159,18 @@ class Kinetics600DataModule(PaperSettingDataModule):
 
     def _durations(self) -> Callable[[str], float | None]:
         """What tells the duration of a video from its features or its file, and remembers which have neither."""
-        source: VideoSource = self.features or VideoFolder(self._untrimmed_files(), self.contract, reader=self.reader)
+        files = self._untrimmed_files()
+        source: VideoSource = self.features or VideoFolder(
+            files, self.contract, reader=self.reader, time_limit_sec=self.time_limit_sec
+        )
         there = set(source.video_ids)
 
         def duration_sec(video_id: str) -> float | None:
-            if video_id in there:
-                return source.duration_sec(video_id)
+            try:
+                if video_id in there:
+                    return source.duration_sec(video_id)
+            except VideoError as failure:
+                _LOG.warning("left out an annotated video: %s", failure)
             self._absent.add(video_id)
             return None
 

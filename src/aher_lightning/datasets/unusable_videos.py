@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import NamedTuple
 from aher_lightning.datasets.annotations import validate_video_id
 from aher_lightning.datasets.file_owners import write_whole
 from aher_lightning.datasets.work_claims import exclusive
-from aher_lightning.errors import DataError
+from aher_lightning.errors import AherError, DataError
 from aher_lightning.json_files import json_type, read_json, read_json_object
 
 _VERSION = 1
@@ -20,17 +21,41 @@ _POLL_SEC = 0.05
 
 
 class UnusableVideo(NamedTuple):
-    """A video that cannot be used.
+    """A video that must be mended or left out.
 
     Attributes:
-        video: Its id.
+        video: Name of the video.
         path: Its file.
-        reason: Why, one line.
+        reason: What is wrong with the file, and the remedy.
     """
 
     video: str
     path: str
     reason: str
+
+    @classmethod
+    def from_failure(cls, video: str, path: Path, failure: BaseException) -> UnusableVideo:
+        """Return a video that could not be read.
+
+        Args:
+            video: Name of the video.
+            path: Its file.
+            failure: Why it cannot be read.
+
+        Returns:
+            The video, with its reason on one line: without the path that an error of ours begins with, with the
+            class of any other error.
+        """
+        text = " ".join(str(failure).split())
+        reason = (
+            text.removeprefix(f"{path}: ") if isinstance(failure, AherError) else f"{type(failure).__name__}: {text}"
+        )
+        return cls(video, str(path), reason)
+
+    @property
+    def kind(self) -> str:
+        """What is wrong in a few words, which other videos share: the reason without its details."""
+        return re.split(r"[,;:(]", self.reason, maxsplit=1)[0].strip()
 
 
 def read_unusable_videos(path: Path) -> list[UnusableVideo]:

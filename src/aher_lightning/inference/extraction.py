@@ -16,7 +16,7 @@ from aher_lightning.datasets.feature_store import NpyFeatureStore
 from aher_lightning.datasets.unusable_videos import FailureRecords, UnusableVideo
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.datasets.work_claims import STALE_SEC, WorkClaims, owners, remove_orphans
-from aher_lightning.errors import CheckpointError, VideoError
+from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.models.base import Backbone
 from aher_lightning.modules.base import CLIPS_AT_ONCE
 from aher_lightning.structures import SnippetSequence
@@ -205,12 +205,15 @@ class FeatureExtraction:
         """Encode and write a decoded video; return why it cannot be used."""
         path = self.folder.path(video_id)
         try:
-            features = self.encode(decoded.result().values)
-        except VideoError as error:
-            return UnusableVideo(video_id, str(path), str(error))
+            snippets = decoded.result()
+        except ConfigError:
+            raise
+        except Exception as failure:  # readers of others may raise anything; it is told with the video
+            return UnusableVideo.from_failure(video_id, path, failure)
+        features = self.encode(snippets.values)
         if not features.to(getattr(torch, self.dtype)).isfinite().all():
             remedy = "store them with --dtype float32" if features.isfinite().all() else "check the weights"
-            return UnusableVideo(video_id, str(path), f"{path}: has features that {self.dtype} cannot hold; {remedy}")
+            return UnusableVideo(video_id, str(path), f"has features that {self.dtype} cannot hold; {remedy}")
         self.store.write(video_id, features, self.folder.duration_sec(video_id), self.dtype)
         return None
 

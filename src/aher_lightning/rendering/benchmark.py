@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -276,14 +275,3 @@ def _database_entry(video: RenderedVideo, fps: int) -> dict[str, object]:
             for instance in video.instances
         ],
     }
-
-
-def count_cores() -> int:
-    """Return the number of processor cores that this process may use.
-
-    Returns:
-        At least 1.
-    """
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1

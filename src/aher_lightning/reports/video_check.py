@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +9,8 @@ from typing import NamedTuple
 from rich.table import Column, Table
 from rich.text import Text
 
-from aher_lightning.errors import AherError, DataError
+from aher_lightning.datasets.unusable_videos import UnusableVideo
+from aher_lightning.errors import DataError
 from aher_lightning.json_files import write_json
 from aher_lightning.reports.terminal_tables import number_column, open_table, printable
 
@@ -19,44 +19,6 @@ VERSION = 1
 
 MOST_NAMED = 3
 """Videos of one kind that are named on a terminal."""
-
-
-class UnusableVideo(NamedTuple):
-    """A video that must be mended or left out.
-
-    Attributes:
-        video: Name of the video.
-        path: Its file.
-        reason: What is wrong with the file, and the remedy.
-    """
-
-    video: str
-    path: str
-    reason: str
-
-    @classmethod
-    def from_failure(cls, video: str, path: Path, failure: BaseException) -> UnusableVideo:
-        """Return a video that could not be read.
-
-        Args:
-            video: Name of the video.
-            path: Its file.
-            failure: Why it cannot be read.
-
-        Returns:
-            The video, with its reason on one line: without the path that an error of ours begins with, with the
-            class of any other error.
-        """
-        text = " ".join(str(failure).split())
-        reason = (
-            text.removeprefix(f"{path}: ") if isinstance(failure, AherError) else f"{type(failure).__name__}: {text}"
-        )
-        return cls(video, str(path), reason)
-
-    @property
-    def kind(self) -> str:
-        """What is wrong in a few words, which other videos share: the reason without its details."""
-        return re.split(r"[,;:(]", self.reason, maxsplit=1)[0].strip()
 
 
 class DurationDifference(NamedTuple):
