@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ class FolderDataModule(MixedDataModule):
         moment_categories: Categories known from moments only, in place of ``split``.
         background: Folder of videos that show none of the actions, which serve as untrimmed training videos without
             instances. So do annotated training videos with an empty list of instances.
+        background_names: What the file names of background look like, without ending, such as ``"scene[1-4]_*"``, where
+            the folder has others too; all of them serve if not given.
         background_share: Share of the background among the untrimmed samples; videos of either kind are repeated to
             reach it.
         training_subset: What the annotations call the part to train on.
@@ -70,6 +73,7 @@ class FolderDataModule(MixedDataModule):
         untrimmed_categories: Sequence[str] | None = None,
         moment_categories: Sequence[str] | None = None,
         background: Path | None = None,
+        background_names: str = "*",
         background_share: float = 0.25,
         training_subset: str = "training",
         validation_subset: str = "validation",
@@ -88,6 +92,7 @@ class FolderDataModule(MixedDataModule):
         self.moment_names = None if moment_names is None else NamePattern(moment_names)
         self.moment_annotations = moment_annotations
         self.background = background
+        self.background_names = background_names
         self.background_share = background_share
         self.subsets = {training_subset: "training", validation_subset: "validation"}
         self._named = read_split(split) if split is not None else (untrimmed_categories, moment_categories)
@@ -212,12 +217,13 @@ class FolderDataModule(MixedDataModule):
         """File of each background video, whose ids are made like those of moments."""
         if self.background is None:
             return {}
-        files = name_moments(("background", path) for path in list_videos(self.background))
-        if not files:
+        there = [path for path in list_videos(self.background) if fnmatchcase(path.stem, self.background_names)]
+        if not there:
             raise DataError(
-                f"{self.background}: has no video file; put background videos there or leave the option out"
+                f"{self.background}: has no video file '{self.background_names}'; put background videos there, correct "
+                "'background_names', or leave both options out"
             )
-        return files
+        return name_moments(("background", path) for path in there)
 
     def _check_moment_options(self) -> None:
         """Refuse options that tell nothing, or two things, about where moments are."""
