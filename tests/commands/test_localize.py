@@ -69,7 +69,7 @@ def test_the_same_video_twice_is_localized_once(checkpoint: Path, tmp_path: Path
     assert json.loads(written.read_text())["results"].keys() == {"a"}
 
 
-@pytest.mark.real_video
+@pytest.mark.real_data
 @needs_real_videos
 def test_real_footage_is_localized(trained_run: TrainedRun, tmp_path: Path) -> None:
     video = REAL_VIDEOS / "ut_interaction" / "untrimmed" / "ut_q01.mp4"

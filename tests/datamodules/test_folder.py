@@ -265,7 +265,7 @@ def test_every_phase_trains_on_background_alone(small_videos: Path, tmp_path: Pa
     assert losses["train/detector"] > 0
 
 
-@pytest.mark.real_video
+@pytest.mark.real_data
 @needs_real_videos
 def test_real_interactions_are_read() -> None:
     root = REAL_VIDEOS / "ut_interaction"

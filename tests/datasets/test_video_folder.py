@@ -134,7 +134,7 @@ def outcome(folder: VideoFolder, video_id: str) -> tuple[bytes, str]:
 
 
 @needs_real_videos
-@pytest.mark.real_video
+@pytest.mark.real_data
 @pytest.mark.parametrize("name", ["asl", "odd"])
 def test_real_videos_are_the_same_to_the_bit(name: str) -> None:
     paths = {path.stem: path for path in sorted((REAL_VIDEOS / name).iterdir())[::4]}

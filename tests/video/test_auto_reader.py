@@ -34,18 +34,18 @@ PYAV_FILES = {
 @pytest.mark.parametrize("name", [*DECORD_FILES, *PYAV_FILES])
 def test_the_right_reader_is_chosen_and_frames_are_right(tmp_path: Path, name: str) -> None:
     path = write_video(tmp_path / name, {**DECORD_FILES, **PYAV_FILES}[name])
-    reader = AutoReader()
+    reader = AutoReader(use_decord=True)
     assert reader.version == f"PyAV {PyAVReader().version}, decord {DecordReader().version}"
     assert reader.chooses_decord(reader.probe(path)) == (name in DECORD_FILES)
     assert read_numbers(reader.read_frames(path, MIDDLES)) == list(range(40))
 
 
-def test_decord_can_be_switched_off_or_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decord_is_used_on_request_and_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_video(tmp_path / "plain.mp4")
-    without = AutoReader(use_decord=False)
+    without = AutoReader()
     assert not without.chooses_decord(without.probe(path))
     monkeypatch.setattr(DecordReader, "version", "")
-    missing = AutoReader()
+    missing = AutoReader(use_decord=True)
     assert not missing.chooses_decord(missing.probe(path))
     assert read_numbers(missing.read_frames(path, MIDDLES)) == list(range(40))
     assert missing.version == without.version == f"PyAV {PyAVReader().version}"
@@ -61,18 +61,20 @@ def test_pyav_takes_over_where_decord_gives_up(tmp_path: Path, monkeypatch: pyte
         raise VideoError("decord has had enough")
 
     monkeypatch.setattr(DecordReader, "iter_frames", give_up)
-    assert read_numbers(AutoReader().read_frames(path, MIDDLES)) == list(range(40))
+    assert read_numbers(AutoReader(use_decord=True).read_frames(path, MIDDLES)) == list(range(40))
 
 
-def test_narrow_pictures_are_read_in_spite_of_decord(tmp_path: Path) -> None:
+@pytest.mark.parametrize("use_decord", [False, True])
+def test_narrow_pictures_are_read_in_spite_of_decord(tmp_path: Path, use_decord: bool) -> None:
     path = write_video(tmp_path / "narrow.mp4", VideoSpec(width=48, height=64))
-    assert AutoReader().read_frames(path, MIDDLES).shape == (40, 64, 48, 3)
+    assert AutoReader(use_decord).read_frames(path, MIDDLES).shape == (40, 64, 48, 3)
 
 
-def test_a_corrupt_payload_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("use_decord", [False, True])
+def test_a_corrupt_payload_is_an_error(tmp_path: Path, use_decord: bool) -> None:
     path = write_corrupt(tmp_path / "corrupt.mp4")
     with pytest.raises(VideoError, match="is damaged or no video"):
-        AutoReader().read_frames(path, (np.arange(200) / 10).tolist())
+        AutoReader(use_decord).read_frames(path, (np.arange(200) / 10).tolist())
 
 
 def test_missing_files_fail_at_the_call(tmp_path: Path) -> None:
@@ -87,7 +89,7 @@ def mean_difference(image: Image, other: Image) -> float:
     return float((small[0] - small[1]).abs().mean())
 
 
-@pytest.mark.real_video
+@pytest.mark.real_data
 @pytest.mark.slow
 @needs_real_videos
 @needs_decord
@@ -104,10 +106,10 @@ def test_readers_agree_on_real_human_actions(folder: str) -> None:
     assert num_frames > len(paths)
 
 
-@pytest.mark.real_video
+@pytest.mark.real_data
 @needs_real_videos
 def test_odd_real_files_are_read_or_refused() -> None:
-    reader = AutoReader()
+    reader = AutoReader(use_decord=True)
     refused = {"decord_corrupted.mp4": "is damaged", "derived_truncated.mp4": "is truncated"}
     for name, reason in refused.items():
         with pytest.raises(VideoError, match=f"{name}: {reason}"):

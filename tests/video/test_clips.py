@@ -172,7 +172,7 @@ def test_normalization_follows_its_formula() -> None:
     assert torch.allclose(result, expected, atol=1e-5)
 
 
-@pytest.mark.real_video
+@pytest.mark.real_data
 @needs_real_videos
 def test_clips_of_a_real_activitynet_video() -> None:
     path = Path(REAL_VIDEOS) / "misc" / "v_ZNVhz7ctTq0.mp4"

@@ -106,7 +106,7 @@ def test_a_forked_worker_can_decode_after_its_parent_did(tmp_path: Path) -> None
     assert not child.is_alive()
 
 
-@pytest.mark.real_video
+@pytest.mark.real_data
 @needs_real_videos
 @needs_decord
 @pytest.mark.parametrize("name", ["torchcodec_nasa_13013.mp4", "decord_video_270.mov", "derived_vfr.mp4"])

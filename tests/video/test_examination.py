@@ -61,7 +61,7 @@ def test_damage_within_the_pictures_is_found_by_decoding(tmp_path: Path) -> None
 
 
 @needs_real_videos
-@pytest.mark.real_video
+@pytest.mark.real_data
 def test_real_videos_that_fail_on_purpose_are_found() -> None:
     odd = REAL_VIDEOS / "odd"
     with pytest.raises(VideoError, match=r"derived_truncated\.mp4: is truncated, it holds 26 of 355 frames"):

@@ -140,7 +140,7 @@ def test_truncation_is_seen_wherever_it_is(tmp_path: Path, keep: float) -> None:
         index_frames(write_truncated(tmp_path / "cut.mp4", keep=keep))
 
 
-@pytest.mark.real_video
+@pytest.mark.real_data
 @needs_real_videos
 @pytest.mark.parametrize(
     ("name", "frames", "size", "duration_sec"),
@@ -163,7 +163,7 @@ def test_facts_about_odd_files(name: str, frames: int, size: tuple[int, int], du
     assert info.duration_sec == pytest.approx(duration_sec, abs=2e-3 if info.has_constant_rate else 0.11)
 
 
-@pytest.mark.real_video
+@pytest.mark.real_data
 @needs_real_videos
 def test_the_real_truncated_file_is_refused() -> None:
     with pytest.raises(VideoError, match="is truncated, it holds 26 of 355 frames"):

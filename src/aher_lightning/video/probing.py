@@ -39,12 +39,14 @@ class FrameIndex(NamedTuple):
         start_sec: Time stamp of the first frame in seconds.
         times_sec: Start of every frame after the first frame's, ascending, ``(n,)``.
         key_times_sec: Those of the frames at which decoding can start, ascending, ``(k,)``.
+        stream_number: Place of the video stream among all streams of the file, from 0.
     """
 
     info: VideoInfo
     start_sec: float
     times_sec: npt.NDArray[np.float64]
     key_times_sec: npt.NDArray[np.float64]
+    stream_number: int
 
     def frames_at(self, times_sec: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
         """Return the number of the frame on display at each time.
@@ -249,7 +251,7 @@ class _Packets:
             rival_streams=[_count_pixels(stream) for stream in streams].count(_count_pixels(self.stream)) - 1,
         )
         keys = np.sort(np.asarray(self.key_starts)) - starts[0]
-        return FrameIndex(info, float(starts[0]), times, keys)
+        return FrameIndex(info, float(starts[0]), times, keys, self.stream.index)
 
     def _add(self, packet: Packet[Any]) -> None:
         """Take one packet of the video stream into account."""

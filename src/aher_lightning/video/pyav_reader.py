@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from aher_lightning.errors import VideoError
 from aher_lightning.video.probing import FrameIndex, has_presentation_times, index_frames, open_video, quarter_turns
@@ -23,6 +25,9 @@ _SEEKABLE_FORMATS = {"mov", "matroska"}
 
 _WORTH_SEEKING_FRAMES = 8
 """Decoding fewer frames than this costs less than a seek."""
+
+_SCALES_IN_THREADS = 17
+"""First major version of PyAV that converts pictures in several threads unless told otherwise."""
 
 _LOST_SEC = 0.25
 """More missing at the end of decoding than this is damage; decoders may hold back a frame or two."""
@@ -56,24 +61,62 @@ class PyAVReader(VideoReader):
         """Yield the frame on display at each time; see :meth:`VideoReader.iter_frames`."""
         times = ascending_times(times_sec)
         index = index_frames(path)
-        return self._iter_frames(path, index, times.tolist())
+        return self._iter_frames(path, index, times)
 
-    def _iter_frames(self, path: Path, index: FrameIndex, times_sec: list[float]) -> Iterator[Image]:
+    def _iter_frames(self, path: Path, index: FrameIndex, times_sec: npt.NDArray[np.float64]) -> Iterator[Image]:
         """Yield pictures, converting each frame once."""
-        from av.video.reformatter import VideoReformatter
-
-        # One reformatter for all frames: making one per frame costs as much as decoding.
-        reformatter = VideoReformatter()
+        convert = _picture_converter()
         with open_video(path, self.thread_count) as (container, stream):
             cursor = _FrameCursor(container, stream, index)
             shown: VideoFrame | None = None
-            for time_sec in times_sec:
-                frame = cursor.advance(time_sec)
+            for request in _requests(index, times_sec, has_presentation_times(container)):
+                frame = cursor.advance(request)
                 if frame is not shown:
-                    shown = frame
-                    picture = reformatter.reformat(frame, format="rgb24").to_ndarray()
-                    image = np.ascontiguousarray(np.rot90(picture, quarter_turns(frame)), dtype=np.uint8)
+                    shown, image = frame, convert(frame)
                 yield image
+
+
+def _picture_converter() -> Callable[[VideoFrame], Image]:
+    """Return a function that makes upright RGB pictures of frames."""
+    import av
+    from av.video.reformatter import VideoReformatter
+
+    # One reformatter for all frames, and one thread: a new one per frame, or threads for such small work (the default
+    # since PyAV 17), cost as much as decoding.
+    reformat = partial(VideoReformatter().reformat, format="rgb24")
+    if int(av.__version__.split(".")[0]) >= _SCALES_IN_THREADS:
+        reformat = partial(reformat, threads=1)
+
+    def convert(frame: VideoFrame) -> Image:
+        picture = np.asarray(reformat(frame).to_ndarray(), dtype=np.uint8)
+        turns = quarter_turns(frame)
+        return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+
+    return convert
+
+
+class _Request(NamedTuple):
+    """A frame that is asked for, in seconds after the first frame.
+
+    Attributes:
+        limit_sec: The frame is the last that starts no later.
+        start_sec: When it starts according to the index; infinite where only decoding tells.
+        key_sec: Last place up to there where decoding can start; minus infinity if there is none.
+    """
+
+    limit_sec: float
+    start_sec: float
+    key_sec: float
+
+
+def _requests(index: FrameIndex, times_sec: npt.NDArray[np.float64], has_stamps: bool) -> Iterator[_Request]:
+    """Look up all times at once, which costs much less than one by one."""
+    limits = times_sec + TIME_TOLERANCE_SEC
+    starts = index.times_sec[index.frames_at(times_sec)] - TIME_TOLERANCE_SEC
+    if not has_stamps or (np.diff(index.times_sec) <= TIME_TOLERANCE_SEC).any():
+        starts = np.full_like(limits, np.inf)
+    keys = np.append(index.key_times_sec, -np.inf)[np.searchsorted(index.key_times_sec, limits, side="right") - 1]
+    return map(_Request, limits.tolist(), starts.tolist(), keys.tolist())
 
 
 class _FrameCursor:
@@ -91,21 +134,31 @@ class _FrameCursor:
         self._uses_pts = has_presentation_times(container)
         self._can_seek = container.format.name.split(",")[0] in _SEEKABLE_FORMATS
         self._start_sec = index.start_sec if self._uses_pts else None
-        self._decoded = container.decode(stream)
-        self._next_sec = -math.inf
-        self._next = self._decode()
-        self._shown = self._next
+        self._shown: VideoFrame | None = None
+        self._next: VideoFrame | None = None
+        self._decoded_sec = self._shown_sec = -math.inf
+        self._start_decoding()
 
-    def advance(self, time_sec: float) -> VideoFrame:
-        """Return the frame on display at a time, which must not be earlier than the last one asked for."""
-        limit_sec = time_sec + TIME_TOLERANCE_SEC
-        self._jump(limit_sec)
-        while self._next is not None and self._next_sec <= limit_sec:
-            self._shown = self._next
-            self._next = self._decode()
+    def advance(self, request: _Request) -> VideoFrame:
+        """Return the frame asked for, which must not be earlier than the last one."""
+        if self._can_seek and request.key_sec > self._decoded_sec:
+            self._jump(request)
+        # Where the index knows when the frame starts, the one after it need not be decoded to be sure.
+        while self._shown_sec < request.start_sec:
+            self._next = self._next or self._decode()
+            if self._next is None or self._decoded_sec > request.limit_sec:
+                break
+            self._shown, self._shown_sec, self._next = self._next, self._decoded_sec, None
         if self._shown is None:
             raise self._failure("holds no picture that can be decoded")
         return self._shown
+
+    def _start_decoding(self) -> None:
+        """Decode the first frame from where the file is."""
+        self._decoded = self._container.decode(self._stream)
+        self._decoded_sec = -math.inf
+        self._shown, self._next = self._decode(), None
+        self._shown_sec = self._decoded_sec
 
     def _decode(self) -> VideoFrame | None:
         """Decode the next frame and note when it is shown."""
@@ -118,25 +171,19 @@ class _FrameCursor:
             stored_sec = stamp * self._unit_sec
             self._start_sec = stored_sec if self._start_sec is None else self._start_sec
             # Damaged time stamps may go back; the frame is shown after its predecessor all the same.
-            self._next_sec = max(self._next_sec, stored_sec - self._start_sec)
+            self._decoded_sec = max(self._decoded_sec, stored_sec - self._start_sec)
         else:
             # A bare elementary stream carries no times.
             step_sec = 1.0 / self._index.info.average_fps
-            self._next_sec = max(self._next_sec, -step_sec) + step_sec
+            self._decoded_sec = max(self._decoded_sec, -step_sec) + step_sec
         return frame
 
-    def _jump(self, limit_sec: float) -> None:
-        """Go to the last key frame before a time if that saves decoding."""
-        if not self._can_seek or self._next is None:
-            return
-        keys, times = self._index.key_times_sec, self._index.times_sec
-        position = int(np.searchsorted(keys, limit_sec, side="right")) - 1
-        if position < 0 or keys[position] <= self._next_sec:
-            return
-        skipped = np.searchsorted(times, keys[position]) - np.searchsorted(times, self._next_sec)
-        if skipped > _WORTH_SEEKING_FRAMES:
-            self._seek(float(keys[position]))
-            if self._next is None or self._next_sec > limit_sec:
+    def _jump(self, request: _Request) -> None:
+        """Go to the last key frame before the frame asked for if that saves decoding."""
+        here, there = np.searchsorted(self._index.times_sec, [self._decoded_sec, request.key_sec])
+        if there - here > _WORTH_SEEKING_FRAMES:
+            self._seek(request.key_sec)
+            if self._shown is None or self._decoded_sec > request.limit_sec:
                 # The file's own index is wrong: read it all, from the beginning.
                 self._can_seek = False
                 self._seek(0.0)
@@ -145,16 +192,14 @@ class _FrameCursor:
         """Continue at the key frame of that time."""
         stamp = round((key_sec + self._index.start_sec) / self._unit_sec)
         self._container.seek(stamp, stream=self._stream, backward=True)
-        self._decoded = self._container.decode(self._stream)
-        self._next_sec = -math.inf
-        self._next = self._decode()
+        self._start_decoding()
 
     def _check_end(self) -> None:
         """Refuse a file of which the decoder gave markedly less than there are packets."""
         info, last_sec = self._index.info, float(self._index.times_sec[-1])
-        if last_sec - self._next_sec > max(_LOST_SEC, 3 / info.average_fps):
+        if last_sec - self._decoded_sec > max(_LOST_SEC, 3 / info.average_fps):
             raise self._failure(
-                f"is damaged, it decodes only until {max(self._next_sec, 0.0):.2f} s of {last_sec:.2f} s"
+                f"is damaged, it decodes only until {max(self._decoded_sec, 0.0):.2f} s of {last_sec:.2f} s"
             )
 
     def _failure(self, reason: str) -> VideoError:
