@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from aher_lightning.cli import main
 from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
 from aher_lightning.shipped_configs import configs_folder
 from tests.helpers.command_line import TrainedRun
+from tests.helpers.real_data import real_data
 
 SMALL_ANET = (
     "--model.backbone.depth=63",
@@ -58,3 +60,33 @@ def test_training_from_pixels_moves_the_backbone(trained_run: TrainedRun, tmp_pa
     moved = [key for key, value in one.items() if not torch.equal(value, two[key])]
     assert any("stem" in key for key in moved)
     assert not any("running" in key for key in moved)  # batch norm keeps its statistics
+
+
+@pytest.mark.real_data
+@pytest.mark.slow
+def test_real_footage_trains_and_is_evaluated(tmp_path: Path) -> None:
+    root = real_data("videos/ut_interaction")
+    names = ("untrimmed", "moments", "background")
+    places = [f"--data.{option}={root / name}" for option, name in zip(("videos", *names[1:]), names, strict=True)]
+    small = ["--data.contract.resize=24", "--data.contract.crop=24", "--data.contract.snippet_stride=16"]
+    small += [f"--data.annotations={root / 'annotations.json'}", "--trainer.logger=false", "--data.batch_size=2"]
+
+    def run(verb: str, folder: str, *words: str) -> None:
+        common = ["--config", "ut_interaction.yaml", *words, *places, *small]
+        assert main([verb, *common, f"--trainer.default_root_dir={tmp_path / folder}"]) == 0
+
+    training = ["--iterations=1", "--trainer.val_check_interval=1", "--trainer.limit_val_batches=0"]
+    run("fit", "first", "--config", "ut_interaction_recognition.yaml", *training, "--model.scheduler.total_steps=2")
+    recognizer = f'--model.initial_weights=["{tmp_path / "first" / "last.ckpt"}"]'
+    run("fit", "second", "--config", "ut_interaction_stage0.yaml", *training, recognizer)
+    stage0 = f'--model.initial_weights=["{tmp_path / "second" / "last.ckpt"}"]'
+    run("fit", "third", *training, stage0)
+    checkpoint = tmp_path / "third" / "last.ckpt"
+    state = read_checkpoint(checkpoint)[STATE_KEY]
+    assert state["categories"]["moment"] == ["point", "punch", "push"]
+    run("test", "third", f"--ckpt_path={checkpoint}", "--model.initial_weights=[]")
+    metrics = json.loads((tmp_path / "third" / "metrics.json").read_text())
+    assert metrics["test/coverage"] == 1.0
+    assert 0 <= metrics["test/mAP"] <= 1
+    predictions = json.loads((tmp_path / "third" / "predictions.json").read_text())["results"]
+    assert list(predictions) == ["ut_q05", "ut_q06", "ut_q09"]

@@ -169,6 +169,8 @@ def test_background_makes_up_its_share_of_the_untrimmed_samples(root: Path) -> N
     half = data_module(root, background=root / "street", background_share=0.5, **SETS)
     assert Counter(names(half._untrimmed_dataset().videos))["t0"] == 2
     assert data.file_folders() == [root / "videos", root / "moments", root / "street"]
+    some = data_module(root, background=root / "street", background_names="[!a]", **SETS)
+    assert names(some.background_videos()) == ["empty", "background--b"]
 
 
 def test_features_decide_what_is_there(root: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -205,7 +207,7 @@ def test_what_is_lacking_is_told(root: Path) -> None:
     with pytest.raises(ConfigError, match=r"all categories of moments are among the untrimmed ones of .*; say by"):
         _ = data_module(root, untrimmed_categories=["clap", "nod", "jump"]).moment_categories
     (root / "none").mkdir()
-    with pytest.raises(DataError, match="none: has no video file; put background videos there or leave"):
+    with pytest.raises(DataError, match=r"none: has no video file '\*'; put background videos there, correct"):
         data_module(root, background=root / "none", **SETS).video_paths()
 
 

@@ -61,7 +61,7 @@ class FolderDataModule(MixedDataModule):
         ConfigError: If options do not go together.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one option each, all by name
         self,
         videos: Path,
         annotations: Path,
