@@ -52,7 +52,7 @@ PLACES = ("even", "random")
 MOST_VIDEOS = 6
 """How many videos of a folder are taken."""
 
-RUNS = 3
+RUNS = 5
 """Timed runs of everything; the index of packets is made anew in each."""
 
 LEAST_SHARE = 0.9
@@ -372,7 +372,7 @@ def decoding(quick: bool = False, videos: Path | None = None, output: Path = Pat
     if videos is not None:
         paths = longest_videos(videos)
     else:
-        num_frames = 80 if quick else 1800
+        num_frames = 80 if quick else 1400
         paths = [output / f"keys_{distance}_of_{num_frames}.mp4" for distance in KEY_DISTANCES]
         for path, distance in zip(paths, KEY_DISTANCES, strict=True):
             write_video(path, distance, num_frames)
