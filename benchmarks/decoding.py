@@ -169,7 +169,7 @@ def read_all(reader: VideoReader, path: Path) -> int:
 
 
 def run_pipeline(reader: VideoReader, path: Path) -> int:
-    """Make every frame of a video part of a clip, as extraction does, without resizing."""
+    """Make every frame of a video ready to be copied into a clip, as extraction does, without resizing."""
     info = reader.probe(path)
     side = min(info.width, info.height)
     contract = TemporalContract(info.average_fps, CLIP_LENGTH, CLIP_LENGTH, CLIP_LENGTH / 2, side, side)

@@ -108,7 +108,7 @@ def fit_frame(image: Image, resize: int, crop: int) -> Tensor:
         crop: Side of the square in pixels, at most ``resize``.
 
     Returns:
-        Pixels, uint8, shape ``(3, crop, crop)``.
+        Pixels, uint8, shape ``(3, crop, crop)``; a view, as whoever puts frames together copies them anyway.
     """
     pixels = torch.from_numpy(image).permute(2, 0, 1)
     height, width = image.shape[:2]
@@ -117,7 +117,7 @@ def fit_frame(image: Image, resize: int, crop: int) -> Tensor:
     if size != [height, width]:
         pixels = interpolate(pixels[None], size=size, mode="bilinear", antialias=True)[0]
     top, left = (size[0] - crop) // 2, (size[1] - crop) // 2
-    return pixels[:, top : top + crop, left : left + crop].contiguous()
+    return pixels[:, top : top + crop, left : left + crop]
 
 
 def iter_fitted_frames(
