@@ -65,7 +65,7 @@ def pixels(*lengths: int) -> SnippetSequences:
 def small_contract(**options: Any) -> TemporalContract:
     """Return a contract of tiny clips."""
     settings: dict[str, Any] = {"clip_length": 4, "snippet_stride": 4, "first_centre_frames": 2.0}
-    return TemporalContract(fps=10.0, resize=6, crop=6, **(settings | options))
+    return TemporalContract(fps=10.0, **(settings | {"resize": 6, "crop": 6} | options))
 
 
 def untrimmed_batch(

@@ -9,9 +9,10 @@ import torch
 from aher_lightning.datasets.annotations import AnnotatedVideo
 from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError, VideoError
+from aher_lightning.models.base import CLIPS_AT_ONCE
 from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.modules.aher import AherModule
-from aher_lightning.modules.base import CLIPS_AT_ONCE, BaseModule, EvaluationOutput
+from aher_lightning.modules.base import BaseModule, EvaluationOutput
 from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.modules.proposal_classifier import ProposalClassifierModule

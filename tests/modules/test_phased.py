@@ -188,7 +188,7 @@ def test_a_phase_that_changes_nothing_is_refused(tmp_path: Path) -> None:
     phase = TransferPhase(groups=("transfer",))
     module = LocalizerModule(CATEGORIES, backbone=MeanBackbone(), network=without_transfer, transfer=phase)
     with pytest.raises(
-        ConfigError, match="phase 'transfer' changes nothing: the network has no parameters in transfer"
+        ConfigError, match="phase 'transfer' changes nothing: there are no parameters to train in transfer"
     ):
         train(module, tmp_path, 1)
 

@@ -17,8 +17,7 @@ from aher_lightning.datasets.unusable_videos import FailureRecords, UnusableVide
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.datasets.work_claims import STALE_SEC, WorkClaims, owners, remove_orphans
 from aher_lightning.errors import CheckpointError, ConfigError
-from aher_lightning.models.base import Backbone
-from aher_lightning.modules.base import CLIPS_AT_ONCE
+from aher_lightning.models.base import CLIPS_AT_ONCE, Backbone
 from aher_lightning.structures import SnippetSequence
 from aher_lightning.video.clips import normalize_clips
 from aher_lightning.video.contract import TemporalContract

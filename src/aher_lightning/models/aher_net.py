@@ -15,6 +15,7 @@ from aher_lightning.models.discriminator import ConvDiscriminator
 from aher_lightning.models.heads import LocalizationHead, SegmentClassifier
 from aher_lightning.models.pyramid import TemporalPyramid
 from aher_lightning.models.transfer import MLPTransfer
+from aher_lightning.ops.precision import widen
 from aher_lightning.structures import CategorySet, EvaluatedSet, LevelOutputs, SyntheticMoments, category_sets
 
 PARAMETER_GROUPS = (
@@ -175,7 +176,7 @@ class AherNet(nn.Module):
         """
         classifiers = self.anchor_classifiers(category_set) if classifiers is None else classifiers
         logits = [
-            torch.matmul(weight, features) + bias.unsqueeze(-1)
+            widen(torch.matmul(weight, features)) + bias.unsqueeze(-1)
             for (weight, bias), features in zip(classifiers, levels, strict=True)
         ]
         offsets, overlaps, actionness = zip(
@@ -211,7 +212,7 @@ class AherNet(nn.Module):
             Logits of all anchors, shape ``(B, A)``.
         """
         pairs = zip(self.discriminators, levels, strict=True)
-        return torch.cat([discriminator(features).flatten(1) for discriminator, features in pairs], dim=1)
+        return widen(torch.cat([discriminator(features).flatten(1) for discriminator, features in pairs], dim=1))
 
     def forward(self, features: Tensor, category_set: EvaluatedSet) -> LevelOutputs:
         """Localize actions of one category set, or of both.

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
+
+ClipPreparation = Callable[[Tensor], Tensor]
+"""Makes of the pixels of clips, uint8 ``(N, 3, F, H, W)``, the normalized clips that a backbone wants."""
+
+CLIPS_AT_ONCE = 32
+"""Clips that run through a backbone at once where the result does not depend on it."""
 
 
 class Backbone(nn.Module, ABC):
@@ -26,6 +34,22 @@ class Backbone(nn.Module, ABC):
         Returns:
             Features, shape ``(N, C)``.
         """
+
+    def encode_pixels(self, clips: Tensor, prepare: ClipPreparation) -> Tensor:
+        """Return one feature vector per clip of raw pixels.
+
+        Clips are prepared part by part, so that the normalized pixels fit into memory; all at once in
+        training mode, where batch norm must see all. A backbone that keeps less may override this.
+
+        Args:
+            clips: Pixels, uint8, shape ``(N, 3, F, H, W)``; N may be 0.
+            prepare: Makes normalized clips of them.
+
+        Returns:
+            Features, shape ``(N, C)``.
+        """
+        parts = (clips,) if self.training else torch.split(clips, CLIPS_AT_ONCE)
+        return torch.cat([self(prepare(part)) for part in parts])
 
 
 class WeightTransfer(nn.Module, ABC):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from aher_lightning.models.convolution import SameConv1d
+from aher_lightning.ops.precision import widen
 
 
 class HeadOutputs(NamedTuple):
@@ -57,8 +58,8 @@ class LocalizationHead(nn.Module):
         Returns:
             Predictions, anchors of a cell next to each other.
         """
-        by_cell = self.convolution(features).transpose(1, 2)
-        offsets, overlaps, *actionness = by_cell.split(self.split_sizes, dim=-1)
+        by_cell = widen(self.convolution(features)).transpose(1, 2)
+        offsets, overlaps, *actionness = torch.split(by_cell, self.split_sizes, dim=-1)
         batch = features.shape[0]
         return HeadOutputs(
             offsets=offsets.reshape(batch, -1, 2),
@@ -122,6 +123,5 @@ class SegmentClassifier(nn.Module):
             Logits, shape ``(L, B, K)``.
         """
         pooled = [features.mean(dim=-1) for features in levels]
-        return torch.stack(
-            [functional.linear(vector, self.weights(j), self.biases(j)) for j, vector in enumerate(pooled)]
-        )
+        logits = [functional.linear(vector, self.weights(j), self.biases(j)) for j, vector in enumerate(pooled)]
+        return widen(torch.stack(logits))

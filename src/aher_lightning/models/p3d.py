@@ -48,9 +48,10 @@ class P3D(StagedBackbone):
         num_classes: Outputs of the classifier ``fc``, which features do not need; 0 for none.
         frozen_stages: Leading stages that training leaves alone: 1 for the stem, 5 for everything.
         channels_last: Keep channels next to each other in memory; faster on most processors.
-        clips_per_chunk: Clips that run through the network at once; all of them if not given.
+        clips_per_chunk: Clips that run through the network at once, see :class:`StagedBackbone`.
         checkpoint_chunks: Recompute the activations of a chunk for its gradients instead of keeping them.
         gradient_share: Share of the clips, drawn at random, that gradients flow through.
+        freeze_batch_norm: Keep the statistics of batch norm as they are in training mode too.
 
     Raises:
         ValueError: If the depth is none of the published ones or there are not four stages.
@@ -73,6 +74,7 @@ class P3D(StagedBackbone):
         clips_per_chunk: int | None = None,
         checkpoint_chunks: bool = False,
         gradient_share: float = 1.0,
+        freeze_batch_norm: bool = False,
     ) -> None:
         super().__init__(
             frozen_stages=frozen_stages,
@@ -80,6 +82,7 @@ class P3D(StagedBackbone):
             clips_per_chunk=clips_per_chunk,
             checkpoint_chunks=checkpoint_chunks,
             gradient_share=gradient_share,
+            freeze_batch_norm=freeze_batch_norm,
         )
         if blocks is None and depth not in P3D_BLOCKS:
             raise ValueError(f"depth must be one of {', '.join(map(str, P3D_BLOCKS))}, got {depth}")

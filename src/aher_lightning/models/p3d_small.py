@@ -29,9 +29,10 @@ class P3DSmall(StagedBackbone):
         stage_channels: Channels of each stage; features have as many as the last.
         frozen_stages: Leading stages that training leaves alone: 1 for the stem, and so on.
         channels_last: Keep channels next to each other in memory; faster on most processors.
-        clips_per_chunk: Clips that run through the network at once; all of them if not given.
+        clips_per_chunk: Clips that run through the network at once, see :class:`StagedBackbone`.
         checkpoint_chunks: Recompute the activations of a chunk for its gradients instead of keeping them.
         gradient_share: Share of the clips, drawn at random, that gradients flow through.
+        freeze_batch_norm: Keep the statistics of batch norm as they are in training mode too.
 
     Example:
         >>> import torch
@@ -49,6 +50,7 @@ class P3DSmall(StagedBackbone):
         clips_per_chunk: int | None = None,
         checkpoint_chunks: bool = False,
         gradient_share: float = 1.0,
+        freeze_batch_norm: bool = False,
     ) -> None:
         super().__init__(
             frozen_stages=frozen_stages,
@@ -56,6 +58,7 @@ class P3DSmall(StagedBackbone):
             clips_per_chunk=clips_per_chunk,
             checkpoint_chunks=checkpoint_chunks,
             gradient_share=gradient_share,
+            freeze_batch_norm=freeze_batch_norm,
         )
         self.out_channels = stage_channels[-1]
         self.stem = PseudoBlock(3, stem_channels, kernel_size=5, spatial_stride=3)

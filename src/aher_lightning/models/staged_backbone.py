@@ -1,10 +1,11 @@
-"""Running a convolutional backbone over many clips: chunks, checkpointing, frozen stages, memory layout."""
+"""Running a convolutional backbone over many clips: chunks, checkpointing, what is frozen, memory layout."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import cast
 
 import torch
@@ -12,22 +13,31 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from aher_lightning.models.base import Backbone
+from aher_lightning.models.base import CLIPS_AT_ONCE, Backbone, ClipPreparation
+
+_Part = slice | Tensor
+"""Which clips run through the network at once: a range of them, or their indices."""
 
 
 class StagedBackbone(Backbone):
     """A backbone made of consecutive stages, the first of which may be frozen.
 
-    Frozen stages keep their weights and their batch-norm statistics, also in training mode. A subclass
-    builds its stages and then calls :meth:`freeze`.
+    Frozen stages keep their weights and their batch-norm statistics, also in training mode, and keep no
+    activations. A subclass builds its stages and then calls :meth:`freeze`.
+
+    With ``checkpoint_chunks``, what is kept between forward and backward pass are the pixels and the features:
+    memory grows with the chunk, and with the video by its uint8 pixels alone (docs/end_to_end.md).
 
     Args:
         frozen_stages: Number of leading stages, stem included, that training leaves alone.
         channels_last: Keep channels next to each other in memory; faster on most processors.
-        clips_per_chunk: Clips that run through the network at once; all of them if not given. In training
-            mode batch norm sees one chunk at a time.
+        clips_per_chunk: Clips that run through the network at once. If not given, all of them where batch
+            norm counts its statistics, since it sees one chunk at a time, and 32 elsewhere.
         checkpoint_chunks: Recompute the activations of a chunk for its gradients instead of keeping them.
-        gradient_share: Share of the clips, drawn at random, that gradients flow through.
+        gradient_share: Share of the clips, drawn at random, that gradients flow through. These are divided
+            by the share, so that their expectation is the gradient of all clips. Features do not depend on it.
+        freeze_batch_norm: Keep the statistics of batch norm as they are, also in training mode; its scales
+            and shifts are trained like any other weight outside of frozen stages.
 
     Raises:
         ValueError: If a number is out of range.
@@ -41,6 +51,7 @@ class StagedBackbone(Backbone):
         clips_per_chunk: int | None = None,
         checkpoint_chunks: bool = False,
         gradient_share: float = 1.0,
+        freeze_batch_norm: bool = False,
     ) -> None:
         super().__init__()
         if clips_per_chunk is not None and clips_per_chunk < 1:
@@ -52,6 +63,7 @@ class StagedBackbone(Backbone):
         self.clips_per_chunk = clips_per_chunk
         self.checkpoint_chunks = checkpoint_chunks
         self.gradient_share = gradient_share
+        self.freeze_batch_norm = freeze_batch_norm
 
     @abstractmethod
     def stages(self) -> list[nn.ModuleList]:
@@ -82,7 +94,7 @@ class StagedBackbone(Backbone):
         self.train(self.training)
 
     def train(self, mode: bool = True) -> StagedBackbone:
-        """Set the mode of all but the frozen stages, which stay in evaluation mode.
+        """Set the mode of all but what is frozen, stages or batch norm, which stays in evaluation mode.
 
         Args:
             mode: Whether to train.
@@ -93,47 +105,77 @@ class StagedBackbone(Backbone):
         super().train(mode)
         for stage in self.stages()[: self.frozen_stages]:
             stage.eval()
+        if self.freeze_batch_norm:
+            for norm in self._batch_norms():
+                norm.eval()
         return self
 
-    def forward(self, clips: Tensor) -> Tensor:
+    def encode_pixels(self, clips: Tensor, prepare: ClipPreparation) -> Tensor:
+        """Return one feature vector per clip of raw pixels, prepared chunk by chunk; see :meth:`forward`."""
+        return cast("Tensor", self(clips, prepare))
+
+    def forward(self, clips: Tensor, prepare: ClipPreparation | None = None) -> Tensor:
         """Return one feature vector per clip.
 
         Args:
             clips: Normalized clips, shape ``(N, 3, F, H, W)``; N may be 0.
+            prepare: Makes normalized clips of a chunk of ``clips``, which then are pixels. With
+                ``checkpoint_chunks`` it is recomputed too, with the same random numbers.
 
         Returns:
             Features, shape ``(N, C)``.
         """
+        if len(clips) == 0:
+            return clips.new_zeros(0, self.out_channels, dtype=torch.get_default_dtype())
         has_gradients = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in self.parameters())
-        if not has_gradients or self.gradient_share == 1 or len(clips) < 2:
-            return self._encode_chunks(clips, is_recomputed=has_gradients and self.checkpoint_chunks)
+        is_recomputed = has_gradients and self.checkpoint_chunks
+        size = self._clips_at_once(len(clips))
+        if not has_gradients or self.gradient_share == 1 or len(clips) == 1:
+            parts = [slice(first, first + size) for first in range(0, len(clips), size)]
+            return self._encode_parts(clips, parts, prepare, is_recomputed=is_recomputed)
         order = torch.randperm(len(clips))
         count = max(1, round(self.gradient_share * len(clips)))
-        with_gradients = self._encode_chunks(clips[order[:count]], is_recomputed=self.checkpoint_chunks)
+        drawn = self._encode_parts(clips, torch.split(order[:count], size), prepare, is_recomputed=is_recomputed)
+        drawn.register_hook(partial(torch.mul, other=len(clips) / count))  # type: ignore[no-untyped-call]
+        if count == len(clips):
+            return drawn[order.argsort()]
         with torch.no_grad():
-            without = self._encode_chunks(clips[order[count:]], is_recomputed=False)
-        return torch.cat((with_gradients, without))[order.argsort()]
+            others = self._encode_parts(clips, torch.split(order[count:], size), prepare, is_recomputed=False)
+        return torch.cat((drawn, others))[order.argsort()]
 
-    def _encode_chunks(self, clips: Tensor, *, is_recomputed: bool) -> Tensor:
-        """Return the features of any number of clips, chunk after chunk."""
-        if len(clips) == 0:
-            return clips.new_zeros(0, self.out_channels)
-        features = []
-        for chunk in torch.split(clips, self.clips_per_chunk or len(clips)):
-            arranged = chunk.contiguous(memory_format=self.memory_format)
-            if is_recomputed:
-                recomputed = checkpoint(
-                    self.encode, arranged, use_reentrant=False, preserve_rng_state=False, context_fn=self._contexts
-                )
-                features.append(cast("Tensor", recomputed))
-            else:
-                features.append(self.encode(arranged))
-        return torch.cat(features)
+    def _batch_norms(self) -> list[_BatchNorm]:
+        """All batch norms."""
+        return [module for module in self.modules() if isinstance(module, _BatchNorm)]
+
+    def _clips_at_once(self, count: int) -> int:
+        """How many of a number of clips run through the network at once."""
+        sees_all = any(norm.training for norm in self._batch_norms())
+        return self.clips_per_chunk or (count if sees_all else CLIPS_AT_ONCE)
+
+    def _encode_parts(
+        self, clips: Tensor, parts: Sequence[_Part], prepare: ClipPreparation | None, *, is_recomputed: bool
+    ) -> Tensor:
+        """Return the features of some of the clips, part after part."""
+        if not is_recomputed:
+            return torch.cat([self._encode_part(clips, part, prepare) for part in parts])
+        features = [
+            # All parts keep the same clips, of which each selects its own when its turn comes.
+            checkpoint(self._encode_part, clips, part, prepare, use_reentrant=False, context_fn=self._contexts)
+            for part in parts
+        ]
+        return torch.cat(cast("list[Tensor]", features))
+
+    def _encode_part(self, clips: Tensor, part: _Part, prepare: ClipPreparation | None) -> Tensor:
+        """Return the features of clips that are few enough to run through the network at once."""
+        # Pixels are put in order while they are small.
+        chosen = clips[part].contiguous(memory_format=self.memory_format)
+        if prepare is None:
+            return self.encode(chosen)
+        return self.encode(prepare(chosen).contiguous(memory_format=self.memory_format))
 
     def _contexts(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         """Return the contexts of the first computation of a chunk and of its recomputation."""
-        norms = [module for module in self.modules() if isinstance(module, _BatchNorm) and module.training]
-        return nullcontext(), _paused_statistics(norms)
+        return nullcontext(), _paused_statistics([norm for norm in self._batch_norms() if norm.training])
 
 
 @contextmanager

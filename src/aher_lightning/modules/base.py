@@ -19,6 +19,7 @@ from aher_lightning.models.base import Backbone
 from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.modules.checkpoint import STATE_KEY, check_architecture, load_submodule, read_checkpoint
 from aher_lightning.modules.evaluation import DetectionMetrics
+from aher_lightning.ops.precision import widen
 from aher_lightning.ops.randomness import key_seed
 from aher_lightning.ops.resample import Resampling, resample_sequences
 from aher_lightning.structures import Categories, Detections, SnippetSequences, UntrimmedBatch
@@ -26,9 +27,6 @@ from aher_lightning.video.clips import normalize_clips
 from aher_lightning.video.contract import PROVENANCE, TemporalContract
 
 _LOG = logging.getLogger(__name__)
-
-CLIPS_AT_ONCE = 32
-"""Clips that run through the backbone at once where the result does not depend on it."""
 
 
 class HasContract(Protocol):
@@ -107,34 +105,32 @@ class BaseModule(pl.LightningModule, ABC):
     def snippet_features(self, values: Tensor, augmentation: nn.Module | None = None) -> Tensor:
         """Return features of snippets, whether they come as pixels or as cached features.
 
+        The backbone normalizes and augments the pixels of a few clips at a time; all others stay uint8.
+
         Args:
             values: Pixel clips ``(N, 3, F, H, W)`` uint8 or features ``(N, C)``.
             augmentation: Applied to normalized clips before the backbone.
 
         Returns:
-            Features, ``(N, C)``.
+            Features, float32 also under mixed precision, ``(N, C)``.
 
         Raises:
             ContractError: If cached features are of another size than the backbone's.
         """
         if values.ndim > 2:
             contract = self.require_contract()
-            return torch.cat([self._clip_features(part, contract, augmentation) for part in self._chunks(values)])
+
+            def prepare(clips: Tensor) -> Tensor:
+                normalized = normalize_clips(clips, contract.mean, contract.std)
+                return normalized if augmentation is None else cast("Tensor", augmentation(normalized))
+
+            return widen(self.backbone.encode_pixels(values, prepare))
         if values.shape[1] != self.backbone.out_channels:
             raise ContractError(
                 f"features have {values.shape[1]} channels and the backbone {self.backbone.out_channels}; "
                 "extract them with this backbone or configure the one they were extracted with"
             )
         return values.float()
-
-    def _chunks(self, clips: Tensor) -> Sequence[Tensor]:
-        """Clips in parts whose normalized pixels fit into memory; all at once where batch norm must see all."""
-        return (clips,) if self.backbone.training else torch.split(clips, CLIPS_AT_ONCE)
-
-    def _clip_features(self, clips: Tensor, contract: TemporalContract, augmentation: nn.Module | None) -> Tensor:
-        """Features of pixel clips, ``(N, C)``."""
-        normalized = normalize_clips(clips, contract.mean, contract.std)
-        return cast("Tensor", self.backbone(normalized if augmentation is None else augmentation(normalized)))
 
     def encode(self, snippets: SnippetSequences, length: int) -> Tensor:
         """Return feature sequences of a fixed length.

@@ -21,6 +21,7 @@ from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.iteration_data import IterationData, LabelledClips, LabelledVideos
 from aher_lightning.modules.phase import Phase
+from aher_lightning.ops.precision import fresh_casts
 from aher_lightning.ops.randomness import random_generator
 from aher_lightning.ops.resample import Resampling
 from aher_lightning.ops.segments import clip_segments, normalize_segments
@@ -42,7 +43,8 @@ class PhasedModule(BaseModule):
     """A localization network trained by phases that alternate within every iteration.
 
     Batch normalization of the backbone always uses its running statistics: the batches of the three
-    loaders differ too much to share batch statistics.
+    loaders differ too much to share batch statistics. Under mixed precision networks compute in half precision;
+    losses, segments and scores stay in single precision.
 
     Args:
         categories: The two category sets.
@@ -178,7 +180,7 @@ class PhasedModule(BaseModule):
     def _step(self, phase: Phase, data: IterationData) -> dict[str, Tensor]:
         """Take one step with each optimizer of a phase; return the losses without graph."""
         optimizers = self._phase_optimizers(phase)
-        with self.toggled_optimizer(optimizers[0]):
+        with fresh_casts(), self.toggled_optimizer(optimizers[0]):
             if phase.in_turn:
                 losses = {}
                 for name, optimizer in zip(phase.loss_names, optimizers, strict=True):
@@ -211,8 +213,13 @@ class PhasedModule(BaseModule):
             parameter.grad = None
         self.manual_backward(objective, retain_graph=keep_graph)
         if clip_norm > 0:
-            nn.utils.clip_grad_norm_(parameters, clip_norm)
+            nn.utils.clip_grad_norm_(parameters, clip_norm * self._loss_scale())
         return [parameter.grad for parameter in parameters]
+
+    def _loss_scale(self) -> float:
+        """By how much float16 training enlarges gradients until the optimizer steps; 1 in any other precision."""
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        return 1.0 if scaler is None else float(scaler.get_scale())
 
     def _phase_optimizers(self, phase: Phase) -> list[LightningOptimizer]:
         """The optimizers of a phase, in the order in which :meth:`configure_optimizers` makes them."""
@@ -236,10 +243,10 @@ class PhasedModule(BaseModule):
         configured: list[dict[str, Any]] = []
         for phase in self.phases:
             parameters = self.phase_parameters(phase)
-            if not parameters:
+            if not any(parameter.requires_grad for parameter in parameters):
                 groups = ", ".join(phase.groups)
                 raise ConfigError(
-                    f"phase '{phase.name}' changes nothing: the network has no parameters in {groups}; "
+                    f"phase '{phase.name}' changes nothing: there are no parameters to train in {groups}; "
                     "give the phase other 'groups', or leave it out by 'steps: 0'"
                 )
             make_schedule = phase.scheduler or self.scheduler

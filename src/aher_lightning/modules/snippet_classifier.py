@@ -18,6 +18,7 @@ from aher_lightning.modules.evaluation import ground_truth
 from aher_lightning.modules.iteration_data import require_part
 from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.ops.grouping import group_snippets
+from aher_lightning.ops.precision import widen
 from aher_lightning.structures import Categories, Detections, MomentBatch, SnippetSequences, UntrimmedBatch
 
 
@@ -153,9 +154,9 @@ def class_probabilities(module: BaseModule, features: Tensor) -> Tensor:
         Probabilities, ``(..., K)``.
     """
     classifiers = [module.get_submodule(f"{one}_classifier") for one in module.categories.evaluated_sets]
-    return torch.cat([classifier(features) for classifier in classifiers], dim=-1).softmax(dim=-1)
+    return widen(torch.cat([classifier(features) for classifier in classifiers], dim=-1)).softmax(dim=-1)
 
 
 def _snippet_loss(logits: Tensor, batch: MomentBatch) -> Tensor:
     """Cross entropy of every snippet against the label of its clip."""
-    return functional.cross_entropy(logits, batch.labels.repeat_interleave(batch.snippets.lengths))
+    return functional.cross_entropy(widen(logits), batch.labels.repeat_interleave(batch.snippets.lengths))
