@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aher_lightning.datasets.snippet_source import SnippetSource
+from aher_lightning.datasets.snippet_source import VideoSource
 from aher_lightning.models.base import Backbone
 from aher_lightning.models.p3d_small import P3DSmall
 from aher_lightning.modules.aher import AherModule
@@ -33,6 +33,13 @@ class PixelSource:
     def __init__(self, features: ToySource) -> None:
         self.features = features
 
+    @property
+    def video_ids(self) -> list[str]:
+        return self.features.video_ids
+
+    def duration_sec(self, video_id: str) -> float:
+        return self.features.duration_sec(video_id)
+
     def read(self, video_id: str, span_sec: tuple[float, float] | None = None) -> SnippetSequence:
         sequence = self.features.read(video_id, span_sec)
         brightness = (sequence.values @ torch.arange(1.0, CHANNELS + 1)).view(-1, 1, 1, 1, 1)
@@ -47,7 +54,7 @@ class PixelDataModule(ToyDataModule):
         super().__init__(**({"contract": small_contract(resize=SIZE, crop=SIZE), "batch_size": 2} | options))
 
     @property
-    def source(self) -> SnippetSource:
+    def source(self) -> VideoSource:
         return PixelSource(ToySource(self.videos, self.moment_clips()))
 
 

@@ -19,8 +19,8 @@ from aher_lightning.datasets.unusable_videos import FailureRecords, UnusableVide
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import CheckpointError, VideoError
 from aher_lightning.inference.extraction import VIDEOS_AHEAD, ClipEncoder, FeatureExtraction, load_public_weights
+from aher_lightning.models.base import CLIPS_AT_ONCE
 from aher_lightning.models.p3d import P3D
-from aher_lightning.modules.base import CLIPS_AT_ONCE
 from aher_lightning.structures import SnippetSequence
 from tests.datasets.test_file_owners import dead_owner
 from tests.helpers.toy import MeanBackbone
