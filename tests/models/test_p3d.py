@@ -124,7 +124,7 @@ def test_weights_are_loaded_from_every_layout(tmp_path: Path, prefix: str, is_ne
     network.load_public_weights(path)
     assert all(torch.equal(value, weights[key]) for key, value in network.state_dict().items())
     with_classifier = small_p3d(num_classes=3)
-    with_classifier.load_public_weights(str(path))
+    with_classifier.load_public_weights(path)
     assert with_classifier.fc is not None
     assert torch.equal(with_classifier.fc.weight, weights["fc.weight"])
 

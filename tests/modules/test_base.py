@@ -11,11 +11,13 @@ from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError, VideoError
 from aher_lightning.models.base import CLIPS_AT_ONCE
 from aher_lightning.models.fingerprint import fingerprint
+from aher_lightning.models.p3d import P3D
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.base import BaseModule, EvaluationOutput
 from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.modules.proposal_classifier import ProposalClassifierModule
+from aher_lightning.modules.snippet_classifier import SnippetClassifierModule
 from aher_lightning.ops.resample import Resampling, resample_sequences
 from aher_lightning.structures import Categories, SnippetSequence
 from aher_lightning.video.contract import TemporalContract
@@ -272,6 +274,19 @@ def test_initial_weights_are_copied_and_later_ones_win(tmp_path: Path) -> None:
     started = toy_localizer(initial_weights=checkpoints)
     assert fingerprint(started.backbone) == fingerprint(trained.backbone)
     assert started.iteration == 0
+
+
+def test_initial_weights_may_be_public_ones_of_the_backbone(tmp_path: Path) -> None:
+    public = P3D(blocks=(1, 1, 1, 1), width=2)
+    torch.save(
+        {"state_dict": {f"module.{key}": value for key, value in public.state_dict().items()}}, tmp_path / "p.pth"
+    )
+    started = SnippetClassifierModule(
+        CATEGORIES, backbone=P3D(blocks=(1, 1, 1, 1), width=2), initial_weights=[tmp_path / "p.pth"]
+    )
+    assert fingerprint(started.backbone) == fingerprint(public)
+    with pytest.raises(CheckpointError, match=r"p\.pth: not a checkpoint of this package"):
+        toy_localizer(initial_weights=[tmp_path / "p.pth"])  # whose backbone reads no public weights
 
 
 def test_initial_weights_of_nothing_wanted_are_refused(tmp_path: Path) -> None:

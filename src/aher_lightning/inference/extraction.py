@@ -7,7 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from aher_lightning.datasets.unusable_videos import FailureRecords, UnusableVide
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.datasets.work_claims import STALE_SEC, WorkClaims, owners, remove_orphans
 from aher_lightning.errors import CheckpointError, ConfigError
-from aher_lightning.models.base import CLIPS_AT_ONCE, Backbone
+from aher_lightning.models.base import CLIPS_AT_ONCE, Backbone, ReadsPublicWeights
 from aher_lightning.structures import SnippetSequence
 from aher_lightning.video.clips import normalize_clips
 from aher_lightning.video.contract import TemporalContract
@@ -240,11 +240,10 @@ def load_public_weights(backbone: Backbone, path: Path) -> Backbone:
     Raises:
         CheckpointError: If the class cannot read public weights, or the file does not fit.
     """
-    load = getattr(backbone, "load_public_weights", None)
-    if load is None:
+    if not isinstance(backbone, ReadsPublicWeights):
         raise CheckpointError(
             f"{type(backbone).__name__} reads no public weights; use P3D, or give the class a method "
             "'load_public_weights', or extract with the checkpoint of a training"
         )
-    cast("Callable[[Path], None]", load)(path)
+    backbone.load_public_weights(path)
     return backbone.eval()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +52,22 @@ class Backbone(nn.Module, ABC):
         """
         parts = (clips,) if self.training else torch.split(clips, CLIPS_AT_ONCE)
         return torch.cat([self(prepare(part)) for part in parts])
+
+
+@runtime_checkable
+class ReadsPublicWeights(Protocol):
+    """A backbone that can start from weights that others published, in the layout of their file."""
+
+    def load_public_weights(self, path: Path) -> None:
+        """Copy the weights of a file into the network.
+
+        Args:
+            path: The file, as it was published.
+
+        Raises:
+            CheckpointError: If it is missing, no checkpoint, or of another network.
+        """
+        ...
 
 
 class WeightTransfer(nn.Module, ABC):

@@ -121,7 +121,7 @@ class P3D(StagedBackbone):
         network._load(weights, Path(path))
         return network.eval()
 
-    def load_public_weights(self, path: str | Path) -> None:
+    def load_public_weights(self, path: Path) -> None:
         """Copy the weights of a public PyTorch checkpoint into this network; ``aher extract --weights`` calls it.
 
         The classifier is copied if this network has one, and left out otherwise.
@@ -132,7 +132,7 @@ class P3D(StagedBackbone):
         Raises:
             CheckpointError: If the file is missing, no checkpoint, or of another network.
         """
-        self._load(read_public_weights(Path(path)), Path(path))
+        self._load(read_public_weights(path), path)
 
     def stages(self) -> list[nn.ModuleList]:
         """Return the modules of the stem and the four stages."""

@@ -15,9 +15,15 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError
-from aher_lightning.models.base import Backbone
+from aher_lightning.models.base import Backbone, ReadsPublicWeights
 from aher_lightning.models.fingerprint import fingerprint
-from aher_lightning.modules.checkpoint import STATE_KEY, check_architecture, load_submodule, read_checkpoint
+from aher_lightning.modules.checkpoint import (
+    STATE_KEY,
+    check_architecture,
+    is_own_checkpoint,
+    load_submodule,
+    read_checkpoint,
+)
 from aher_lightning.modules.evaluation import DetectionMetrics
 from aher_lightning.ops.precision import widen
 from aher_lightning.ops.randomness import key_seed
@@ -59,7 +65,8 @@ class BaseModule(pl.LightningModule, ABC):
         categories: The two category sets.
         backbone: Turns pixels into features; unused on cached features but part of every checkpoint, so
             that the checkpoint alone can localize actions in a video file.
-        initial_weights: Checkpoints whose backbone, and whose network if they have one, to start from.
+        initial_weights: Checkpoints whose backbone, and whose network if they have one, to start from; public weights
+            of the backbone too, as :meth:`~aher_lightning.models.p3d.P3D.load_public_weights` reads.
         seed: Seed of all random choices during training.
         resampling: How features are brought to a fixed length; the default if not given.
 
@@ -160,6 +167,8 @@ class BaseModule(pl.LightningModule, ABC):
     def load_initial_weights(self, submodules: Sequence[str] = ("backbone",)) -> None:
         """Copy weights of the checkpoints in ``initial_weights``, later ones over earlier ones.
 
+        A file that this package has not written is taken for public weights of the backbone, if that reads any.
+
         Args:
             submodules: Names of the sub-modules to fill.
 
@@ -167,6 +176,9 @@ class BaseModule(pl.LightningModule, ABC):
             CheckpointError: If a checkpoint has none of them, or another architecture.
         """
         for path in self.initial_weights:
+            if isinstance(self.backbone, ReadsPublicWeights) and not is_own_checkpoint(path):
+                self.backbone.load_public_weights(path)
+                continue
             weights = read_checkpoint(path)["state_dict"]
             found = [load_submodule(self.get_submodule(name), weights, name, path) for name in submodules]
             if not any(found):

@@ -29,18 +29,39 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: If the file is missing, damaged, or holds anything but tensors and plain values.
     """
+    checkpoint = _load(path)
+    if not isinstance(checkpoint, dict) or not {"state_dict", STATE_KEY} <= checkpoint.keys():
+        raise CheckpointError(f"{path}: not a checkpoint of this package; give a file written by 'aher fit'")
+    return cast("dict[str, Any]", checkpoint)
+
+
+def is_own_checkpoint(path: Path) -> bool:
+    """Tell whether a checkpoint was written by this package.
+
+    Args:
+        path: File of tensors and plain values.
+
+    Returns:
+        False for weights that others published.
+
+    Raises:
+        CheckpointError: If the file is missing, damaged, or holds anything but tensors and plain values.
+    """
+    content = _load(path)
+    return isinstance(content, dict) and STATE_KEY in content
+
+
+def _load(path: Path) -> object:
+    """Read a file of tensors and plain values."""
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint; train one with 'aher fit' or correct the path")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about files that are refused anyway
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            return cast("object", torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # what is no checkpoint makes the unpickler stumble in any way
         reason = "holds more than tensors and plain values" if isinstance(error, pickle.UnpicklingError) else "damaged"
         raise CheckpointError(f"{path}: not a readable checkpoint ({reason}); give a file of 'aher fit'") from error
-    if not isinstance(checkpoint, dict) or not {"state_dict", STATE_KEY} <= checkpoint.keys():
-        raise CheckpointError(f"{path}: not a checkpoint of this package; give a file written by 'aher fit'")
-    return cast("dict[str, Any]", checkpoint)
 
 
 def load_submodule(module: nn.Module, weights: Mapping[str, Tensor], prefix: str, origin: Path) -> bool:
