@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import statistics
 import subprocess
 import sys
@@ -20,7 +19,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 import pytorch_lightning as pl
@@ -57,17 +55,12 @@ class Setting(NamedTuple):
         title: Row of the table.
         options: Options of the backbone.
         precision: Option of the trainer.
-        environment: Variables of the process.
     """
 
     title: str
     options: Mapping[str, Any]
     precision: Any = "32-true"
-    environment: Mapping[str, str] = MappingProxyType({})
 
-
-RETURN_FREED = {"MALLOC_MMAP_THRESHOLD_": str(4 * MIB)}
-"""Lets the C library of Linux return blocks of 4 MiB and more, which it keeps, split up, for later use otherwise."""
 
 CHUNKS = {"clips_per_chunk": CLIPS_PER_CHUNK}
 CHECKPOINTS = {**CHUNKS, "checkpoint_chunks": True}
@@ -77,7 +70,6 @@ SETTINGS = {
     "checkpoints": Setting("chunks, checkpointed", CHECKPOINTS),
     "half": Setting("the same, gradient_share 0.5", {**CHECKPOINTS, "gradient_share": 0.5}),
     "bfloat16": Setting("chunks, checkpointed, bf16-mixed", CHECKPOINTS, "bf16-mixed"),
-    "returned": Setting("chunks, checkpointed, freed memory returned", CHECKPOINTS, environment=RETURN_FREED),
 }
 RECOMMENDED = "checkpoints"
 """The setting whose memory must hardly grow: its gradients are those of "plain"."""
@@ -213,8 +205,7 @@ def memory_mib(field: str) -> float:
 def measure_apart(setting: str, length: int, size: int) -> dict[str, float]:
     """Measure in a process of its own."""
     words = [sys.executable, "-W", "ignore", __file__, "measure", setting, str(length), str(size)]
-    environment = {**os.environ, **SETTINGS[setting].environment}
-    child = subprocess.run(words, check=False, stdout=subprocess.PIPE, text=True, env=environment)
+    child = subprocess.run(words, check=False, stdout=subprocess.PIPE, text=True)
     if child.returncode:
         raise SystemExit(child.returncode)
     measured: dict[str, float] = json.loads(child.stdout.splitlines()[-1])

@@ -86,7 +86,7 @@ def test_recomputation_changes_neither_gradients_nor_statistics(training: bool) 
     assert all(norm.momentum == 0.1 for norm in recomputed.modules() if isinstance(norm, nn.BatchNorm3d))
 
 
-def test_recomputation_keeps_nothing_but_the_clips() -> None:
+def test_recomputation_keeps_nothing_but_clips_and_weights() -> None:
     def saved_numbers(network: P3DSmall) -> int:
         sizes: list[int] = []
 
@@ -98,7 +98,8 @@ def test_recomputation_keeps_nothing_but_the_clips() -> None:
             network(random_clips(4))
         return sum(sizes)
 
-    assert saved_numbers(backbone(checkpoint_chunks=True)) == random_clips(4).numel()
+    weights = sum(parameter.numel() for parameter in backbone().parameters())
+    assert saved_numbers(backbone(checkpoint_chunks=True)) == random_clips(4).numel() + weights
     assert saved_numbers(backbone()) > 2 * random_clips(4).numel()
 
 
@@ -206,7 +207,7 @@ def test_frozen_stages_keep_no_activations() -> None:
 
 def test_nothing_is_recomputed_where_everything_is_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[object] = []
-    monkeypatch.setattr("aher_lightning.models.staged_backbone.checkpoint", lambda *_, **__: calls.append(None))
+    monkeypatch.setattr("aher_lightning.models.staged_backbone.encode_recomputed", lambda *_, **__: calls.append(None))
     network = backbone(frozen_stages=3, checkpoint_chunks=True, gradient_share=0.5)
     assert not network(random_clips(3)).requires_grad
     with torch.no_grad():

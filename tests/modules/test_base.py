@@ -21,6 +21,7 @@ from aher_lightning.modules.snippet_classifier import SnippetClassifierModule
 from aher_lightning.ops.resample import Resampling, resample_sequences
 from aher_lightning.structures import Categories, SnippetSequence
 from aher_lightning.video.contract import TemporalContract
+from tests.helpers.end_to_end import tiny_backbone
 from tests.helpers.gloo import run_on_processes
 from tests.helpers.toy import (
     CATEGORIES,
@@ -81,6 +82,35 @@ def test_many_clips_run_through_in_parts() -> None:
     features = module.snippet_features(pixels(2 * CLIPS_AT_ONCE + 1).values)
     assert sizes == [CLIPS_AT_ONCE, CLIPS_AT_ONCE, 1]
     torch.testing.assert_close(features[-1:], module.snippet_features(pixels(2 * CLIPS_AT_ONCE + 1).values[-1:]))
+
+
+def test_pixels_stay_small_until_their_turn_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Normalization and augmentation see the chunks of the backbone, in training too."""
+    sizes: list[tuple[str, int]] = []
+
+    def note(name: str, clips: torch.Tensor) -> torch.Tensor:
+        sizes.append((name, len(clips)))
+        return clips
+
+    monkeypatch.setattr("aher_lightning.modules.base.normalize_clips", lambda clips, *_: note("normal", clips.float()))
+    augmentation = torch.nn.Identity()
+    augmentation.register_forward_hook(lambda *arguments: note("changed", arguments[2]))
+    torch.manual_seed(0)
+    backbone = tiny_backbone(clips_per_chunk=3, freeze_batch_norm=True)
+    module = SnippetClassifierModule(CATEGORIES, backbone=backbone).train()
+    module.contract = small_contract()
+    assert module.snippet_features(pixels(5).values, augmentation).shape == (5, CHANNELS)
+    assert sizes == [("normal", 3), ("changed", 3), ("normal", 2), ("changed", 2)]
+
+
+def test_a_backbone_in_training_mode_sees_all_clips_at_once() -> None:
+    module = toy_localizer()
+    module.contract = small_contract()
+    module.backbone.train()
+    sizes: list[int] = []
+    module.backbone.register_forward_hook(lambda _, inputs, __: sizes.append(len(inputs[0])))
+    module.snippet_features(pixels(CLIPS_AT_ONCE + 1).values)
+    assert sizes == [CLIPS_AT_ONCE + 1]
 
 
 def test_half_precision_features_are_widened() -> None:

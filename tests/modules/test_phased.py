@@ -193,6 +193,13 @@ def test_a_phase_that_changes_nothing_is_refused(tmp_path: Path) -> None:
         train(module, tmp_path, 1)
 
 
+def test_a_phase_of_a_frozen_backbone_alone_is_refused(tmp_path: Path) -> None:
+    module = toy_localizer(transfer=TransferPhase(groups=("backbone",)))
+    module.backbone.requires_grad_(requires_grad=False)
+    with pytest.raises(ConfigError, match="phase 'transfer' changes nothing: there are no parameters to train in back"):
+        train(module, tmp_path, 1)
+
+
 def test_gradients_are_clipped_phase_by_phase(tmp_path: Path) -> None:
     module = toy_localizer(transfer=TransferPhase(optimizer=sgd, clip_norm=1e-3))
     before = [parameter.detach().clone() for parameter in module.phase_parameters(module.transfer)]

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Generator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Sequence
 from functools import partial
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.checkpoint import checkpoint
 
 from aher_lightning.models.base import CLIPS_AT_ONCE, Backbone, ClipPreparation
-
-_Part = slice | Tensor
-"""Which clips run through the network at once: a range of them, or their indices."""
+from aher_lightning.models.recomputation import Part, encode_recomputed
 
 
 class StagedBackbone(Backbone):
@@ -128,7 +124,8 @@ class StagedBackbone(Backbone):
         if len(clips) == 0:
             return clips.new_zeros(0, self.out_channels, dtype=torch.get_default_dtype())
         has_gradients = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in self.parameters())
-        is_recomputed = has_gradients and self.checkpoint_chunks
+        # A recomputation has gradients for the weights alone; in training that is all there is.
+        is_recomputed = has_gradients and self.checkpoint_chunks and not clips.requires_grad
         size = self._clips_at_once(len(clips))
         if not has_gradients or self.gradient_share == 1 or len(clips) == 1:
             parts = [slice(first, first + size) for first in range(0, len(clips), size)]
@@ -153,41 +150,18 @@ class StagedBackbone(Backbone):
         return self.clips_per_chunk or (count if sees_all else CLIPS_AT_ONCE)
 
     def _encode_parts(
-        self, clips: Tensor, parts: Sequence[_Part], prepare: ClipPreparation | None, *, is_recomputed: bool
+        self, clips: Tensor, parts: Sequence[Part], prepare: ClipPreparation | None, *, is_recomputed: bool
     ) -> Tensor:
         """Return the features of some of the clips, part after part."""
-        if not is_recomputed:
-            return torch.cat([self._encode_part(clips, part, prepare) for part in parts])
-        features = [
-            # All parts keep the same clips, of which each selects its own when its turn comes.
-            checkpoint(self._encode_part, clips, part, prepare, use_reentrant=False, context_fn=self._contexts)
-            for part in parts
-        ]
-        return torch.cat(cast("list[Tensor]", features))
+        encode = partial(self._encode_part, prepare)
+        if is_recomputed:
+            return encode_recomputed(self, encode, clips, parts)
+        return torch.cat([encode(clips, part) for part in parts])
 
-    def _encode_part(self, clips: Tensor, part: _Part, prepare: ClipPreparation | None) -> Tensor:
+    def _encode_part(self, prepare: ClipPreparation | None, clips: Tensor, part: Part) -> Tensor:
         """Return the features of clips that are few enough to run through the network at once."""
         # Pixels are put in order while they are small.
         chosen = clips[part].contiguous(memory_format=self.memory_format)
         if prepare is None:
             return self.encode(chosen)
         return self.encode(prepare(chosen).contiguous(memory_format=self.memory_format))
-
-    def _contexts(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        """Return the contexts of the first computation of a chunk and of its recomputation."""
-        return nullcontext(), _paused_statistics([norm for norm in self._batch_norms() if norm.training])
-
-
-@contextmanager
-def _paused_statistics(norms: Sequence[_BatchNorm]) -> Generator[None, None, None]:
-    """Keep running statistics from counting the same batch again when it is recomputed."""
-    kept = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-        norm.num_batches_tracked = None
-    try:
-        yield
-    finally:
-        for norm, momentum, counter in kept:
-            norm.momentum = momentum
-            norm.num_batches_tracked = counter

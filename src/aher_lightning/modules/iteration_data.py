@@ -61,6 +61,12 @@ class IterationData:
         self._foreground = foreground
         self._moments = moments
 
+    def without_graph(self) -> IterationData:
+        """Return the same data, from which no gradient reaches the backbone; it goes on with the same generator."""
+        videos = self._untrimmed
+        untrimmed = None if videos is None else videos._replace(features=videos.features.detach())
+        return IterationData(self.generator, untrimmed=untrimmed, foreground=self._foreground, moments=self._moments)
+
     @property
     def untrimmed(self) -> LabelledVideos:
         """Untrimmed videos; ConfigError if the batch has none."""

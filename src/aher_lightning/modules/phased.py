@@ -172,6 +172,8 @@ class PhasedModule(BaseModule):
             phase: A phase of this module.
             data: Features and labels of the iteration.
         """
+        if "backbone" not in phase.groups:
+            data = data.without_graph()  # the one phase that teaches the backbone may come before or after
         for _ in range(phase.steps):
             losses = self._step(phase, data)
             self.log_dict({f"train/{name}": value for name, value in losses.items()})
