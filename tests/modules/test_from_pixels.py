@@ -126,10 +126,12 @@ def test_a_resumed_run_draws_the_same_clips(precision: Any, tmp_path: Path) -> N
     assert differing(resumed, whole) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "half", [{"precision": "bf16-mixed"}, {"plugins": MixedPrecision("16-mixed", "cpu")}], ids=["bfloat16", "float16"]
+    ("half", "clip_norm"),
+    [({"precision": "bf16-mixed"}, 0.0), ({"plugins": MixedPrecision("16-mixed", "cpu")}, 0.01)],
+    ids=["bfloat16", "float16 with clipped gradients"],
 )
-@pytest.mark.parametrize("clip_norm", [0.0, 0.01])
 def test_mixed_precision_stays_close_to_single_precision(half: Any, clip_norm: float, tmp_path: Path) -> None:
     def module() -> AherModule:
         return end_to_end_module(tiny_backbone(**BOUNDED), transfer={"clip_norm": clip_norm})
