@@ -49,7 +49,8 @@ def test_cues_stand_in_order_of_time_and_keep_the_place_of_their_row(tmp_path: P
     rows = [DetectionRow("b", 0.9, 3661.5, 3662.0), DetectionRow("<a>", 0.5, 0.25, 4000.0)]
     write_vtt(tmp_path / "v.vtt", rows)
     assert (tmp_path / "v.vtt").read_text(encoding="utf-8") == (
-        "WEBVTT\n\n2\n00:00:00.250 --> 01:06:40.000\n&lt;a&gt; (0.5000)\n\n1\n01:01:01.500 --> 01:01:02.000\nb (0.9000)\n"
+        "WEBVTT\n\n2\n00:00:00.250 --> 01:06:40.000\n&lt;a&gt; (0.5000)\n\n"
+        "1\n01:01:01.500 --> 01:01:02.000\nb (0.9000)\n"
     )
 
 

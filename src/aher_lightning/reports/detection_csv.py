@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from aher_lightning.datasets.annotations import validate_video_id
@@ -74,14 +74,18 @@ def read_detection_csv(path: Path) -> dict[str, list[DetectionRow]]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     found: dict[str, list[DetectionRow]] = {}
     try:
-        if tuple(next(reader, ())) != COLUMNS:
-            raise MalformedError("has another heading")
-        for fields in reader:
-            video_id, row = _parse_row(fields)
+        for video_id, row in _parse_rows(reader):
             found.setdefault(video_id, []).append(row)
     except (MalformedError, csv.Error) as reason:
         raise PredictionError(f"{path}: line {reader.line_num}: {reason}; {expected}") from None
     return found
+
+
+def _parse_rows(lines: Iterator[Sequence[str]]) -> Iterator[tuple[str, DetectionRow]]:
+    """Yield video id and detection of each line below the heading."""
+    if tuple(next(lines, ())) != COLUMNS:
+        raise MalformedError("has another heading")
+    yield from map(_parse_row, lines)
 
 
 def _parse_row(fields: Sequence[str]) -> tuple[str, DetectionRow]:

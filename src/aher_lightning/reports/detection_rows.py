@@ -107,11 +107,12 @@ def check_rows(rows: Iterable[DetectionRow]) -> None:
     Raises:
         MalformedError: As :func:`check_row`; the message names the row, from 0.
     """
-    for number, row in enumerate(rows):
-        try:
+    number = 0
+    try:
+        for number, row in enumerate(rows):
             check_row(row)
-        except MalformedError as reason:
-            raise MalformedError(f"prediction {number}: {reason}") from None
+    except MalformedError as reason:
+        raise MalformedError(f"prediction {number}: {reason}") from None
 
 
 def check_row(row: DetectionRow) -> None:

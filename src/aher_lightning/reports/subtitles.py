@@ -169,18 +169,23 @@ def _read(path: Path, dialect: _Dialect) -> list[DetectionRow]:
         raise PredictionError(f"{path}: cannot be read ({failure.strerror}); {expected}") from None
     except UnicodeDecodeError:
         raise PredictionError(f"{path}: is not UTF-8 text; {expected}") from None
+    try:
+        return _parse(text, dialect)
+    except MalformedError as reason:
+        raise PredictionError(f"{path}: {reason}; {expected}") from None
+
+
+def _parse(text: str, dialect: _Dialect) -> list[DetectionRow]:
+    """Return the detections of a text in the order of their numbers."""
     # Not `splitlines`: of all that ends a line for it, files have newlines alone.
     blocks = [block for block in re.split(r"\n{2,}", text.strip("\n")) if block]
     if dialect.header:
         if blocks[:1] != [dialect.header]:
-            raise PredictionError(f"{path}: does not begin with {dialect.header}; {expected}")
+            raise MalformedError(f"does not begin with {dialect.header}")
         blocks = blocks[1:]
-    try:
-        numbered = [_parse_cue(place, block, dialect) for place, block in enumerate(blocks, start=1)]
-        if sorted(number for number, _ in numbered) != [*range(1, len(blocks) + 1)]:
-            raise MalformedError("the numbers of its cues are not 1 to their count")
-    except MalformedError as reason:
-        raise PredictionError(f"{path}: {reason}; {expected}") from None
+    numbered = [_parse_cue(place, block, dialect) for place, block in enumerate(blocks, start=1)]
+    if sorted(number for number, _ in numbered) != [*range(1, len(blocks) + 1)]:
+        raise MalformedError("the numbers of its cues are not 1 to their count")
     return [row for _, row in sorted(numbered, key=lambda cue: cue[0])]
 
 
