@@ -107,12 +107,9 @@ def check_rows(rows: Iterable[DetectionRow]) -> None:
     Raises:
         MalformedError: As :func:`check_row`; the message names the row, from 0.
     """
-    number = 0
-    try:
-        for number, row in enumerate(rows):
-            check_row(row)
-    except MalformedError as reason:
-        raise MalformedError(f"prediction {number}: {reason}") from None
+    for number, row in enumerate(rows):
+        if flaw := _find_flaw(row):
+            raise MalformedError(f"prediction {number}: {flaw}")
 
 
 def check_row(row: DetectionRow) -> None:
@@ -125,14 +122,19 @@ def check_row(row: DetectionRow) -> None:
         MalformedError: If a number is not finite, the segment does not end after its start, or the label is empty, has
             spaces around it, or holds what ends a line, is a control character or cannot be encoded.
     """
+    if flaw := _find_flaw(row):
+        raise MalformedError(flaw)
+
+
+def _find_flaw(row: DetectionRow) -> str:
+    """Return what is wrong with a row; nothing if it can be written."""
     if not all(math.isfinite(value) for value in row[1:]):
-        raise MalformedError(_NOT_FINITE)
+        return _NOT_FINITE
     if row.end_sec <= row.start_sec:
-        raise MalformedError(_NOT_ASCENDING)
+        return _NOT_ASCENDING
     if not _is_text(row.label):
-        raise MalformedError(
-            f"label {row.label!r:.80} is empty, has spaces around it or breaks its line; rename the category"
-        )
+        return f"label {row.label!r:.80} is empty, has spaces around it or breaks its line; rename the category"
+    return ""
 
 
 def _is_text(label: str) -> bool:
