@@ -159,7 +159,7 @@ def video_url(page: Path, video: Path) -> str:
         '../my%20videos/50%25%3F.mp4'
     """
     relative = os.path.relpath(video, page.parent)
-    return "/".join(quote(os.fsencode(part), safe="") for part in relative.split(os.sep))
+    return "/".join(quote(os.fsencode(part), safe="") for part in Path(relative).parts)
 
 
 def clock(time_sec: float) -> str:
@@ -186,7 +186,8 @@ def _check(duration_sec: float, rows: Sequence[DetectionRow], ground_truth: Sequ
     """Refuse numbers that no page can show."""
     if not 0 < duration_sec < math.inf:
         raise MalformedError(f"the video lasts {duration_sec:g} s; give its duration")
-    for kind, segments in (("prediction", rows), ("annotated action", ground_truth)):
+    truth = [DetectionRow(label, 0.0, start_sec, end_sec) for label, start_sec, end_sec in ground_truth]
+    for kind, segments in (("prediction", rows), ("annotated action", truth)):
         for number, segment in enumerate(segments):
             # Zero-length annotations exist; they are shown as a line.
             if not all(map(math.isfinite, segment[1:])) or segment.end_sec < segment.start_sec:

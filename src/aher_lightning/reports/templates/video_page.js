@@ -58,15 +58,10 @@
     video.currentTime = Math.min(Math.max(seconds, 0), video.duration || data.duration);
     draw();
   };
-  // Scrolls the timeline alone: the page would move away from the video.
   const focusOn = (segment) => {
+    // By itself the browser would scroll more than is needed.
     segment.button.focus({ preventScroll: true });
-    const { top, bottom } = segment.button.getBoundingClientRect();
-    const room = timeline.getBoundingClientRect();
-    const hidden = room.top + axis.offsetHeight + 8;
-    if (top < hidden) timeline.scrollTop -= hidden - top;
-    else if (bottom > room.bottom - 8) timeline.scrollTop += bottom - room.bottom + 8;
-    showTip({ target: segment.button });
+    segment.button.scrollIntoView({ block: "nearest" });
   };
   const choose = (segment, takesFocus) => {
     if (chosen) chosen.button.classList.remove("chosen");
@@ -223,9 +218,9 @@
   const tip = $("tip");
   const showTip = (event) => {
     const segment = segmentOf(event);
+    tip.hidden = !segment;
     if (!segment) return;
     tip.replaceChildren(make("b", "", segment.row.name), segment.facts);
-    tip.hidden = false;
     const { left, right, top, bottom } = segment.button.getBoundingClientRect();
     const x = (Math.max(left, 0) + Math.min(right, innerWidth)) / 2 - tip.offsetWidth / 2;
     tip.style.left = `${Math.min(Math.max(x, 4), innerWidth - tip.offsetWidth - 4)}px`;
@@ -234,12 +229,14 @@
   const hideTip = () => {
     tip.hidden = true;
   };
+  // What has the focus keeps its description on the way.
+  const moveTip = () => showTip({ target: document.activeElement });
   timeline.addEventListener("pointerover", showTip);
   timeline.addEventListener("focusin", showTip);
   timeline.addEventListener("pointerout", hideTip);
   timeline.addEventListener("focusout", hideTip);
-  timeline.addEventListener("scroll", hideTip);
-  addEventListener("scroll", hideTip);
+  timeline.addEventListener("scroll", moveTip);
+  addEventListener("scroll", moveTip);
 
   // ---- the tables ----
   const sort = (table, heading, column) => {
