@@ -7,6 +7,8 @@
   const LANE = 15;
   const TRUTH_LANE = 10;
   const COLOURS = 7;
+  // Players round times to microseconds, so that a segment could seem not to have begun at its own start.
+  const ROUNDING = 0.001;
 
   const make = (tag, className, text) => {
     const element = document.createElement(tag);
@@ -82,7 +84,7 @@
     const visible = inTime.filter((segment) => segment.isVisible);
     const time = video.currentTime;
     const place = chosen && Math.abs(Math.max(chosen.start, 0) - time) < 0.05 ? visible.indexOf(chosen) : -1;
-    const ahead = visible.findIndex((segment) => segment.start > time + 0.001);
+    const ahead = visible.findIndex((segment) => segment.start > time + ROUNDING);
     const behind = visible.findLastIndex((segment) => segment.start < time - 0.5);
     const next = place >= 0 ? place + direction : direction > 0 ? (ahead < 0 ? visible.length : ahead) : behind;
     if (visible[next]) choose(visible[next], true);
@@ -107,7 +109,7 @@
   const showActive = (time) => {
     const active = [];
     for (const segment of segments) {
-      const isNow = segment.isVisible && segment.start <= time && time < segment.end;
+      const isNow = segment.isVisible && segment.start - ROUNDING <= time && time < segment.end - ROUNDING;
       if (isNow) active.push(segment);
       if (isNow === segment.isNow) continue;
       segment.isNow = isNow;
