@@ -6,9 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from aher_lightning.errors import VideoError
-from aher_lightning.rendering import encoding
-from aher_lightning.rendering.encoding import choose_encoder, write_video
+from aher_lightning.rendering.encoding import write_video
 
 
 @pytest.fixture
@@ -36,11 +34,3 @@ def test_the_same_frames_give_the_same_file(tmp_path: Path, frames: list[np.ndar
         write_video(tmp_path / name, frames, 10)
 
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
-
-
-def test_a_missing_encoder_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert choose_encoder() in {"libx264", "libopenh264"}
-    monkeypatch.setattr(encoding, "_ENCODERS", {"no such encoder": {}})
-
-    with pytest.raises(VideoError, match=r"no H\.264 encoder"):
-        choose_encoder()

@@ -17,10 +17,11 @@ from typing import NamedTuple
 import numpy as np
 
 from aher_lightning.errors import DataError
-from aher_lightning.rendering.encoding import choose_encoder, write_video
+from aher_lightning.rendering.encoding import write_video
 from aher_lightning.rendering.plan import GROUPS, BenchmarkParameters, VideoTask, list_videos
 from aher_lightning.rendering.scene import Action, draw_scene, render_frames
 from aher_lightning.rendering.timeline import draw_timeline
+from aher_lightning.video.encoders import choose_encoder
 
 RENDERER_VERSION = 1
 """Raised whenever the same parameters give other videos."""

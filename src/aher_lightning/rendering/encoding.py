@@ -6,31 +6,14 @@ from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
-from aher_lightning.errors import VideoError
 from aher_lightning.rendering.sprites import ByteArray
+from aher_lightning.video.encoders import choose_encoder
 
 _ENCODERS = {
     # One thread and no reordered frames: the same input always gives the same bytes.
     "libx264": {"preset": "superfast", "crf": "24", "threads": "1", "bf": "0"},
     "libopenh264": {"threads": "1"},
 }
-
-
-def choose_encoder() -> str:
-    """Return the name of the H.264 encoder that PyAV offers here.
-
-    Returns:
-        "libx264" where it exists, else "libopenh264".
-
-    Raises:
-        VideoError: If PyAV was built without either.
-    """
-    import av
-
-    for name in _ENCODERS:
-        if name in av.codecs_available:
-            return name
-    raise VideoError("PyAV has no H.264 encoder here: install its binary wheel with `pip install --force-reinstall av`")
 
 
 def write_video(path: Path, frames: Iterable[ByteArray], fps: int) -> int:

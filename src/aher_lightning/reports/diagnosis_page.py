@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from aher_lightning.errors import ConfigError
 from aher_lightning.json_files import write_text
@@ -40,10 +34,10 @@ from aher_lightning.reports.page_tables import (
     gain_table,
     score_table,
 )
+from aher_lightning.reports.page_template import render_template
 from aher_lightning.reports.protocol import thresholds_text
 from aher_lightning.reports.terminal_tables import percent, printable
 
-_TEMPLATES = "templates"
 _HEADLINES = ("average", "0.50", "0.75", "0.95")
 """mAP shown in large letters, where the thresholds are among those of the report."""
 
@@ -149,45 +143,22 @@ def render_page(report: EvaluationReport, *, title: str = "Evaluation") -> str:
     Returns:
         HTML. Names are escaped wherever they stand.
     """
-    style, script = _template_text("evaluation.css"), _template_text("evaluation.js")
-    loader = PackageLoader("aher_lightning.reports", _TEMPLATES)
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     columns = score_columns(report)
-    page: str = environment.get_template("evaluation.html").render(
-        title=printable(title),
-        style=Markup(style),
-        script=Markup(script),
-        policy=_security_policy(style, script),
-        headlines=_headlines(report),
-        counts=_counts(report),
-        facts=_facts(report),
-        notes=score_notes(report),
-        scores=score_table(columns, report.get("AR@AN", {})),
-        score_figures=_score_figures(report, columns),
-        groups=_group_section(columns) if report.get("groups") else None,
-        diagnosis=_diagnosis_section(report["diagnosis"]) if "diagnosis" in report else None,
-        told_apart=", ".join(f"{name} ({meaning})" for name, meaning in CHARACTERISTICS.items()),
-        outcomes=[LegendEntry(one.key, one.name, one.meaning) for one in OUTCOMES],
-        categories=category_table(report),
-    )
-    return page
-
-
-def _template_text(name: str) -> str:
-    """Return a file that goes into the page as it is."""
-    return files("aher_lightning.reports").joinpath(_TEMPLATES).joinpath(name).read_text(encoding="utf-8")
-
-
-def _security_policy(style: str, script: str) -> str:
-    """Return a policy that allows this style and this script, and nothing else: no load, no other script."""
-    hashes = {
-        kind: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        for kind, text in (("style", style), ("script", script))
+    values: dict[str, object] = {
+        "title": printable(title),
+        "headlines": _headlines(report),
+        "counts": _counts(report),
+        "facts": _facts(report),
+        "notes": score_notes(report),
+        "scores": score_table(columns, report.get("AR@AN", {})),
+        "score_figures": _score_figures(report, columns),
+        "groups": _group_section(columns) if report.get("groups") else None,
+        "diagnosis": _diagnosis_section(report["diagnosis"]) if "diagnosis" in report else None,
+        "told_apart": ", ".join(f"{name} ({meaning})" for name, meaning in CHARACTERISTICS.items()),
+        "outcomes": [LegendEntry(one.key, one.name, one.meaning) for one in OUTCOMES],
+        "categories": category_table(report),
     }
-    allowed = "; ".join(f"{kind}-src 'sha256-{digest}'" for kind, digest in hashes.items())
-    return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+    return render_template("evaluation", values)
 
 
 def _headlines(report: EvaluationReport) -> list[Fact]:

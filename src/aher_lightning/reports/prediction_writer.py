@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from torch import Tensor
-
 from aher_lightning.datasets.annotations import validate_video_id
 from aher_lightning.errors import PredictionError
 from aher_lightning.json_files import MalformedError, write_json
+from aher_lightning.reports.detection_rows import detection_rows
 from aher_lightning.structures import Detections
 
 _VERSION = "VERSION 1.3"
@@ -55,19 +54,7 @@ def write_predictions(path: Path, detections: Mapping[str, Detections], categori
 
 def _entries(found: Detections, categories: Sequence[str]) -> list[dict[str, object]]:
     """Check and convert the detections of one video to the layout of the file."""
-    segments, scores = found.segments.detach().double().cpu(), found.scores.detach().double().cpu()
-    labels = found.labels.detach().cpu()
-    if segments.shape != (len(scores), 2) or labels.shape != scores.shape:
-        shapes = f"{tuple(segments.shape)}, {tuple(scores.shape)}, {tuple(labels.shape)}"
-        raise MalformedError(f"segments, scores and labels have shapes {shapes}; expected (N, 2), (N,), (N,)")
-    _refuse(~segments.isfinite().all(dim=1) | ~scores.isfinite(), "segment or score is not finite")
-    _refuse(segments[:, 1] <= segments[:, 0], "segment does not end after its start")
-    _refuse((labels < 0) | (labels >= len(categories)), f"label is not among the {len(categories)} categories")
-    rows = zip(labels.tolist(), scores.tolist(), segments.tolist(), strict=True)
-    return [{"label": categories[label], "score": score, "segment": segment} for label, score, segment in rows]
-
-
-def _refuse(is_wrong: Tensor, reason: str) -> None:
-    """Fail if something is wrong with any of the detections, shape ``(N,)``, naming the first of them."""
-    if bool(is_wrong.any()):
-        raise MalformedError(f"prediction {int(is_wrong.int().argmax())}: {reason}")
+    return [
+        {"label": row.label, "score": row.score, "segment": [row.start_sec, row.end_sec]}
+        for row in detection_rows(found, categories)
+    ]

@@ -1,0 +1,49 @@
+"""What the pages for browsers share: one file each, its looks, and a policy against everything from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+_FOLDER = "templates"
+_SHARED_STYLE = "page.css"
+
+
+def render_template(name: str, values: dict[str, object], *, allowed: str = "") -> str:
+    """Return a page: a template with its style, its script and a content security policy that allows no others.
+
+    Args:
+        name: Name of the page, that of its files ``.html``, ``.css`` and ``.js`` among the templates.
+        values: What the template shows; texts are escaped.
+        allowed: More rules of the policy, such as ``media-src 'self'``; every other load is refused.
+
+    Returns:
+        HTML that needs nothing beside it.
+    """
+    style, script = _text(_SHARED_STYLE) + _text(f"{name}.css"), _text(f"{name}.js")
+    loader = PackageLoader("aher_lightning.reports", _FOLDER)
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    page: str = environment.get_template(f"{name}.html").render(
+        style=Markup(style), script=Markup(script), policy=_security_policy(style, script, allowed), **values
+    )
+    return page
+
+
+def _text(name: str) -> str:
+    """Return a file that goes into the page as it is."""
+    return files("aher_lightning.reports").joinpath(_FOLDER).joinpath(name).read_text(encoding="utf-8")
+
+
+def _security_policy(style: str, script: str, allowed: str) -> str:
+    """Return a policy that allows this style and this script, and nothing else but what is asked for."""
+    rules = ["default-src 'none'"]
+    for kind, text in (("style", style), ("script", script)):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        rules.append(f"{kind}-src 'sha256-{digest}'")
+    return "; ".join([*rules, *([allowed] if allowed else []), "base-uri 'none'", "form-action 'none'"])
