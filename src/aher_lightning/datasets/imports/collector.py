@@ -23,7 +23,7 @@ _WHOLE = re.compile(r"[0-9]{1,15}")
 def no_video(video_id: str) -> VideoInfo | None:
     """Return facts about no video; for where no video files are at hand."""
     del video_id
-    return None  # noqa: RET501, PLR1711 - a type checker wants it
+    return None
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class SegmentCollector:
                 info = self.options.find_video(video_id)
                 duration_sec = None if info is None else info.duration_sec
             videos.append(AnnotatedVideo.from_entries(video_id, self.options.subset, duration_sec, entries, "drop"))
-        return ImportedFile(tuple(videos), dict(self.left_out), tuple(self._tiers))
+        return ImportedFile(tuple(videos), dict(+self.left_out), tuple(self._tiers))
 
 
 @contextmanager

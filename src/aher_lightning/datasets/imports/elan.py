@@ -27,13 +27,13 @@ def read_elan(document: object, collector: SegmentCollector) -> None:
     """Gather the annotations of an ELAN file.
 
     An annotation lasts from one time slot to another, in milliseconds. Those that have no times of their own are left
-    out and counted: annotations that refer to another one, and those at a slot without time. The video is the first linked
-    file of a video type, else the first linked file. Where ELAN was told to begin later in that file
+    out and counted: annotations that refer to another one, and those at a slot without time. The video is the first
+    linked file of a video type, else the first linked file. Where ELAN was told to begin later in that file
     (``TIME_ORIGIN``), times are moved, so that they are those of the file.
 
     Implements ``ANNOTATION_DOCUMENT`` of "ELAN Annotation Format, EAF" (H. Sloetjes, version 3.0, The Language
-    Archive), http://www.mpi.nl/tools/elan/EAFv3.0.xsd. pympi-ling reads it too, but expands entities and does not
-    import under the Python versions that we support.
+    Archive), http://www.mpi.nl/tools/elan/EAFv3.0.xsd. The package pympi-ling is not used: it expands entities and
+    has no types.
 
     Args:
         document: Root element, for which :func:`is_elan` holds.

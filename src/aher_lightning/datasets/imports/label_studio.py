@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import NamedTuple
 
 from aher_lightning.datasets.imports.collector import SegmentCollector, at_place
 from aher_lightning.datasets.imports.json_values import as_list, as_object, positive_number
@@ -15,12 +14,8 @@ from aher_lightning.json_files import MalformedError, finite_number, json_type
 _MEDIA_SUFFIXES = VIDEO_SUFFIXES | {".m4v", ".ogv", ".mpg", ".mp3", ".wav", ".m4a", ".aac", ".flac", ".ogg"}
 
 
-class _Span(NamedTuple):
-    """A labelled span in seconds; its times are ``None`` where an end is open."""
-
-    tier: str
-    label: str
-    span_sec: tuple[float, float] | None
+_Span = tuple[str, str, tuple[float, float] | None]
+"""Tier, label, and start and end in seconds; without these where an end is open."""
 
 
 def is_label_studio(document: object) -> bool:
@@ -70,7 +65,8 @@ def _read_task(task: dict[str, object], collector: SegmentCollector) -> None:
     data = as_object(task.get("data"))
     video_id = collector.add_video(_address(data))
     for result in results:
-        length_sec = result.get("original_length") or as_object(result.get("value", {})).get("duration")
+        value = as_object(result.get("value", {}))
+        length_sec = value.get("duration") if "framesCount" in value else result.get("original_length")
         if length_sec is not None:
             collector.set_duration(video_id, finite_number(length_sec, "length"))
     fps = collector.options.fps or _stated_fps(data, results)
@@ -135,7 +131,7 @@ def _spans(result: dict[str, object], fps: float | None) -> Iterator[_Span]:
     for label in labels or [""]:
         if not isinstance(label, str):
             raise MalformedError(f"label must be a text, but is a JSON {json_type(label)}")
-        yield from (_Span(tier, label, span) for span in ranges)
+        yield from ((tier, label, span) for span in ranges)
 
 
 def _frames_to_seconds(span: dict[str, object], fps: float | None) -> tuple[float, float] | None:

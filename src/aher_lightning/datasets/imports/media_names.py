@@ -33,7 +33,7 @@ def media_name(address: str) -> str:
         ('v1.mp4', 'v1.mp4')
     """
     if "://" not in address and not address.startswith(("/data/", "file:")):
-        return PurePosixPath(address.replace("\\", "/")).name
+        return _last_part(address)
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -43,7 +43,7 @@ def media_name(address: str) -> str:
         path = parse_qs(parts.query).get("d", [""])[0]
     elif "/upload/" in path:
         path = _UPLOAD_HASH.sub("", path)
-    return PurePosixPath(path.replace("\\", "/")).name
+    return _last_part(path)
 
 
 def video_id_of(address: str) -> str:
@@ -63,3 +63,8 @@ def video_id_of(address: str) -> str:
         'v1.final'
     """
     return validate_video_id(PurePosixPath(media_name(address)).stem, MalformedError)
+
+
+def _last_part(path: str) -> str:
+    """What follows the last separator of a path."""
+    return path.replace("\\", "/").rpartition("/")[2]

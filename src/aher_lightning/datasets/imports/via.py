@@ -83,7 +83,7 @@ def _segment(fields: dict[str, object], collector: SegmentCollector) -> tuple[fl
     elif region:
         collector.left_out["regions"] += 1
     elif len(times) != 2:
-        collector.left_out["no segments"] += 1
+        collector.left_out["without a span"] += 1
     else:
         return finite_number(times[0], "start"), finite_number(times[1], "end")
     return None
