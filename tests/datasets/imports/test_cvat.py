@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from aher_lightning.datasets.annotations import Instance
-from aher_lightning.datasets.imports.collector import no_video
-from aher_lightning.datasets.imports.cvat import is_cvat
+from aher_lightning.datasets.imports.collector import ImportOptions, SegmentCollector, no_video
+from aher_lightning.datasets.imports.cvat import is_cvat, read_cvat
 from aher_lightning.datasets.imports.xml_files import parse_xml
 from aher_lightning.errors import AnnotationError
+from aher_lightning.json_files import MalformedError
 from tests.helpers.annotation_tools import CVAT, ELAN, box, counts, cvat, import_text, segments, video_info
 
 
@@ -112,3 +113,5 @@ def test_the_root_tells_the_tool() -> None:
     assert not is_cvat(parse_xml(ELAN.encode()))
     assert not is_cvat(parse_xml(b"<annotations/>"))
     assert not is_cvat([])
+    with pytest.raises(MalformedError, match="has no XML element"):
+        read_cvat({}, SegmentCollector(ImportOptions()))

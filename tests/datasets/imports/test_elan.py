@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from aher_lightning.datasets.annotations import Instance
-from aher_lightning.datasets.imports.elan import is_elan
+from aher_lightning.datasets.imports.collector import ImportOptions, SegmentCollector
+from aher_lightning.datasets.imports.elan import is_elan, read_elan
 from aher_lightning.datasets.imports.xml_files import parse_xml
 from aher_lightning.errors import AnnotationError
+from aher_lightning.json_files import MalformedError
 from tests.helpers.annotation_tools import CVAT, ELAN, counts, import_text, segments
 
 
@@ -66,3 +68,5 @@ def test_the_root_tells_the_tool() -> None:
     assert is_elan(parse_xml(ELAN.encode()))
     assert not is_elan(parse_xml(CVAT.encode()))
     assert not is_elan({})
+    with pytest.raises(MalformedError, match="has no XML element"):
+        read_elan({}, SegmentCollector(ImportOptions()))
