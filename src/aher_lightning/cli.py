@@ -85,6 +85,11 @@ VERBS: dict[str, Verb | VerbGroup] = {
     "extract": Verb("aher_lightning.commands.extract:extract", "clip features of every video of a data set"),
     "evaluate": Verb("aher_lightning.commands.evaluate:evaluate", "score, diagnose or compare prediction files"),
     "localize": Verb("aher_lightning.commands.localize:localize", "find the actions in your own videos", "videos"),
+    "import-annotations": Verb(
+        "aher_lightning.commands.import_annotations:import_annotations",
+        "annotations of ELAN, VIA, CVAT and Label Studio, for training and evaluation",
+        "files",
+    ),
     "analyze": VerbGroup(f"figures of the paper: {', '.join(ANALYSES)}", ANALYSES),
 }
 
