@@ -258,7 +258,7 @@ def overview(command: str, summaries: Mapping[str, str]) -> str:
         The text, several lines.
     """
     lines = [f"usage: {command} [options]     ({command} --help lists the options)", ""]
-    lines += [f"  {name:<10} {summary}" for name, summary in summaries.items()]
+    lines += [f"  {name:<18} {summary}" for name, summary in summaries.items()]
     return "\n".join([*lines, "", "A --config that is no local file is looked up among the shipped ones."])
 
 
