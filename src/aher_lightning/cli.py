@@ -76,6 +76,9 @@ VERBS: dict[str, Verb | VerbGroup] = {
     "extract": Verb("aher_lightning.commands.extract:extract", "clip features of every video of a data set"),
     "evaluate": Verb("aher_lightning.commands.evaluate:evaluate", "score, diagnose or compare prediction files"),
     "localize": Verb("aher_lightning.commands.localize:localize", "find the actions in your own videos", "videos"),
+    "add-class": Verb("aher_lightning.commands.add_class:add_class", "new categories for a checkpoint, from clips"),
+    "list-classes": Verb("aher_lightning.commands.list_classes:list_classes", "the categories of a checkpoint"),
+    "remove-class": Verb("aher_lightning.commands.remove_class:remove_class", "take added categories out again"),
     "analyze": VerbGroup(f"figures of the paper: {', '.join(ANALYSES)}", ANALYSES),
 }
 
@@ -241,7 +244,7 @@ def overview(command: str, summaries: Mapping[str, str]) -> str:
         The text, several lines.
     """
     lines = [f"usage: {command} [options]     ({command} --help lists the options)", ""]
-    lines += [f"  {name:<10} {summary}" for name, summary in summaries.items()]
+    lines += [f"  {name:<12} {summary}" for name, summary in summaries.items()]
     return "\n".join([*lines, "", "A --config that is no local file is looked up among the shipped ones."])
 
 
