@@ -98,9 +98,10 @@ def list_new_categories(root: Path, existing: Sequence[str], wanted: Sequence[st
     taken = {plain_name(name): name for name in existing}
     for name in names:
         check_name(name)
-        other = taken.setdefault(plain_name(name), name)
-        if other is not name:
+        other = taken.get(plain_name(name))
+        if other is not None:
             raise ConfigError(f"{root / name}: there is a category '{other}' already; rename the folder or leave it out")
+        taken[plain_name(name)] = name
     return names
 
 
