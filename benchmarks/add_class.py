@@ -85,7 +85,9 @@ def train_arms(folder: Path, seed: int, category: str, overrides: Sequence[str])
             run_command(*step.arguments)
     # The features of the test videos that only the other training has.
     extract = ["--config=demo_extract.yaml", f"--checkpoint={folder / 'without' / 'recognition' / 'last.ckpt'}"]
-    run_command("extract", *extract, f"--data.root={folder / 'with' / 'data'}", f"--output={folder / 'without/features'}")
+    run_command(
+        "extract", *extract, f"--data.root={folder / 'with' / 'data'}", f"--output={folder / 'without/features'}"
+    )
 
 
 def add(folder: Path, category: str, clips: int) -> Path:

@@ -68,9 +68,9 @@ def test_every_seed_is_measured_and_the_last_line_is_json(
     trained: list[Any] = []
     scores = {"with": (0.5, 0.25), "without": (0.125, 0.375)}
     monkeypatch.setattr(benchmark, "train_arms", lambda *words: trained.append(words))
-    monkeypatch.setattr(benchmark, "score", lambda _, folder, arm: scores[arm])
-    monkeypatch.setattr(benchmark, "add", lambda folder, category, number: folder / f"added_{number}.ckpt")
-    monkeypatch.setattr(benchmark, "logits_are_equal", lambda before, after, folder: after.name == "added_7.ckpt")
+    monkeypatch.setattr(benchmark, "score", lambda *words: scores[words[2]])
+    monkeypatch.setattr(benchmark, "add", lambda *words: words[0] / f"added_{words[2]}.ckpt")
+    monkeypatch.setattr(benchmark, "logits_are_equal", lambda *words: words[1].name == "added_7.ckpt")
     monkeypatch.setattr(benchmark, "training_seconds", lambda _: dict.fromkeys(("1", "10", "100"), 1.5))
     words = ["--seeds", "3", "4", "--category", "clap", "--clips", "7", "9", "--output", str(tmp_path)]
     benchmark.run([*words, '--overrides=["--iterations=10"]'])

@@ -16,7 +16,7 @@ from aher_lightning.inference.rebuild import load_module
 from aher_lightning.modules.added_categories import MEMORY_KEY
 from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
 from aher_lightning.modules.phased import PhasedModule
-from aher_lightning.structures import AddedCategory, Categories
+from aher_lightning.structures import AddedCategory, Categories, LevelOutputs
 from tests.helpers.added import remembering_checkpoint, write_clips
 from tests.helpers.toy import MOMENT, UNTRIMMED
 from tests.helpers.trained import checkpointed_localizer
@@ -33,7 +33,9 @@ def network_logits(path: Path) -> torch.Tensor:
     module = load_module(path)
     assert isinstance(module, PhasedModule)
     with torch.no_grad():
-        return module.network(torch.rand(2, 8, 32, generator=torch.Generator().manual_seed(0)), "moment").class_logits
+        features = torch.rand(2, 8, 32, generator=torch.Generator().manual_seed(0))
+        outputs: LevelOutputs = module.network(features, "moment")
+    return outputs.class_logits
 
 
 def test_a_checkpoint_gets_categories_and_nothing_else_changes(checkpoint: Path, tmp_path: Path) -> None:
@@ -103,6 +105,7 @@ def test_progress_is_told(checkpoint: Path, tmp_path: Path) -> None:
     def show(title: str, total: int) -> Any:
         class Listener:
             def advance(self, steps: int = 1, *, note: str = "") -> None:
+                assert steps == 1
                 told.setdefault(title, []).append(note)
 
         totals[title] = total

@@ -55,7 +55,9 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         list_new_categories(tmp_path, [])
 
 
-@pytest.mark.parametrize("name", ["", "---", ".hidden", "a/b", "a\\b", "a,b", " a", "a ", "a\nb", "a\x1b[0m", "x" * 201])
+@pytest.mark.parametrize(
+    "name", ["", "---", ".hidden", "a/b", "a\\b", "a,b", " a", "a ", "a\nb", "a\x1b[0m", "x" * 201]
+)
 def test_unsafe_names_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="cannot be a category") as caught:
         check_name(name)

@@ -172,9 +172,7 @@ def _read(
         return read_clips(module, root, names, reader, progress)
 
 
-def _read_negatives(
-    module: PhasedModule, root: Path, reader: VideoReader | None, show: ShowProgress
-) -> dict[str, Any]:
+def _read_negatives(module: PhasedModule, root: Path, reader: VideoReader | None, show: ShowProgress) -> dict[str, Any]:
     """A memory of the clips of existing categories."""
     names = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
     existing = module.categories.moment

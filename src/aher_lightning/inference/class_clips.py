@@ -100,7 +100,9 @@ def list_new_categories(root: Path, existing: Sequence[str], wanted: Sequence[st
         check_name(name)
         other = taken.get(plain_name(name))
         if other is not None:
-            raise ConfigError(f"{root / name}: there is a category '{other}' already; rename the folder or leave it out")
+            raise ConfigError(
+                f"{root / name}: there is a category '{other}' already; rename the folder or leave it out"
+            )
         taken[plain_name(name)] = name
     return names
 

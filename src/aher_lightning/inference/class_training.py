@@ -171,7 +171,7 @@ def assign_folds(labels: Tensor, num_folds: int) -> Tensor:
         [0, 1, 0, 0, 1]
     """
     folds = torch.empty_like(labels)
-    for label in labels.unique():
+    for label in torch.unique(labels):
         own = labels == label
         folds[own] = torch.arange(int(own.sum())) % num_folds
     return folds

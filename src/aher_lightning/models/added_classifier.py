@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from aher_lightning.models.base import WeightTransfer
 
 BLOCK_ROWS = 32
 """Rows that are computed at once; a matter of rounding alone, but of every checkpoint that has added categories."""
@@ -82,12 +80,14 @@ class AddedClassifier(nn.Module):
             Logits, shape ``(L, B, A)``.
         """
         logits = [
-            torch.cat([functional.linear(vectors, weight, bias) for weight, bias in self._blocks(level)], dim=-1)
+            torch.cat([functional.linear(vectors, weight, bias) for weight, bias in self._level_blocks(level)], dim=-1)
             for level, vectors in enumerate(pooled)
         ]
         return torch.stack(logits)[..., self.rows]
 
-    def transferred(self, level: int, transfer: WeightTransfer) -> tuple[Tensor, Tensor]:
+    def transferred(
+        self, level: int, transfer: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    ) -> tuple[Tensor, Tensor]:
         """Return the anchor-level classifier of a level.
 
         Args:
@@ -97,7 +97,7 @@ class AddedClassifier(nn.Module):
         Returns:
             Weights ``(A, d_j)`` and biases ``(A,)``.
         """
-        weights, biases = zip(*(transfer(weight, bias) for weight, bias in self._blocks(level)), strict=True)
+        weights, biases = zip(*(transfer(weight, bias) for weight, bias in self._level_blocks(level)), strict=True)
         return torch.cat(weights)[self.rows], torch.cat(biases)[self.rows]
 
     def classify_cells(self, weight: Tensor, bias: Tensor, features: Tensor) -> Tensor:
@@ -114,14 +114,14 @@ class AddedClassifier(nn.Module):
         num_rows = len(self.get_buffer("bias_0"))
         weights = weight.new_zeros(num_rows, weight.shape[1]).index_copy(0, self.rows, weight)
         biases = bias.new_zeros(num_rows).index_copy(0, self.rows, bias)
-        logits = [
-            torch.matmul(some, features) + offsets.unsqueeze(-1)
-            for some, offsets in zip(weights.split(BLOCK_ROWS), biases.split(BLOCK_ROWS), strict=True)
-        ]
+        logits = [torch.matmul(some, features) + offsets.unsqueeze(-1) for some, offsets in _blocks(weights, biases)]
         return torch.cat(logits, dim=1)[:, self.rows]
 
-    def _blocks(self, level: int) -> list[tuple[Tensor, Tensor]]:
-        """Weights ``(BLOCK_ROWS, d_j)`` and biases of each block."""
-        weights = self.get_buffer(f"weight_{level}").split(BLOCK_ROWS)
-        biases = self.get_buffer(f"bias_{level}").split(BLOCK_ROWS)
-        return list(zip(weights, biases, strict=True))
+    def _level_blocks(self, level: int) -> list[tuple[Tensor, Tensor]]:
+        """Segment-level weights ``(BLOCK_ROWS, d_j)`` and biases of each block."""
+        return _blocks(self.get_buffer(f"weight_{level}"), self.get_buffer(f"bias_{level}"))
+
+
+def _blocks(weights: Tensor, biases: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Rows in blocks of the size that they are always computed in."""
+    return list(zip(torch.split(weights, BLOCK_ROWS), torch.split(biases, BLOCK_ROWS), strict=True))

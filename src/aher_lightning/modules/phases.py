@@ -56,7 +56,7 @@ class RecognitionPhase(Phase):
         self.parts = tuple(parts)
         self.weight = weight
         self.levels: Literal["sum", "mean"] = levels
-        self.memory = MomentMemory(remember)
+        self.memory: MomentMemory = MomentMemory(remember)
 
     @property
     def loss_names(self) -> tuple[str, ...]:
