@@ -90,6 +90,9 @@ VERBS: dict[str, Verb | VerbGroup] = {
         "annotations of ELAN, VIA, CVAT and Label Studio, for training and evaluation",
         "files",
     ),
+    "add-class": Verb("aher_lightning.commands.add_class:add_class", "new categories for a checkpoint, from clips"),
+    "list-classes": Verb("aher_lightning.commands.list_classes:list_classes", "the categories of a checkpoint"),
+    "remove-class": Verb("aher_lightning.commands.remove_class:remove_class", "take added categories out again"),
     "analyze": VerbGroup(f"figures of the paper: {', '.join(ANALYSES)}", ANALYSES),
 }
 

@@ -81,6 +81,20 @@ class Categories:
         return {one: range(first, end) for one, first, end in zip(self.evaluated_sets, [0, *ends], ends, strict=False)}
 
 
+class AddedCategory(NamedTuple):
+    """A category that was added after training.
+
+    Attributes:
+        name: The category.
+        clips: How many clips it was learnt from.
+        version: Version of this package that added it.
+    """
+
+    name: str
+    clips: int
+    version: str
+
+
 class SnippetSequence(NamedTuple):
     """The snippets of one video or of one span of it, with their places on its time axis.
 

@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from aher_lightning.models.added_classifier import BLOCK_ROWS, AddedClassifier
 from aher_lightning.models.aher_net import PARAMETER_GROUPS, AherNet
 from aher_lightning.models.base import WeightTransfer
 from aher_lightning.models.context import MomentSplicer
 from aher_lightning.models.transfer import IdentityTransfer
-from aher_lightning.structures import CategorySet, LevelOutputs
+from aher_lightning.structures import CategorySet, EvaluatedSet, LevelOutputs
 from tests.helpers.golden_fill import golden_path
 from tests.models import released
 from tests.models.released import (
@@ -279,3 +280,78 @@ def test_released_feature_maps(released_run: ReleasedRun, index: int) -> None:
     assert (activation.min().item(), activation.max().item()) == pytest.approx((smallest, largest), abs=5e-5)
     moment_shape = released_run.moment_levels[index - 1].transpose(1, 2).shape
     assert list(moment_shape) == golden[f"moment_end_{index}_shape"].tolist()
+
+
+# Categories added after training
+
+
+def with_added(network: AherNet, number: int) -> AherNet:
+    """Return a copy with random rows for some more moment categories; the first ones are the same for all numbers."""
+    extended = copy.deepcopy(network)
+    added = AddedClassifier(network.level_channels, -(-number // BLOCK_ROWS) * BLOCK_ROWS, number)
+    for row in range(number):
+        for level in range(len(network.level_channels)):
+            drawn = generator(100 * row + level)
+            for name in ("weight", "bias"):
+                values = added.get_buffer(f"{name}_{level}")
+                values[row] = torch.randn(values[row].shape, generator=drawn)
+    extended.added_classifier = added
+    return extended
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_added_categories_change_no_bit_of_any_other_logit(seed: int, batch: int) -> None:
+    torch.manual_seed(seed)
+    network = AherNet(12, 5, 3 + 4 * seed, length=64, stem_channels=(12, 8), level_channels=(6, 16, 10))
+    for parameter in network.parameter_group("transfer"):
+        nn.init.normal_(parameter, std=0.3)
+    levels = network.levels(torch.rand(batch, 12, 64, generator=generator(seed)))
+    before = network
+    with torch.no_grad():
+        for number in (1, 5, 40):  # and so each of these after the one before it
+            after = with_added(network, number)
+            assert torch.equal(
+                after.classify_segments(levels, "untrimmed"), before.classify_segments(levels, "untrimmed")
+            )
+            ours, theirs = (one.classify_segments(levels, "moment") for one in (after, before))
+            assert ours.shape[-1] == network.moment_classifier.num_classes + number
+            assert torch.equal(ours[..., : theirs.shape[-1]], theirs)
+            sets: tuple[EvaluatedSet, ...] = ("untrimmed", "moment", "all")
+            for evaluated in sets:
+                new, old = (one.localize(levels, evaluated) for one in (after, before))
+                assert torch.equal(new.class_logits[:, : old.class_logits.shape[1]], old.class_logits)
+                assert torch.equal(new.offsets, old.offsets)
+            before = after
+
+
+def test_added_rows_are_transferred_as_any_others() -> None:
+    network = with_added(small_network(), 2)
+    for parameter in network.parameter_group("transfer"):
+        nn.init.normal_(parameter, std=0.3)
+    added = network.added_classifier
+    assert added is not None
+    levels = network.levels(torch.rand(2, 12, 64))
+    classifiers = network.anchor_classifiers("moment")
+    expected = [transfer(added.weights(j), added.biases(j)) for j, transfer in enumerate(network.transfers)]
+    for classifier, (weight, bias) in zip(classifiers, expected, strict=True):
+        torch.testing.assert_close(classifier.weight[3:], weight)
+        torch.testing.assert_close(classifier.bias[3:], bias)
+    everything = network.localize(levels, "moment")
+    assert torch.equal(network.localize(levels, "moment", classifiers).class_logits, everything.class_logits)
+    some = network.localize(levels, "moment", network.anchor_classifiers("moment", torch.tensor([4, 0])))
+    torch.testing.assert_close(some.class_logits, everything.class_logits[:, [4, 0]])
+
+
+def test_a_network_makes_room_for_the_added_categories_of_a_state_dict() -> None:
+    extended = with_added(small_network(), 2)
+    network = AherNet(12, 5, 5, length=64, stem_channels=(12, 8), level_channels=CHANNELS)
+    assert not [key for key in network.state_dict() if "added" in key]
+    network.hold_added(BLOCK_ROWS, 2)
+    network.load_state_dict(extended.state_dict())
+    levels = network.levels(torch.rand(1, 12, 64))
+    assert torch.equal(network.localize(levels, "all").class_logits, extended.localize(levels, "all").class_logits)
+    grouped = {id(parameter) for group in PARAMETER_GROUPS for parameter in network.parameter_group(group)}
+    assert grouped == {id(parameter) for parameter in network.parameters()}
+    network.hold_added(BLOCK_ROWS, 1)
+    assert network.moment_classifier.num_classes == 4

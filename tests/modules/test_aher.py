@@ -10,7 +10,9 @@ import torch
 
 from aher_lightning.callbacks import IterationCheckpoint
 from aher_lightning.errors import CheckpointError, ConfigError
+from aher_lightning.modules.added_categories import MEMORY_KEY
 from aher_lightning.modules.aher import AherModule
+from aher_lightning.modules.checkpoint import STATE_KEY
 from aher_lightning.modules.phases import GeneratorPhase
 from aher_lightning.ops.randomness import random_generator
 from aher_lightning.structures import Categories
@@ -54,8 +56,12 @@ def test_a_resumed_run_equals_the_uninterrupted_one_to_the_bit(tmp_path: Path, f
     assert resumed.iteration == whole.iteration == 6
     for name, value in whole.state_dict().items():
         assert torch.equal(value, resumed.state_dict()[name]), name
-    states = [torch.load(tmp_path / run / "last.ckpt")["optimizer_states"] for run in ("whole", "resumed")]
-    assert str(states[0]) == str(states[1])
+    checkpoints = [torch.load(tmp_path / run / "last.ckpt") for run in ("whole", "resumed")]
+    assert str(checkpoints[0]["optimizer_states"]) == str(checkpoints[1]["optimizer_states"])
+    memories = [checkpoint[STATE_KEY][MEMORY_KEY] for checkpoint in checkpoints]
+    assert len(memories[0]["labels"]) == 24
+    assert torch.equal(memories[0]["labels"], memories[1]["labels"])
+    assert all(torch.equal(*pair) for pair in zip(*(memory["features"] for memory in memories), strict=True))
 
 
 def test_training_goes_through_all_phases_and_validation_scores_moment_categories(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from aher_lightning.errors import CheckpointError
-from aher_lightning.modules.checkpoint import STATE_KEY, load_submodule, read_checkpoint
+from aher_lightning.modules.checkpoint import STATE_KEY, check_output, load_submodule, read_checkpoint, write_checkpoint
 
 
 class Crafted:
@@ -96,3 +96,29 @@ def test_another_architecture_is_refused_and_nothing_is_copied(other: nn.Module,
     ):
         load_submodule(other, weights, "net", tmp_path / "c.ckpt")
     assert all(torch.equal(before[key], value) for key, value in other.state_dict().items())
+
+
+def test_a_checkpoint_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = {"state_dict": {"a": torch.ones(2)}, STATE_KEY: {"iteration": 1}}
+    path = tmp_path / "new" / "c.ckpt"
+    write_checkpoint(path, content)
+    assert read_checkpoint(path)[STATE_KEY] == {"iteration": 1}
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(CheckpointError, match=r"c\.ckpt: cannot be written \(no space left .*choose another place"):
+        write_checkpoint(path, content)
+    assert [one.name for one in path.parent.iterdir()] == ["c.ckpt"]
+    assert read_checkpoint(path)[STATE_KEY] == {"iteration": 1}
+
+
+def test_a_checkpoint_is_replaced_only_if_asked(tmp_path: Path) -> None:
+    check_output(tmp_path / "c.ckpt", overwrite=False)
+    (tmp_path / "c.ckpt").touch()
+    check_output(tmp_path / "c.ckpt", overwrite=True)
+    with pytest.raises(CheckpointError, match=r"c\.ckpt: is there already; name another file, or add --overwrite"):
+        check_output(tmp_path / "c.ckpt", overwrite=False)
+    with pytest.raises(CheckpointError, match="is a folder; name a file"):
+        check_output(tmp_path, overwrite=True)

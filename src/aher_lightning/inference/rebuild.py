@@ -31,9 +31,10 @@ def load_module(path: Path) -> BaseModule:
     checkpoint = read_checkpoint(path)
     try:
         module = _instantiate(checkpoint[STATE_KEY])
-        module.load_state_dict(checkpoint["state_dict"])
+        # First, as it makes room for categories that were added after training.
         module.on_load_checkpoint(checkpoint)
-    except (ArgumentError, AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        module.load_state_dict(checkpoint["state_dict"])
+    except (ArgumentError, AttributeError, CheckpointError, KeyError, RuntimeError, TypeError, ValueError) as error:
         # The parser lists what it tried before it says what went wrong.
         text = " ".join(str(error).split()).rpartition("Errors: - ")[2]
         reason = f"it lacks {text}" if isinstance(error, KeyError) else text

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from aher_lightning.models.added_classifier import AddedClassifier
 from aher_lightning.models.anchors import generate_anchors
 from aher_lightning.models.base import ContextGenerator, Discriminator, WeightTransfer
 from aher_lightning.models.context import ConvContextGenerator, MomentSplicer
 from aher_lightning.models.discriminator import ConvDiscriminator
-from aher_lightning.models.heads import LocalizationHead, SegmentClassifier
+from aher_lightning.models.heads import LocalizationHead, SegmentClassifier, pool_levels
 from aher_lightning.models.pyramid import TemporalPyramid
 from aher_lightning.models.transfer import MLPTransfer
 from aher_lightning.ops.precision import widen
@@ -69,10 +70,13 @@ class AherNet(nn.Module):
     Attributes:
         anchors: Default segments ``(centre, width)``, normalized, ``(A, 2)``.
         cells_per_level: Cells ``n_j`` of each level.
+        level_channels: Channels ``d_j`` of each pyramid level.
         moment_length: Time steps of a moment, ``length // 2``.
+        added_classifier: Of moment categories that were added after training; none at first.
     """
 
     anchors: Tensor
+    added_classifier: AddedClassifier | None
 
     def __init__(
         self,
@@ -93,6 +97,7 @@ class AherNet(nn.Module):
         super().__init__()
         self.length = length
         self.moment_length = length // 2
+        self.level_channels = tuple(level_channels)
         self.splicer = splicer or MomentSplicer()
         ratios = len(scale_ratios)
         self.pyramid = TemporalPyramid(feature_channels, stem_channels=stem_channels, level_channels=level_channels)
@@ -101,6 +106,7 @@ class AherNet(nn.Module):
         )
         self.untrimmed_classifier = SegmentClassifier(level_channels, num_untrimmed_classes)
         self.moment_classifier = SegmentClassifier(level_channels, num_moment_classes)
+        self.register_module("added_classifier", None)
         self.transfers = nn.ModuleList(transfer(width) for width in level_channels)
         self.start_generator = generator(feature_channels)
         self.end_generator = generator(feature_channels)
@@ -132,8 +138,36 @@ class AherNet(nn.Module):
         Returns:
             Logits, shape ``(L, B, K)``.
         """
-        logits: Tensor = self._segment_classifier(category_set)(levels)
-        return logits
+        return self.classify_pooled(pool_levels(levels), category_set)
+
+    def classify_pooled(self, pooled: Sequence[Tensor], category_set: CategorySet) -> Tensor:
+        """Classify whole trimmed segments by their pooled feature maps.
+
+        Args:
+            pooled: Pooled feature maps, shapes ``(B, d_j)``.
+            category_set: Whose categories; added ones come last among those of moments.
+
+        Returns:
+            Logits, shape ``(L, B, K)``.
+        """
+        logits = self._segment_classifier(category_set).classify(pooled)
+        added = self._added_to(category_set)
+        return logits if added is None else torch.cat([logits, added(pooled)], dim=-1)
+
+    def hold_added(self, num_rows: int, num_classes: int) -> None:
+        """Make the last moment categories added ones, whose rows a state dict is about to bring.
+
+        The trained classifier gets the size that it had in training.
+
+        Args:
+            num_rows: Rows for added categories, whole blocks; see :class:`AddedClassifier`.
+            num_classes: How many of the moment categories were added.
+        """
+        before = self.added_classifier.num_classes if self.added_classifier is not None else 0
+        trained = self.moment_classifier.num_classes + before - num_classes
+        anchors = self.anchors
+        self.moment_classifier = SegmentClassifier(self.level_channels, trained).to(anchors.device)
+        self.added_classifier = AddedClassifier(self.level_channels, num_rows, num_classes).to(anchors.device)
 
     def anchor_classifiers(self, category_set: EvaluatedSet, categories: Tensor | None = None) -> list[LevelClassifier]:
         """Transfer the segment-level classifiers to anchor-level ones.
@@ -149,13 +183,20 @@ class AherNet(nn.Module):
             One classifier per level.
         """
         classifiers = [self._segment_classifier(one) for one in category_sets(category_set)]
+        added = self._added_to(category_set)
         transferred = []
         for level, transfer in enumerate(self.transfers):
             weight = torch.cat([classifier.weights(level) for classifier in classifiers])
             bias = torch.cat([classifier.biases(level) for classifier in classifiers])
-            if categories is not None:
+            if categories is not None and added is None:
                 weight, bias = weight[categories], bias[categories]
-            transferred.append(LevelClassifier(*transfer(weight, bias)))
+            weight, bias = transfer(weight, bias)
+            if added is not None:
+                more_weight, more_bias = added.transferred(level, transfer)
+                weight, bias = torch.cat([weight, more_weight]), torch.cat([bias, more_bias])
+                if categories is not None:
+                    weight, bias = weight[categories], bias[categories]
+            transferred.append(LevelClassifier(weight, bias))
         return transferred
 
     def localize(
@@ -175,9 +216,11 @@ class AherNet(nn.Module):
             Class logits ``(B, K, N)``, offsets ``(B, A, 2)``, overlaps ``(B, A)``, actionness ``(B, A, 2)``.
         """
         classifiers = self.anchor_classifiers(category_set) if classifiers is None else classifiers
+        trained = sum(self._segment_classifier(one).num_classes for one in category_sets(category_set))
+        added = self._added_to(category_set)
         logits = [
-            widen(torch.matmul(weight, features)) + bias.unsqueeze(-1)
-            for (weight, bias), features in zip(classifiers, levels, strict=True)
+            _classify_cells(classifier, features, trained, added)
+            for classifier, features in zip(classifiers, levels, strict=True)
         ]
         offsets, overlaps, actionness = zip(
             *(head(features) for head, features in zip(self.heads, levels, strict=True)), strict=True
@@ -247,3 +290,18 @@ class AherNet(nn.Module):
     def _segment_classifier(self, category_set: CategorySet) -> SegmentClassifier:
         """Return the segment-level classifier of a category set."""
         return self.untrimmed_classifier if category_set == "untrimmed" else self.moment_classifier
+
+    def _added_to(self, category_set: EvaluatedSet) -> AddedClassifier | None:
+        """Return the classifier of the categories that were added to a choice of category sets, if there are any."""
+        return self.added_classifier if "moment" in category_sets(category_set) else None
+
+
+def _classify_cells(
+    classifier: LevelClassifier, features: Tensor, num_trained: int, added: AddedClassifier | None
+) -> Tensor:
+    """Class logits of the cells of a level, ``(B, K, n)``; trained rows in the product that they have always had."""
+    weight, bias = classifier
+    if added is None or len(weight) != num_trained + added.num_classes:  # none, or a choice of rows
+        return widen(torch.matmul(weight, features)) + bias.unsqueeze(-1)
+    trained = widen(torch.matmul(weight[:num_trained], features)) + bias[:num_trained].unsqueeze(-1)
+    return torch.cat([trained, added.classify_cells(weight[num_trained:], bias[num_trained:], features)], dim=1)

@@ -122,6 +122,28 @@ class SegmentClassifier(nn.Module):
         Returns:
             Logits, shape ``(L, B, K)``.
         """
-        pooled = [features.mean(dim=-1) for features in levels]
+        return self.classify(pool_levels(levels))
+
+    def classify(self, pooled: Sequence[Tensor]) -> Tensor:
+        """Return the class logits of whole segments.
+
+        Args:
+            pooled: Pooled feature maps, shapes ``(B, d_j)``.
+
+        Returns:
+            Logits, shape ``(L, B, K)``.
+        """
         logits = [functional.linear(vector, self.weights(j), self.biases(j)) for j, vector in enumerate(pooled)]
         return widen(torch.stack(logits))
+
+
+def pool_levels(levels: Sequence[Tensor]) -> list[Tensor]:
+    """Return the global average of every feature map, which segment-level classifiers look at.
+
+    Args:
+        levels: Feature maps, shapes ``(B, d_j, n_j)``.
+
+    Returns:
+        Vectors, shapes ``(B, d_j)``.
+    """
+    return [features.mean(dim=-1) for features in levels]

@@ -14,9 +14,11 @@ import torch
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
+from aher_lightning import __version__
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError
 from aher_lightning.models.base import Backbone, ReadsPublicWeights
 from aher_lightning.models.fingerprint import fingerprint
+from aher_lightning.modules.added_categories import added_categories, drop_added
 from aher_lightning.modules.checkpoint import (
     STATE_KEY,
     check_architecture,
@@ -28,7 +30,7 @@ from aher_lightning.modules.evaluation import DetectionMetrics
 from aher_lightning.ops.precision import widen
 from aher_lightning.ops.randomness import key_seed
 from aher_lightning.ops.resample import Resampling, resample_sequences
-from aher_lightning.structures import Categories, Detections, SnippetSequences, UntrimmedBatch
+from aher_lightning.structures import AddedCategory, Categories, Detections, SnippetSequences, UntrimmedBatch
 from aher_lightning.video.clips import normalize_clips
 from aher_lightning.video.contract import PROVENANCE, TemporalContract
 
@@ -74,6 +76,7 @@ class BaseModule(pl.LightningModule, ABC):
         contract: How frames become snippets; known once data or a checkpoint was attached.
         iteration: Finished training iterations.
         configuration: Class path and arguments of this module, so that a checkpoint can rebuild it.
+        added: The moment categories that were added after training, the last ones of ``categories.moment``.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class BaseModule(pl.LightningModule, ABC):
         self.contract: TemporalContract | None = None
         self.iteration = 0
         self.configuration: dict[str, Any] = {}
+        self.added: list[AddedCategory] = []
         self.validation_metrics = DetectionMetrics("val", categories)
         self.test_metrics = DetectionMetrics("test", categories)
 
@@ -179,7 +183,10 @@ class BaseModule(pl.LightningModule, ABC):
             if isinstance(self.backbone, ReadsPublicWeights) and not is_own_checkpoint(path):
                 self.backbone.load_public_weights(path)
                 continue
-            weights = read_checkpoint(path)["state_dict"]
+            checkpoint = read_checkpoint(path)
+            # Training knows the trained categories alone.
+            drop_added(checkpoint, [one.name for one in added_categories(checkpoint)])
+            weights = checkpoint["state_dict"]
             found = [load_submodule(self.get_submodule(name), weights, name, path) for name in submodules]
             if not any(found):
                 raise CheckpointError(f"{path}: has no weights for {' or '.join(submodules)}; remove it from the list")
@@ -264,6 +271,8 @@ class BaseModule(pl.LightningModule, ABC):
             "categories": vars(self.categories),
             "contract": contract.to_dict() if contract is not None else None,
             "iteration": self.iteration,
+            "version": __version__,
+            "added": [one._asdict() for one in self.added],
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -277,6 +286,7 @@ class BaseModule(pl.LightningModule, ABC):
         if "state_dict" in checkpoint:
             check_architecture(self, checkpoint["state_dict"], "the checkpoint")
         self.iteration = state["iteration"]
+        self.added = added_categories(checkpoint)
         if state["contract"] is not None:
             stored = TemporalContract.from_dict(state["contract"])
             if self.contract is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import secrets
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -62,6 +63,45 @@ def _load(path: Path) -> object:
     except Exception as error:  # what is no checkpoint makes the unpickler stumble in any way
         reason = "holds more than tensors and plain values" if isinstance(error, pickle.UnpicklingError) else "damaged"
         raise CheckpointError(f"{path}: not a readable checkpoint ({reason}); give a file of 'aher fit'") from error
+
+
+def write_checkpoint(path: Path, checkpoint: Mapping[str, Any]) -> None:
+    """Write a checkpoint so that a reader sees the old content or the new, never a part.
+
+    Args:
+        path: File to write or to replace; missing folders are made.
+        checkpoint: Its content.
+
+    Raises:
+        CheckpointError: If the file cannot be written.
+    """
+    partial = path.with_name(f".{secrets.token_hex(6)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.save(dict(checkpoint), partial)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except (OSError, RuntimeError) as error:  # torch says RuntimeError of a folder or a disk that it cannot write to
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path}: cannot be written ({reason:.100}); choose another place") from None
+
+
+def check_output(path: Path, *, overwrite: bool) -> None:
+    """Refuse to replace a checkpoint that nobody asked to replace.
+
+    Args:
+        path: Where a checkpoint is to be written.
+        overwrite: Whether a file there may be replaced.
+
+    Raises:
+        CheckpointError: If something is there.
+    """
+    if path.is_dir():
+        raise CheckpointError(f"{path}: is a folder; name a file for the new checkpoint")
+    if path.exists() and not overwrite:
+        raise CheckpointError(f"{path}: is there already; name another file, or add --overwrite to replace it")
 
 
 def load_submodule(module: nn.Module, weights: Mapping[str, Tensor], prefix: str, origin: Path) -> bool:

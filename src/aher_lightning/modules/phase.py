@@ -12,6 +12,7 @@ from torch import Tensor
 from aher_lightning.errors import ConfigError
 from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.models.aher_net import AherNet
+from aher_lightning.models.moment_memory import MomentMemory
 from aher_lightning.modules.iteration_data import IterationData
 
 
@@ -35,9 +36,11 @@ class Phase(ABC):
 
     Attributes:
         name: Key of the phase in logs.
+        memory: What the phase keeps of the moments that it has seen, for the checkpoint; most phases keep nothing.
     """
 
     name: str
+    memory: MomentMemory | None = None
 
     def __init__(
         self,

@@ -11,14 +11,18 @@ from typing import Any, TypedDict, cast
 import torch
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from pytorch_lightning.core.optimizer import LightningOptimizer
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
-from aher_lightning.errors import ConfigError
+from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.base import Backbone
+from aher_lightning.models.moment_memory import MomentMemory
 from aher_lightning.models.postprocess import DetectionDecoder
+from aher_lightning.modules.added_categories import MEMORY_KEY, added_categories, count_added_rows, drop_added
 from aher_lightning.modules.base import BaseModule
+from aher_lightning.modules.checkpoint import STATE_KEY
 from aher_lightning.modules.iteration_data import IterationData, LabelledClips, LabelledVideos
 from aher_lightning.modules.phase import Phase
 from aher_lightning.ops.precision import fresh_casts
@@ -100,6 +104,11 @@ class PhasedModule(BaseModule):
             phase.check(network)
         _check_backbone_steps(self.phases)
         self.load_initial_weights(("backbone", "network"))
+
+    @property
+    def moment_memory(self) -> MomentMemory | None:
+        """The moments that recognition has seen last; nothing where no phase remembers any."""
+        return next((phase.memory for phase in self.phases if phase.memory is not None), None)
 
     @property
     def trains_backbone(self) -> bool:
@@ -262,6 +271,36 @@ class PhasedModule(BaseModule):
     def on_train_start(self) -> None:
         """Fix the statistics of the backbone; Lightning leaves modes as it finds them, without calling train()."""
         self.backbone.eval()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the moments that recognition has seen last."""
+        super().on_save_checkpoint(checkpoint)
+        if self.moment_memory:
+            checkpoint[STATE_KEY][MEMORY_KEY] = self.moment_memory.state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Make room for added categories, and remember the moments of the checkpoint.
+
+        Added categories that the data does not have are left out, as if they had never been added.
+        """
+        if checkpoint.get(STATE_KEY, {}).get("added"):
+            self._hold_added(checkpoint)
+        super().on_load_checkpoint(checkpoint)
+        memory = checkpoint[STATE_KEY].get(MEMORY_KEY)
+        if memory is not None and self.moment_memory is not None:
+            self.moment_memory.load(memory)
+
+    def _hold_added(self, checkpoint: dict[str, Any]) -> None:
+        """Give the network the shape of a checkpoint with added categories."""
+        if self._trainer is not None and self._trainer.state.fn == TrainerFn.FITTING:
+            raise CheckpointError(
+                "the checkpoint has added categories, and training cannot go on with them: remove them by "
+                "'aher remove-class', or go on from the checkpoint that they were added to"
+            )
+        drop_added(checkpoint, {one.name for one in added_categories(checkpoint)} - set(self.categories.moment))
+        added = added_categories(checkpoint)
+        if added and checkpoint[STATE_KEY]["categories"]["moment"] == self.categories.moment:
+            self.network.hold_added(count_added_rows(checkpoint), len(added))
 
     def train(self, mode: bool = True) -> PhasedModule:
         """Switch to training mode, all but the backbone."""

@@ -13,6 +13,8 @@ from aher_lightning.losses.adversarial import discriminator_loss, generator_loss
 from aher_lightning.losses.classification import segment_classification_loss
 from aher_lightning.losses.localization import LocalizationLoss, LocalizationLosses
 from aher_lightning.models.aher_net import AherNet
+from aher_lightning.models.heads import pool_levels
+from aher_lightning.models.moment_memory import MomentMemory
 from aher_lightning.modules.iteration_data import IterationData
 from aher_lightning.modules.phase import AdversarialPhase, Phase
 from aher_lightning.ops.matching import BACKGROUND
@@ -28,10 +30,12 @@ class RecognitionPhase(Phase):
         parts: What is recognized: foregrounds by the classifier of the untrimmed set, moments by theirs.
         weight: Factor of both losses; 2 / B in the authors' code, beside the mean over the batch.
         levels: Whether the losses of the levels are summed, or averaged as in the authors' code.
+        remember: How many moments, the last ones, the checkpoint keeps the pooled features of; ``aher add-class``
+            tells new categories from them. 0 keeps none.
         **options: See :class:`Phase`.
 
     Raises:
-        ConfigError: If no part is named.
+        ConfigError: If no part is named, or the number to remember is negative.
     """
 
     name = "recognition"
@@ -43,6 +47,7 @@ class RecognitionPhase(Phase):
         parts: Sequence[Literal["foreground", "moments"]] = ("moments", "foreground"),
         weight: float = 1.0,
         levels: Literal["sum", "mean"] = "sum",
+        remember: int = 1024,
         **options: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(groups=groups, **options)
@@ -51,6 +56,7 @@ class RecognitionPhase(Phase):
         self.parts = tuple(parts)
         self.weight = weight
         self.levels: Literal["sum", "mean"] = levels
+        self.memory: MomentMemory = MomentMemory(remember)
 
     @property
     def loss_names(self) -> tuple[str, ...]:
@@ -66,7 +72,9 @@ class RecognitionPhase(Phase):
     def _moment_loss(self, network: AherNet, data: IterationData) -> Tensor:
         with torch.set_grad_enabled("pyramid" in self.groups):
             levels = network.levels(data.moments.features)
-        logits = network.classify_segments(levels, "moment")
+        pooled = pool_levels(levels)
+        self.memory.add(pooled, data.moments.labels)
+        logits = network.classify_pooled(pooled, "moment")
         return self.weight * segment_classification_loss(logits, data.moments.labels, levels=self.levels)
 
     def _foreground_loss(self, network: AherNet, data: IterationData) -> Tensor:
