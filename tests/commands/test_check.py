@@ -194,10 +194,15 @@ def test_an_interruption_leaves_no_children_and_no_report(root: Path, tmp_path: 
             started.update(children_of(os.getpid()) - before)
         os.kill(os.getpid(), signal.SIGINT)
 
+    # A shell has its background jobs ignore Ctrl-C, and what they start inherits that.
+    before_test = signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupter = Thread(target=interrupt_when_busy)
     interrupter.start()
-    with pytest.raises(KeyboardInterrupt):
-        check(data_module(root, BrokenReader()), tmp_path / "check.json", num_workers=2, decode=True)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            check(data_module(root, BrokenReader()), tmp_path / "check.json", num_workers=2, decode=True)
+    finally:
+        signal.signal(signal.SIGINT, before_test)
     interrupter.join()
     assert children_of(os.getpid()) == before
     assert not [child for child in started if Path(f"/proc/{child}").exists()]

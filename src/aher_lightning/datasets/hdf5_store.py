@@ -97,6 +97,8 @@ class Hdf5Store(PublishedFeatureStore):
             raise ConfigError('HDF5 features need h5py: pip install "aher-lightning[hdf5]"')
         import h5py
 
+        if not path.is_file():
+            raise DataError(f"{path}: no such file; copy it there, or correct 'file' in the manifest")
         try:
             return h5py.File(path, "r")
         except OSError as failure:
