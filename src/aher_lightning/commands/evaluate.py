@@ -97,12 +97,8 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
         ConfigError: If the options do not fit together, or the report cannot be written.
     """
     files = _prediction_files(predictions, compare)
-    if compare is not None and resamples < _FEWEST_RESAMPLES:
-        raise ConfigError(f"an interval of 95 % needs {_FEWEST_RESAMPLES} resamples or more; got {resamples}")
-    if compare is not None and (page is not None or diagnose or oracle is not None):
-        raise ConfigError(
-            "a comparison has neither page nor diagnosis nor oracle: leave these out, or give predictions"
-        )
+    if compare is not None:
+        _check_comparison(resamples, has_more=page is not None or diagnose or oracle is not None)
     if buckets != "protocol" and not diagnose:
         raise ConfigError("buckets belong to a diagnosis: give diagnose as well")
     inputs = [path for path in (ground_truth, *files, categories, blocked, only) if path is not None]
@@ -161,6 +157,16 @@ def _prediction_files(predictions: Path | None, compare: list[Path] | None) -> l
     if compare is not None and len(compare) != 2:
         raise ConfigError(f"compare needs two prediction files, but has {len(compare)}")
     return [predictions] if predictions is not None else list(compare or [])
+
+
+def _check_comparison(resamples: int, *, has_more: bool) -> None:
+    """Refuse a comparison with too few draws, or with what belongs to a single file."""
+    if resamples < _FEWEST_RESAMPLES:
+        raise ConfigError(f"an interval of 95 % needs {_FEWEST_RESAMPLES} resamples or more; got {resamples}")
+    if has_more:
+        raise ConfigError(
+            "a comparison has neither page nor diagnosis nor oracle: leave these out, or give predictions"
+        )
 
 
 def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
