@@ -152,6 +152,7 @@ def run_trainer(arguments: Sequence[str]) -> None:
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 uses a name that torch renamed
+    warnings.filterwarnings("ignore", message="The `srun` command is available")  # a run outside a job is no mistake
     warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging")
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
