@@ -59,7 +59,7 @@ def test_the_contract_says_who_extracted(tiny_benchmark: Path, tmp_path: Path) -
     module, checkpoint = checkpointed_localizer(tmp_path)
     root = extract(data_module(tiny_benchmark), tmp_path / "features", checkpoint=checkpoint)
     contract = NpyFeatureStore(root).contract
-    assert (contract.backbone, contract.weights_sha256) == ("MeanBackbone", fingerprint(module.backbone))
+    assert (contract.backbone, contract.weights_sha256) == ("P3DSmall", fingerprint(module.backbone))
     assert contract.reader == "AutoReader"
     assert contract.reader_version
     small_contract().check_compatible(contract, ("backbone", "weights_sha256", "reader", "reader_version"))

@@ -38,13 +38,14 @@ def quiet_trainer(folder: Path, iterations: int = 1, **options: Any) -> pl.Train
 def toy_localizer(categories: Categories = CATEGORIES, **options: Any) -> LocalizerModule:
     """Return a localizer with seeded weights."""
     torch.manual_seed(0)
-    return LocalizerModule(categories, backbone=MeanBackbone(), network=toy_network, loss=toy_loss(), **options)
+    settings: dict[str, Any] = {"backbone": MeanBackbone(), "network": toy_network, "loss": toy_loss()}
+    return LocalizerModule(categories, **(settings | options))
 
 
 def toy_classifier(categories: Categories = CATEGORIES, **options: Any) -> SnippetClassifierModule:
     """Return a snippet classifier with seeded weights."""
     torch.manual_seed(0)
-    return SnippetClassifierModule(categories, backbone=MeanBackbone(), **options)
+    return SnippetClassifierModule(categories, **({"backbone": MeanBackbone()} | options))
 
 
 def train(module: BaseModule, folder: Path, iterations: int = 1, **options: Any) -> pl.Trainer:

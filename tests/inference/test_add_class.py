@@ -13,6 +13,7 @@ from aher_lightning.inference.add_class import add_categories
 from aher_lightning.inference.category_list import list_categories
 from aher_lightning.inference.localizer import Localizer
 from aher_lightning.inference.rebuild import load_module
+from aher_lightning.models.p3d_small import P3DSmall
 from aher_lightning.modules.added_categories import MEMORY_KEY
 from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
 from aher_lightning.modules.phased import PhasedModule
@@ -191,11 +192,11 @@ def test_unsuitable_checkpoints_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_module_whose_categories_are_fixed_is_refused(tmp_path: Path) -> None:
-    module = toy_classifier()
+    module = toy_classifier(backbone=P3DSmall())
     module.contract = small_contract()
     module.configuration = {
         "class_path": "aher_lightning.modules.snippet_classifier.SnippetClassifierModule",
-        "init_args": {"backbone": {"class_path": "tests.helpers.toy.MeanBackbone"}},
+        "init_args": {"backbone": {"class_path": "aher_lightning.models.p3d_small.P3DSmall"}},
     }
     trainer = quiet_trainer(tmp_path)
     trainer.strategy.connect(module)

@@ -20,6 +20,7 @@ def add_class(
     categories: list[str] | None = None,
     negatives: Path | None = None,
     overwrite: bool = False,
+    trust_plugins: bool = False,
 ) -> AddedCategories:
     """Learn categories from clips and write a checkpoint that has them besides all that it had.
 
@@ -31,6 +32,7 @@ def add_class(
         negatives: Folder of the same kind with clips of the checkpoint's own moment categories, for a checkpoint
             that remembers no moments.
         overwrite: Whether a file at ``output`` may be replaced.
+        trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
     Returns:
         What was added.
@@ -46,6 +48,7 @@ def add_class(
         categories=categories,
         negatives=negatives,
         overwrite=overwrite,
+        trust_plugins=trust_plugins,
         show=lambda title, total: ProgressReporter(title, total),
     )
     errors, console = error_console(), output_console()

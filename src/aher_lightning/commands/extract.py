@@ -36,6 +36,7 @@ def extract(
     time_limit_sec: float | None = 600.0,
     dtype: Literal["float16", "float32"] = "float32",
     retry_failed: bool = True,
+    trust_plugins: bool = False,
 ) -> Path:
     """Compute the features of all videos and moments that are not in the store yet.
 
@@ -53,6 +54,7 @@ def extract(
             process of its own, so that one that crashes the decoder is no more than that; ``None`` does without both.
         dtype: Precision on disk; float16 halves the size.
         retry_failed: Whether videos that failed in an earlier run are tried again, as files may have been mended.
+        trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
     Returns:
         The folder.
@@ -63,7 +65,7 @@ def extract(
     """
     if num_workers < 1 or (time_limit_sec is not None and not time_limit_sec > 0):
         raise ConfigError("'num_workers' must be at least 1 and 'time_limit_sec' above 0; correct them")
-    encoder = _choose_encoder(data, checkpoint, backbone, weights)
+    encoder = _choose_encoder(data, checkpoint, backbone, weights, trust_plugins=trust_plugins)
     folder = _video_folder(data, time_limit_sec)
     reader = folder.reader
     contract = replace(encoder.contract, reader=type(reader).__name__, reader_version=reader.version)
@@ -85,7 +87,12 @@ def extract(
 
 
 def _choose_encoder(
-    data: MixedDataModule, checkpoint: Path | None, backbone: Backbone | None, weights: Path | None
+    data: MixedDataModule,
+    checkpoint: Path | None,
+    backbone: Backbone | None,
+    weights: Path | None,
+    *,
+    trust_plugins: bool,
 ) -> ClipEncoder:
     """The backbone that computes the features, with the contract of data and backbone."""
     if (checkpoint is None) == (weights is None):
@@ -95,7 +102,7 @@ def _choose_encoder(
         raise ConfigError(f"--backbone goes with --weights and not with --checkpoint; {remedy}")
     contract = data.contract
     if checkpoint is not None:
-        module = load_module(checkpoint)
+        module = load_module(checkpoint, trust_plugins=trust_plugins)
         network, contract = module.backbone, module.require_contract()
         contract.check_compatible(data.contract, ignore=PROVENANCE)
     elif backbone is not None and weights is not None:

@@ -14,7 +14,14 @@ from aher_lightning.inference.localizer import LocalizedVideo, Localizer
 from aher_lightning.reports.prediction_writer import write_predictions
 
 
-def localize(videos: Sequence[Path], checkpoint: Path, output: Path = Path("detections"), show: int = 5) -> list[Path]:
+def localize(
+    videos: Sequence[Path],
+    checkpoint: Path,
+    output: Path = Path("detections"),
+    show: int = 5,
+    *,
+    trust_plugins: bool = False,
+) -> list[Path]:
     """Find actions in video files and write them as JSON, one file per video.
 
     Args:
@@ -22,6 +29,7 @@ def localize(videos: Sequence[Path], checkpoint: Path, output: Path = Path("dete
         checkpoint: File written by ``aher fit``.
         output: Folder for the results; made if needed.
         show: How many detections to print per video.
+        trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
     Returns:
         The files written.
@@ -34,7 +42,7 @@ def localize(videos: Sequence[Path], checkpoint: Path, output: Path = Path("dete
     targets = {video: output / f"{video.stem}.json" for video in videos}
     if len(set(targets.values())) < len(targets):
         raise PredictionError(f"{output}: two of the videos have the same name; localize them into different folders")
-    localizer = Localizer.from_checkpoint(checkpoint)
+    localizer = Localizer.from_checkpoint(checkpoint, trust_plugins=trust_plugins)
     written, failures = [], []
     for video, target in targets.items():
         try:

@@ -54,6 +54,7 @@ def add_categories(
     categories: Sequence[str] | None = None,
     negatives: Path | None = None,
     overwrite: bool = False,
+    trust_plugins: bool = False,
     reader: VideoReader | None = None,
     show: ShowProgress = show_nothing,
 ) -> AddedCategories:
@@ -71,6 +72,7 @@ def add_categories(
         categories: The sub-folders to take; all of them if not given.
         negatives: Clips of the checkpoint's own moment categories, in place of the moments that it remembers.
         overwrite: Whether a file at ``output`` may be replaced.
+        trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
         reader: Decodes videos; ``None`` chooses one by itself.
         show: Shows progress.
 
@@ -83,7 +85,7 @@ def add_categories(
         DataError: If a category has fewer than two usable clips.
     """
     check_output(output, overwrite=overwrite)
-    module = _load_localizer(checkpoint)
+    module = _load_localizer(checkpoint, trust_plugins=trust_plugins)
     content = read_checkpoint(checkpoint)
     existing = module.categories
     names = list_new_categories(moments, [*existing.untrimmed, *existing.moment], categories)
@@ -148,9 +150,9 @@ def level_problems(network: AherNet, memory: dict[str, Any]) -> list[LevelProble
     return problems
 
 
-def _load_localizer(path: Path) -> PhasedModule:
+def _load_localizer(path: Path, *, trust_plugins: bool) -> PhasedModule:
     """The module of a checkpoint that can take categories."""
-    module = load_module(path)
+    module = load_module(path, trust_plugins=trust_plugins)
     if not isinstance(module, PhasedModule):
         raise CheckpointError(
             f"{path}: holds a {type(module).__name__}, whose categories are fixed; give a checkpoint of AherModule or "

@@ -51,20 +51,23 @@ class Localizer:
         self.categories = module.categories.names
 
     @classmethod
-    def from_checkpoint(cls, path: Path, reader: VideoReader | None = None) -> Localizer:
+    def from_checkpoint(
+        cls, path: Path, reader: VideoReader | None = None, *, trust_plugins: bool = False
+    ) -> Localizer:
         """Make a localizer of a checkpoint that ``aher fit`` wrote.
 
         Args:
             path: Checkpoint file.
             reader: Decodes videos; ``None`` chooses one by itself.
+            trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
         Returns:
             The localizer.
 
         Raises:
-            CheckpointError: If the file is no such checkpoint.
+            CheckpointError: If the file is no such checkpoint, or names classes that are not trusted.
         """
-        return cls(load_module(path), reader)
+        return cls(load_module(path, trust_plugins=trust_plugins), reader)
 
     @torch.inference_mode()
     def localize(self, video: Path) -> LocalizedVideo:

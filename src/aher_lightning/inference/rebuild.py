@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 from jsonargparse import ArgumentError, ArgumentParser
 
 from aher_lightning.errors import CheckpointError
+from aher_lightning.inference.class_paths import check_class_paths
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
 
 
-def load_module(path: Path) -> BaseModule:
+def load_module(path: Path, *, trust_plugins: bool = False) -> BaseModule:
     """Return the trained module of a checkpoint, in evaluation mode on the CPU.
 
-    Classes are looked up by name among the installed packages and must be subclasses of the bases that
-    the module's constructor asks for; plug-ins outside this package are restored if they are installed.
+    Classes must be subclasses of the bases that the module's constructor asks for. Those of this package are looked up
+    by name; a file that names others is refused unless its plug-ins are trusted, see :func:`check_class_paths`.
 
     Args:
         path: File written by ``aher fit``.
+        trust_plugins: Whether classes of other installed packages may be imported and run.
 
     Returns:
         The module, with its weights, categories and temporal contract.
 
     Raises:
-        CheckpointError: If the file is no such checkpoint, or asks for classes that are not installed.
+        CheckpointError: If the file is no such checkpoint, or asks for classes that are not installed
+            or not trusted.
     """
     checkpoint = read_checkpoint(path)
-    try:
-        module = _instantiate(checkpoint[STATE_KEY])
+    state = checkpoint[STATE_KEY]
+    with _explain(path):
+        configuration = _configuration(state)
+    if not trust_plugins:
+        check_class_paths(configuration, path)
+    with _explain(path):
+        module = _instantiate(configuration, state["categories"])
         # First, as it makes room for categories that were added after training.
         module.on_load_checkpoint(checkpoint)
         module.load_state_dict(checkpoint["state_dict"])
+    return module.eval()
+
+
+@contextmanager
+def _explain(path: Path) -> Iterator[None]:
+    """Say in one line which checkpoint cannot be rebuilt, and why."""
+    try:
+        yield
     except (ArgumentError, AttributeError, CheckpointError, KeyError, RuntimeError, TypeError, ValueError) as error:
         # The parser lists what it tried before it says what went wrong.
         text = " ".join(str(error).split()).rpartition("Errors: - ")[2]
@@ -42,17 +59,20 @@ def load_module(path: Path) -> BaseModule:
             f"{path}: cannot rebuild its module ({reason:.200}); give a file of 'aher fit', and install what it "
             "was trained with"
         ) from error
-    return module.eval()
 
 
-def _instantiate(state: Mapping[str, Any]) -> BaseModule:
-    """Make the module that a checkpoint describes, without its weights."""
+def _configuration(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Class path and arguments of the module, those of its data left out."""
     configuration = state["configuration"]
     if not configuration:
         raise ValueError("it was trained without the command line")
-    categories = {"class_path": "aher_lightning.structures.Categories", "init_args": state["categories"]}
     # Earlier weights are in this checkpoint already; their files may be gone.
-    own = {"categories": categories, "initial_weights": []}
+    return {**configuration, "init_args": {**configuration["init_args"], "initial_weights": []}}
+
+
+def _instantiate(configuration: Mapping[str, Any], categories: object) -> BaseModule:
+    """Make the module that a checkpoint describes, without its weights."""
+    own = {"categories": {"class_path": "aher_lightning.structures.Categories", "init_args": categories}}
     wanted = {**configuration, "init_args": {**configuration["init_args"], **own}}
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(BaseModule, "model")

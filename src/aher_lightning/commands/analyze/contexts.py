@@ -62,6 +62,7 @@ def contexts(
     moments: int = 200,
     level: int | None = None,
     seed: int = 0,
+    trust_plugins: bool = False,
 ) -> ContextReport:
     """Show foreground, synthetic and real background in one plane, by PCA and t-SNE.
 
@@ -76,6 +77,7 @@ def contexts(
         moments: Moments to draw at random, and validation videos at most; as many as there are if fewer.
         level: Pyramid level from 1; the first one with enough cells of each kind if not given.
         seed: Seed of all random choices.
+        trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
     Returns:
         Level, counts and separability.
@@ -87,7 +89,8 @@ def contexts(
     if min(anchors, moments) < 2:
         raise ConfigError("'anchors' and 'moments' must be at least 2; correct them")
     # A base class, of AherNet and of plug-ins that are trained like it.
-    module = load_trained(checkpoint, data, PhasedModule)  # type: ignore[type-abstract]
+    kind = PhasedModule
+    module = load_trained(checkpoint, data, kind, trust_plugins=trust_plugins)  # type: ignore[type-abstract]
     foreground, synthetic = synthetic_cells(module, data, moments, seed)
     kinds = {
         FOREGROUND_KIND: foreground,

@@ -32,6 +32,8 @@ def levels(
     classifier: Path,
     output: Path = Path("analysis"),
     min_tiou: float = 0.5,
+    *,
+    trust_plugins: bool = False,
 ) -> list[LevelAccuracy]:
     """Compare two classifiers on the proposals of each pyramid level, in the validation videos.
 
@@ -45,6 +47,7 @@ def levels(
         classifier: The classifier of moments, a file written by ``aher fit`` with a SnippetClassifierModule.
         output: Folder for ``levels.csv`` and ``levels.png``; made if needed.
         min_tiou: Proposals that overlap no instance by so much have no true category and are not counted.
+        trust_plugins: Whether the checkpoints may name classes outside this package, whose code runs then.
 
     Returns:
         The accuracies, from the finest level to the coarsest.
@@ -55,8 +58,9 @@ def levels(
     if not 0 < min_tiou <= 1:
         raise ConfigError(f"min_tiou is {min_tiou}, but a tIoU to reach is above 0 and at most 1; choose such a value")
     # A base class, of AherNet and of plug-ins that are trained like it.
-    ahernet = load_trained(checkpoint, data, PhasedModule)  # type: ignore[type-abstract]
-    of_moments = load_trained(classifier, data, SnippetClassifierModule)
+    kind = PhasedModule
+    ahernet = load_trained(checkpoint, data, kind, trust_plugins=trust_plugins)  # type: ignore[type-abstract]
+    of_moments = load_trained(classifier, data, SnippetClassifierModule, trust_plugins=trust_plugins)
     cells = ahernet.network.cells_per_level
     counts = torch.zeros(3, len(cells), dtype=torch.int64)
     loader = data.val_dataloader()

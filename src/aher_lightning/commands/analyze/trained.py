@@ -17,7 +17,7 @@ from aher_lightning.video.contract import PROVENANCE
 Module = TypeVar("Module", bound=BaseModule)
 
 
-def load_trained(path: Path, data: MixedDataModule, kind: type[Module]) -> Module:
+def load_trained(path: Path, data: MixedDataModule, kind: type[Module], *, trust_plugins: bool = False) -> Module:
     """Return the module of a checkpoint, ready for the videos of a data module.
 
     It speaks of the categories that the data module evaluates, and runs on the accelerator if there is one.
@@ -26,6 +26,7 @@ def load_trained(path: Path, data: MixedDataModule, kind: type[Module]) -> Modul
         path: File written by ``aher fit``.
         data: The videos.
         kind: Base class of the module.
+        trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
     Returns:
         The module, in evaluation mode.
@@ -34,7 +35,7 @@ def load_trained(path: Path, data: MixedDataModule, kind: type[Module]) -> Modul
         CheckpointError: If the file is no checkpoint of that kind, or was trained on other categories.
         ContractError: If the module and the data disagree about how frames become features.
     """
-    module = load_module(path)
+    module = load_module(path, trust_plugins=trust_plugins)
     if not isinstance(module, kind):
         raise CheckpointError(
             f"{path}: holds a {type(module).__name__}, where a {kind.__name__} is needed; give another checkpoint"
