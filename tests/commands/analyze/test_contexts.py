@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -96,6 +97,7 @@ def test_the_command_writes_table_and_figure(
 
 def test_what_is_missing_is_said_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = tmp_path / "none.ckpt"
+    options: dict[str, Any]
     for options in ({"anchors": 1}, {"moments": 0}):
         with pytest.raises(ConfigError, match="'anchors' and 'moments' must be at least 2"):
             contexts(ToyDataModule(), nothing, tmp_path / "out", **options)
