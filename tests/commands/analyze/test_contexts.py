@@ -97,8 +97,8 @@ def test_the_command_writes_table_and_figure(
 
 def test_what_is_missing_is_said_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = tmp_path / "none.ckpt"
-    options: dict[str, Any]
-    for options in ({"anchors": 1}, {"moments": 0}):
+    wrong: list[dict[str, Any]] = [{"anchors": 1}, {"moments": 0}]
+    for options in wrong:
         with pytest.raises(ConfigError, match="'anchors' and 'moments' must be at least 2"):
             contexts(ToyDataModule(), nothing, tmp_path / "out", **options)
     monkeypatch.setattr("aher_lightning.analyses.embedding.find_spec", lambda _: None)
