@@ -128,7 +128,7 @@ def demo(output: Path = Path("runs/demo"), seed: int = 0, overrides: Sequence[st
         _run(step, main)
     video = held_out_video(output / "data")
     localize = ["localize", str(video), f"--checkpoint={output / 'aher' / 'last.ckpt'}"]
-    _run(Step("Localize an unseen video", [*localize, f"--output={output / 'localized'}"]), main)
+    _run(Step("Localize an unseen video", [*localize, f"--output={output / 'localized'}", "--overwrite"]), main)
     show_results(output)
 
 

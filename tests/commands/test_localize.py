@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from aher_lightning.cli import main
 from aher_lightning.commands.localize import localize
 from aher_lightning.datasets.categories import read_categories
-from aher_lightning.errors import CheckpointError, PredictionError, VideoError
+from aher_lightning.errors import AherError, CheckpointError, DataError, PredictionError, VideoError
 from aher_lightning.inference.localizer import Localizer
 from aher_lightning.reports.prediction_reader import read_predictions
+from aher_lightning.reports.video_outputs import FORMATS
 from aher_lightning.video.auto_reader import AutoReader
 from tests.helpers.command_line import TrainedRun
 from tests.helpers.toy import MOMENT
@@ -44,15 +49,96 @@ def test_a_broken_video_does_not_stop_the_others(
     broken.write_text("no video")
     with pytest.raises(VideoError, match=r"missing\.mp4"):
         localize([broken, good, missing], checkpoint, tmp_path / "out")
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".localize.json", "good.json"]
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1
     assert "broken.mp4" in errors[0]
 
 
 def test_two_videos_never_write_the_same_file(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(PredictionError, match="two of the videos have the same name; localize them into different"):
+    with pytest.raises(DataError, match="two of the videos have the same name; localize them into different"):
         localize([tmp_path / "x" / "a.mp4", tmp_path / "y" / "a.mp4"], checkpoint, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupted_command_goes_on(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    videos = [write_video(tmp_path / "in" / f"{name}.mp4", VideoSpec(num_frames=50)) for name in "abc"]
+    out = tmp_path / "out"
+    localize(videos[:1], checkpoint, out, formats="srt", show=0)
+    before = (out / "a.json").stat().st_mtime_ns
+    capsys.readouterr()
+    written = localize([tmp_path / "in"], checkpoint, out, formats="srt", show=0)
+    assert [path.name for path in written] == ["b.json", "c.json"]
+    assert (out / "a.json").stat().st_mtime_ns == before
+    assert "1 of 3 videos were done before; --overwrite does them again" in capsys.readouterr().out
+    # One more format is more work; so is a file that was removed.
+    (out / "b.srt").unlink()
+    assert [path.name for path in localize(videos, checkpoint, out, formats="srt", show=0)] == ["b.json"]
+    assert len(localize(videos, checkpoint, out, formats="csv", show=0)) == 3
+    with pytest.raises(PredictionError, match="made with another top_k"):
+        localize(videos, checkpoint, out, top_k=1, show=0)
+    assert len(localize(videos, checkpoint, out, top_k=1, overwrite=True, show=0)) == 3
+    assert len(read_predictions(out / "c.json", MOMENT).detections["c"].scores) == 1
+
+
+def test_all_that_can_be_asked_for_is_written(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "in" / "cam").mkdir(parents=True)
+    video = write_video(tmp_path / "in" / "cam" / "a.mp4", VideoSpec(num_frames=90))
+    truth = {"a": {"duration": 9.0, "subset": "validation", "annotations": [{"label": "nod", "segment": [1.0, 3.0]}]}}
+    (tmp_path / "truth.json").write_text(json.dumps({"database": truth}))
+    words = ["localize", str(tmp_path / "in"), f"--checkpoint={checkpoint}", f"--output={tmp_path / 'out'}", "--show=0"]
+    words += [f"--formats={','.join(FORMATS)}", f"--clips={tmp_path / 'clips'}", f"--fiftyone={tmp_path / 'fiftyone'}"]
+    assert main([*words, f"--ground-truth={tmp_path / 'truth.json'}", f"--categories=[{','.join(MOMENT)}]"]) == 0
+    files = {path.name for path in (tmp_path / "out" / "cam").iterdir()}
+    assert files == {f"a.{ending}" for ending in FORMATS}
+    assert "ground truth" in (tmp_path / "out" / "cam" / "a.html").read_text(encoding="utf-8").lower()
+    labels = json.loads((tmp_path / "fiftyone" / "labels.json").read_text())
+    found = read_predictions(tmp_path / "out" / "cam" / "a.json", MOMENT).detections["a"]
+    assert len(labels["labels"]["a"]) == len(found.scores)
+    clips = list((tmp_path / "clips").rglob("*.mp4"))
+    assert 0 < len(clips) <= 10
+    assert all(AutoReader().probe(path).duration_sec <= 9.2 for path in clips)
+    assert video.is_file()
+
+
+def test_copied_clips_are_refused_where_they_cannot_be_cut(checkpoint: Path, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.avi", VideoSpec(num_frames=50, codec="mpeg4"))
+    with pytest.raises(VideoError, match="encode clips anew"):
+        localize([video], checkpoint, tmp_path / "out", clips=tmp_path / "clips", copy_clips=True, show=0)
+    assert not (tmp_path / "out" / "a.json").exists()
+    assert localize([video], checkpoint, tmp_path / "out", clips=tmp_path / "clips", show=0)
+
+
+def test_a_long_video_shows_its_progress(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("aher_lightning.commands.localize.LONG_CLIPS", 20)
+    video = write_video(tmp_path / "a.mp4", VideoSpec(num_frames=400))
+    localize([video], checkpoint, tmp_path / "out", show=0)
+    shown = capsys.readouterr().out
+    assert "Localizing a.mp4: 100/100 clips" in shown
+    assert re.search(r"detections written to .*a\.json \(\d+\.\d s, [\d.e+]+x real time\)", shown)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"formats": "doc"}, "there is no format 'doc'"),
+        ({"top_k": 0}, "'show' must be at least 0 and 'top_k' at least 1"),
+        ({"show": -1}, "'show' must be at least 0"),
+        ({"categories": ["sneeze"]}, "no category 'sneeze'"),
+        ({"window_sec": 0.0}, "'window_sec' is 0"),
+        ({"device": "gpu"}, "device 'gpu' cannot be used"),
+        ({"ground_truth": Path("nowhere.json")}, "nowhere"),
+    ],
+)
+def test_wrong_options_are_refused_before_any_work(
+    options: dict[str, Any], message: str, checkpoint: Path, tmp_path: Path
+) -> None:
+    video = write_video(tmp_path / "a.mp4", VideoSpec(num_frames=50))
+    with pytest.raises(AherError, match=message):
+        localize([video], checkpoint, tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
 
 
@@ -78,7 +164,9 @@ def test_real_footage_is_localized(trained_run: TrainedRun, tmp_path: Path) -> N
     found = predictions.detections["ut_q01"]
     duration_sec = AutoReader().probe(video).duration_sec
     assert duration_sec == pytest.approx(49.4, abs=0.1)
-    assert 0 < len(found.scores) <= 100
+    window_sec = Localizer.from_checkpoint(trained_run.checkpoint).window_sec
+    assert window_sec is not None
+    assert 0 < len(found.scores) <= 100 * math.ceil(duration_sec / window_sec)
     assert found.segments.min() >= 0
     assert found.segments.max() <= duration_sec
     assert set(predictions.categories) <= set(read_categories(trained_run.data / "split.json", "moment"))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,12 @@ import torch
 
 from aher_lightning.datasets.collate import pack_snippets
 from aher_lightning.datasets.video_folder import VideoFolder
-from aher_lightning.errors import CheckpointError, ContractError, VideoError
+from aher_lightning.errors import CheckpointError, ConfigError, ContractError, VideoError
 from aher_lightning.inference.localizer import Localizer
+from aher_lightning.inference.merge import merge_windows
+from aher_lightning.inference.windows import split_windows
+from aher_lightning.modules.checkpoint import STATE_KEY
+from aher_lightning.video.clips import count_clips
 from tests.helpers.toy import MOMENT
 from tests.helpers.trained import checkpointed_localizer
 from tests.helpers.training import toy_localizer
@@ -49,6 +54,79 @@ def test_a_video_shorter_than_a_clip_is_no_problem(localizer: Localizer, tmp_pat
     found = localizer.localize(video)
     assert found.duration_sec == pytest.approx(num_frames / 10)
     assert found.detections.segments.max() <= found.duration_sec
+
+
+def test_a_long_video_is_localized_in_windows(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "long.mp4", VideoSpec(num_frames=400))
+    checkpoint = checkpointed_localizer(tmp_path)[1]
+    localizer = Localizer.from_checkpoint(checkpoint, window_sec=8.0)
+    found = localizer.localize(video)
+    assert found.shares == 5
+    folder = VideoFolder({"v": video}, localizer.contract)
+    windows = split_windows(found.duration_sec, 8.0)
+    expected = []
+    for window in windows:
+        snippets = pack_snippets([folder.read("v", (window.start_sec, window.end_sec))])
+        with torch.no_grad():
+            expected += localizer.module.detect(snippets, torch.tensor([window.end_sec - window.start_sec]).double())
+    merged = merge_windows(windows, expected)
+    torch.testing.assert_close(found.detections.segments, merged.segments[: len(found.detections.segments)])
+    torch.testing.assert_close(found.detections.scores, merged.scores[: len(found.detections.scores)])
+    assert len(found.detections.scores) == min(len(merged.scores), 500)
+    assert found.detections.segments.max() <= found.duration_sec
+
+
+def test_windows_as_long_as_the_video_change_nothing(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", VideoSpec(num_frames=60))
+    checkpoint = checkpointed_localizer(tmp_path)[1]
+    whole = Localizer.from_checkpoint(checkpoint).localize(video).detections
+    for window_sec in (5.0, 6.0, 100.0):
+        same = Localizer.from_checkpoint(checkpoint, window_sec=window_sec).localize(video).detections
+        assert all(torch.equal(one, other) for one, other in zip(whole, same, strict=True))
+
+
+def test_the_checkpoint_says_how_long_windows_are(tmp_path: Path) -> None:
+    checkpoint = checkpointed_localizer(tmp_path)[1]
+    assert Localizer.from_checkpoint(checkpoint).window_sec is None
+    content = torch.load(checkpoint)
+    content[STATE_KEY]["window_sec"] = 12.5
+    torch.save(content, checkpoint)
+    assert Localizer.from_checkpoint(checkpoint).window_sec == 12.5
+    assert Localizer.from_checkpoint(checkpoint, window_sec=3.0).window_sec == 3.0
+    with pytest.raises(ConfigError, match="'window_sec' is 0"):
+        Localizer.from_checkpoint(checkpoint, window_sec=0.0)
+
+
+def test_what_is_kept_can_be_chosen(localizer: Localizer, tmp_path: Path) -> None:
+    video = str(write_video(tmp_path / "a.mp4", VideoSpec(num_frames=60)))
+    everything = localizer.localize(video).detections
+    assert torch.equal(localizer.localize(video, top_k=3).detections.scores, everything.scores[:3])
+    limit = float(everything.scores[4])
+    assert localizer.localize(video, min_score=limit).detections.scores.min() >= limit
+    name = MOMENT[int(everything.labels[0])]
+    of_one = localizer.localize(video, categories=[name]).detections
+    assert torch.equal(of_one.scores, everything.scores[everything.labels == everything.labels[0]])
+    with pytest.raises(ConfigError, match="'top_k' is 0"):
+        localizer.localize(video, top_k=0)
+    with pytest.raises(ConfigError, match="no category 'sneeze'"):
+        localizer.localize(video, categories=["sneeze"])
+
+
+def test_progress_is_told_in_clips(localizer: Localizer, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", VideoSpec(num_frames=200))
+    done: list[int] = []
+    localizer.localize(video, report=done.append)
+    assert sum(done) == count_clips(20.0, localizer.contract)
+    assert len(done) > 1
+
+
+def test_threads_share_a_localizer(localizer: Localizer, tmp_path: Path) -> None:
+    videos = [write_video(tmp_path / f"{n}.mp4", VideoSpec(num_frames=40 + n, first_number=9 * n)) for n in range(6)]
+    alone = [localizer.localize(video).detections for video in videos]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(localizer.localize, videos * 2))
+    for found, expected in zip(together, alone * 2, strict=True):
+        assert all(torch.equal(one, other) for one, other in zip(found.detections, expected, strict=True))
 
 
 def test_what_is_no_video_is_refused(localizer: Localizer, tmp_path: Path) -> None:

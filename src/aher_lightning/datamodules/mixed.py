@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
@@ -37,6 +38,10 @@ Part = Literal["untrimmed", "foreground", "moments"]
 
 PARTS: tuple[Part, ...] = ("untrimmed", "foreground", "moments")
 """All parts, in the order of a batch."""
+
+
+LONGEST_SHARE = 0.9
+"""Share of the training videos that fit into a window; the few longest ones would make it longer than is usual."""
 
 
 class MixedDataModule(pl.LightningDataModule, ABC):
@@ -181,6 +186,12 @@ class MixedDataModule(pl.LightningDataModule, ABC):
     def num_evaluation_videos(self) -> int:
         """Number of videos that the annotations name for evaluation, whether they are there or not."""
         return len(self.evaluation_videos())
+
+    @property
+    def window_sec(self) -> float | None:
+        """The duration that nine of ten training videos do not exceed, in seconds; nothing if training has none."""
+        durations = sorted(video.duration_sec for video in self.untrimmed_videos()) if "untrimmed" in self.parts else []
+        return durations[math.ceil(LONGEST_SHARE * len(durations)) - 1] if durations else None
 
     @property
     def contract(self) -> TemporalContract:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from aher_lightning.datasets.collate import pack_snippets
-from aher_lightning.datasets.video_folder import VideoFolder
+from aher_lightning.errors import ConfigError
+from aher_lightning.inference.device import choose_device
+from aher_lightning.inference.feature_stream import stream_features, window_snippets
+from aher_lightning.inference.merge import merge_windows
 from aher_lightning.inference.rebuild import load_module
+from aher_lightning.inference.selection import category_labels, select_detections
+from aher_lightning.inference.windows import Window, count_shares, split_windows
 from aher_lightning.modules.base import BaseModule
-from aher_lightning.structures import Detections
+from aher_lightning.structures import Detections, SnippetSequence, SnippetSequences
 from aher_lightning.video.auto_reader import AutoReader
-from aher_lightning.video.reader import VideoReader
+from aher_lightning.video.reader import VideoInfo, VideoReader
+
+DETECTIONS_PER_SHARE = 100
+"""Detections that are kept of a video for each window that it is long; as many as of a video in training."""
+
+WINDOWS_AT_ONCE = 8
+"""Windows that run through the network at once."""
 
 
 class LocalizedVideo(NamedTuple):
@@ -21,44 +34,75 @@ class LocalizedVideo(NamedTuple):
 
     Attributes:
         path: The video file.
-        duration_sec: Its duration in seconds.
-        detections: What was found, in seconds, best first.
+        info: Facts about it.
+        detections: What was found, in seconds, best first, on the CPU.
+        shares: How many windows long the video is, at least 1; see :func:`~.windows.count_shares`.
     """
 
     path: Path
-    duration_sec: float
+    info: VideoInfo
     detections: Detections
+    shares: int
+
+    @property
+    def duration_sec(self) -> float:
+        """Duration of the video in seconds."""
+        return self.info.duration_sec
 
 
 class Localizer:
-    """Find the actions of a trained module's categories in video files.
+    """Find the actions of a trained module's categories in video files of any length.
+
+    A video much longer than those of training is localized in overlapping windows of their length, decoded as a
+    stream: memory does not depend on its duration. Several threads may use one localizer at the same time.
 
     Args:
-        module: A trained module, with its temporal contract.
+        module: A trained module, with its temporal contract; it is moved to the device.
         reader: Decodes videos; ``None`` chooses one by itself.
+        device: Where the networks run, such as "cpu" or "cuda:1"; "auto" takes a GPU if there is one.
+        window_sec: Length of a window in seconds; if not given, what the module was trained with, and the whole video
+            for a module that does not know.
 
     Raises:
+        ConfigError: If there is no such device, or the length is not positive.
         ContractError: If the module does not know how frames become snippets.
 
     Attributes:
         categories: Names that the labels of detections index.
     """
 
-    def __init__(self, module: BaseModule, reader: VideoReader | None = None) -> None:
-        self.module = module.eval()
-        self.reader = reader or AutoReader()
+    def __init__(
+        self,
+        module: BaseModule,
+        reader: VideoReader | None = None,
+        *,
+        device: str = "auto",
+        window_sec: float | None = None,
+    ) -> None:
         self.contract = module.require_contract()
+        self.module = module.eval().to(choose_device(device))
+        self.reader = reader or AutoReader()
         self.categories = module.categories.names
+        self.window_sec = module.window_sec if window_sec is None else window_sec
+        split_windows(0.0, self.window_sec)  # refuses an impossible length before any video is read
 
     @classmethod
     def from_checkpoint(
-        cls, path: Path, reader: VideoReader | None = None, *, trust_plugins: bool = False
+        cls,
+        path: Path | str,
+        reader: VideoReader | None = None,
+        *,
+        device: str = "auto",
+        window_sec: float | None = None,
+        trust_plugins: bool = False,
     ) -> Localizer:
         """Make a localizer of a checkpoint that ``aher fit`` wrote.
 
         Args:
             path: Checkpoint file.
             reader: Decodes videos; ``None`` chooses one by itself.
+            device: Where the networks run; see :class:`Localizer`.
+            window_sec: Length of a window in seconds; see :class:`Localizer`.
             trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
         Returns:
@@ -66,24 +110,60 @@ class Localizer:
 
         Raises:
             CheckpointError: If the file is no such checkpoint, or names classes that are not trusted.
+            ConfigError: If there is no such device, or the length is not positive.
         """
-        return cls(load_module(path, trust_plugins=trust_plugins), reader)
+        module = load_module(Path(path), trust_plugins=trust_plugins)
+        return cls(module, reader, device=device, window_sec=window_sec)
 
     @torch.inference_mode()
-    def localize(self, video: Path) -> LocalizedVideo:
+    def localize(
+        self,
+        video: Path | str,
+        *,
+        top_k: int | None = None,
+        min_score: float = 0.0,
+        categories: Sequence[str] | None = None,
+        report: Callable[[int], None] = lambda _: None,
+    ) -> LocalizedVideo:
         """Find the actions in a video.
 
         Args:
             video: Video file.
+            top_k: How many detections to keep at most; 100 for each window that the video is long if not given.
+            min_score: Smallest score to keep.
+            categories: Names of the categories to keep; all if not given. Scores are not changed by it.
+            report: Called with the number of clips that are done, after every few of them; there are
+                ``count_clips(duration, contract)`` of them.
 
         Returns:
             The detections.
 
         Raises:
+            ConfigError: If the number is below 1, or a category is unknown.
             VideoError: If the file cannot be decoded.
         """
-        duration_sec = self.reader.probe(video).duration_sec
-        folder = VideoFolder({video.stem: video}, self.contract, reader=self.reader)
-        snippets = pack_snippets([folder.read(video.stem)])
-        detections = self.module.detect(snippets, torch.tensor([duration_sec], dtype=torch.float64))[0]
-        return LocalizedVideo(video, duration_sec, detections)
+        if top_k is not None and top_k < 1:
+            raise ConfigError(f"'top_k' is {top_k}, but at least 1 detection must be kept; correct it")
+        labels = category_labels(categories, self.categories)
+        path = Path(video)
+        info = self.reader.probe(path)
+        windows = split_windows(info.duration_sec, self.window_sec)
+        features = stream_features(self.module, self.reader, path, report)
+        found = list(self._detect(window_snippets(features, windows, self.module), windows))
+        shares = count_shares(info.duration_sec, self.window_sec)
+        merged = merge_windows(windows, found)
+        kept = select_detections(
+            merged, top_k=DETECTIONS_PER_SHARE * shares if top_k is None else top_k, min_score=min_score, labels=labels
+        )
+        return LocalizedVideo(path, info, kept, shares)
+
+    def _detect(self, snippets: Iterator[SnippetSequence], windows: Sequence[Window]) -> Iterator[Detections]:
+        """Detections of each window, in seconds after its start, on the CPU."""
+        places = iter(windows)
+        while batch := list(islice(places, WINDOWS_AT_ONCE)):
+            packed = pack_snippets(list(islice(snippets, len(batch))))
+            moved = SnippetSequences(*(values.to(self.module.device) for values in packed))
+            lengths = [window.end_sec - window.start_sec for window in batch]
+            durations_sec = torch.tensor(lengths, dtype=torch.float64, device=self.module.device)
+            for found in self.module.detect(moved, durations_sec):
+                yield Detections(*(field.cpu() for field in found))

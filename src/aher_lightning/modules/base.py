@@ -45,6 +45,11 @@ class HasContract(Protocol):
         """How frames become snippets."""
         ...
 
+    @property
+    def window_sec(self) -> float | None:
+        """How long videos of training are, for the windows of longer ones, in seconds; nothing if there are none."""
+        ...
+
 
 class EvaluationOutput(NamedTuple):
     """What ``test_step`` and ``predict_step`` return.
@@ -74,6 +79,8 @@ class BaseModule(pl.LightningModule, ABC):
 
     Attributes:
         contract: How frames become snippets; known once data or a checkpoint was attached.
+        window_sec: How long videos of training are in seconds, but for the longest tenth; localization cuts longer ones
+            into windows of this length. Known once trained on videos.
         iteration: Finished training iterations.
         configuration: Class path and arguments of this module, so that a checkpoint can rebuild it.
         added: The moment categories that were added after training, the last ones of ``categories.moment``.
@@ -95,6 +102,7 @@ class BaseModule(pl.LightningModule, ABC):
         self.seed = seed
         self.resampling = resampling or Resampling()
         self.contract: TemporalContract | None = None
+        self.window_sec: float | None = None
         self.iteration = 0
         self.configuration: dict[str, Any] = {}
         self.added: list[AddedCategory] = []
@@ -213,10 +221,12 @@ class BaseModule(pl.LightningModule, ABC):
     # Lightning's hooks
 
     def setup(self, stage: str) -> None:
-        """Take over the contract of the data."""
+        """Take over the contract of the data, and in training the length of its videos."""
         data = cast("HasContract | None", getattr(self.trainer, "datamodule", None))
         if data is not None:
             self.contract = data.contract
+            if stage == TrainerFn.FITTING:
+                self.window_sec = data.window_sec
 
     def on_fit_start(self) -> None:
         """Refuse features that another backbone extracted."""
@@ -270,6 +280,7 @@ class BaseModule(pl.LightningModule, ABC):
             "configuration": self.configuration,
             "categories": vars(self.categories),
             "contract": contract.to_dict() if contract is not None else None,
+            "window_sec": self.window_sec,
             "iteration": self.iteration,
             "version": __version__,
             "added": [one._asdict() for one in self.added],
@@ -286,6 +297,7 @@ class BaseModule(pl.LightningModule, ABC):
         if "state_dict" in checkpoint:
             check_architecture(self, checkpoint["state_dict"], "the checkpoint")
         self.iteration = state["iteration"]
+        self.window_sec = self.window_sec or state.get("window_sec")  # checkpoints before 0.1 do not know it
         self.added = added_categories(checkpoint)
         if state["contract"] is not None:
             stored = TemporalContract.from_dict(state["contract"])

@@ -1,0 +1,34 @@
+"""Where networks run."""
+
+from __future__ import annotations
+
+import torch
+
+from aher_lightning.errors import ConfigError
+
+
+def choose_device(name: str) -> torch.device:
+    """Return a device that can be used.
+
+    Args:
+        name: Such as "cpu", "cuda" or "cuda:1"; "auto" takes a GPU if there is one.
+
+    Returns:
+        The device.
+
+    Raises:
+        ConfigError: If there is none of that name.
+
+    Example:
+        >>> choose_device("cpu")
+        device(type='cpu')
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device).cpu()
+    except (AssertionError, NotImplementedError, RuntimeError) as error:  # torch without CUDA asserts
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"device '{name:.40}' cannot be used ({reason:.100}); give cpu, cuda or auto") from None
+    return device

@@ -1,0 +1,81 @@
+"""Which videos a command works on: files, folders and patterns, each video with a name of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from glob import has_magic
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from aher_lightning.datasets.moments import VIDEO_SUFFIXES
+from aher_lightning.errors import DataError
+
+
+class VideoInput(NamedTuple):
+    """A video file and where its results go.
+
+    Attributes:
+        path: The file.
+        name: Its place below the folder of results, without an ending: its name, and for files found in a folder
+            its sub-folders there.
+    """
+
+    path: Path
+    name: PurePath
+
+
+def find_inputs(words: Sequence[Path]) -> list[VideoInput]:
+    """Return the videos that the words of a command name, each once.
+
+    A folder stands for all video files in it and below, in alphabetical order; a word with ``*``, ``?`` or ``[]`` that
+    is no file for all files and folders that it matches. Any other word stands for itself, be it there or not: what is
+    missing is noticed when it is read.
+
+    Args:
+        words: Files, folders and patterns.
+
+    Returns:
+        The videos, in the order of the words.
+
+    Raises:
+        DataError: If a folder or a pattern has no video, or results of two videos would have the same name.
+    """
+    videos: dict[Path, VideoInput] = {}
+    for word in words:
+        for video in _expand(word):
+            videos.setdefault(video.path.resolve(), video)
+    names: dict[PurePath, Path] = {}
+    for video in videos.values():
+        other = names.setdefault(video.name, video.path)
+        if other is not video.path:
+            raise DataError(
+                f"{other} and {video.path}: two of the videos have the same name; localize them into different folders"
+            )
+    return list(videos.values())
+
+
+def _expand(word: Path) -> list[VideoInput]:
+    """The videos that one word stands for."""
+    if word.is_dir():
+        found, reason = _look_into(word), "holds no video"
+    elif has_magic(str(word)) and not word.exists():
+        matches = sorted(Path(word.anchor).glob(str(word.relative_to(word.anchor))))
+        found = [video for path in matches for video in (_look_into(path) if path.is_dir() else _as_video(path))]
+        reason = "matches no video"
+    else:
+        return [VideoInput(word, PurePath(word.stem))]
+    if not found:
+        raise DataError(f"{word}: {reason} ({', '.join(sorted(VIDEO_SUFFIXES))}); correct it")
+    return found
+
+
+def _look_into(folder: Path) -> list[VideoInput]:
+    """The videos in a folder and below."""
+    found = [video for path in sorted(folder.rglob("*")) for video in _as_video(path)]
+    return [VideoInput(video.path, video.path.relative_to(folder).with_suffix("")) for video in found]
+
+
+def _as_video(path: Path) -> list[VideoInput]:
+    """The file, if it is a video by its ending."""
+    is_video = path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
+    return [VideoInput(path, PurePath(path.stem))] if is_video else []

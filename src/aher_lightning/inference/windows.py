@@ -1,0 +1,76 @@
+"""Long videos in windows: a network sees any video in a fixed number of steps, so all must be of one length."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from aher_lightning.errors import ConfigError
+
+LONGEST_IN_ONE = 1.25
+"""A video longer than a window by less than this factor is localized as a whole."""
+
+
+_ROUNDING = 1e-6
+"""So small a part of a window is none: durations are sums of time stamps."""
+
+
+class Window(NamedTuple):
+    """A part of a video that is localized on its own.
+
+    Attributes:
+        start_sec: Where it begins, in seconds.
+        end_sec: Where it ends, in seconds.
+    """
+
+    start_sec: float
+    end_sec: float
+
+
+def split_windows(duration_sec: float, window_sec: float | None) -> list[Window]:
+    """Return windows of equal length that cover a video, each of which overlaps the next by half or more.
+
+    What is no longer than half a window thus lies wholly in one of them.
+
+    Args:
+        duration_sec: Duration of the video in seconds.
+        window_sec: Length of a window in seconds; ``None`` takes the whole video.
+
+    Returns:
+        The windows in order; one that is the whole video if that is not much longer than a window.
+
+    Raises:
+        ConfigError: If the length is not a positive number.
+
+    Example:
+        >>> [(window.start_sec, window.end_sec) for window in split_windows(100.0, 40.0)]
+        [(0.0, 40.0), (20.0, 60.0), (40.0, 80.0), (60.0, 100.0)]
+        >>> split_windows(50.0, 40.0)
+        [Window(start_sec=0.0, end_sec=50.0)]
+    """
+    if window_sec is not None and not 0 < window_sec < math.inf:
+        raise ConfigError(f"'window_sec' is {window_sec}, but a window lasts some seconds; correct it or leave it out")
+    if window_sec is None or duration_sec <= LONGEST_IN_ONE * window_sec:
+        return [Window(0.0, duration_sec)]
+    gaps = math.ceil((duration_sec - window_sec) / (window_sec / 2) - _ROUNDING)
+    starts = [gap * (duration_sec - window_sec) / gaps for gap in range(gaps + 1)]
+    return [*(Window(start, start + window_sec) for start in starts[:-1]), Window(starts[-1], duration_sec)]
+
+
+def count_shares(duration_sec: float, window_sec: float | None) -> int:
+    """Return how many windows long a video is: as many times more detections are worth keeping or showing.
+
+    Args:
+        duration_sec: Duration of the video in seconds.
+        window_sec: Length of a window in seconds, or ``None``.
+
+    Returns:
+        At least 1.
+
+    Example:
+        >>> count_shares(100.0, 40.0), count_shares(50.0, 40.0), count_shares(100.0, None)
+        (3, 1, 1)
+    """
+    if len(split_windows(duration_sec, window_sec)) == 1 or window_sec is None:
+        return 1
+    return math.ceil(duration_sec / window_sec - _ROUNDING)
