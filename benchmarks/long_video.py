@@ -158,9 +158,8 @@ def long_video(hours: list[float] | None = None) -> None:
             rows.append(measure_apart(path))
     console, grown = output_console(), growth(rows)
     console.print(result_table(rows))
-    console.print(
-        f"{grown['mib_per_hour']:.1f} MiB more per hour; {grown['mib_at_24_hours']:.0f} MiB for {LONGEST_HOURS:.0f} hours"
-    )
+    slope, longest = grown["mib_per_hour"], grown["mib_at_24_hours"]
+    console.print(f"{slope:.1f} MiB more per hour; {longest:.0f} MiB for {LONGEST_HOURS:.0f} hours")
     console.print(json.dumps({"benchmark": "long_video", **grown, "videos": rows}), markup=False)
 
 

@@ -18,7 +18,7 @@ from aher_lightning.errors import AnnotationError, ConfigError, ContractError, D
 from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.structures import SnippetSequence, UntrimmedBatch
 from aher_lightning.video.contract import TemporalContract
-from tests.helpers.toy import MOMENT, UNTRIMMED, ToyDataModule, ToySource, toy_video
+from tests.helpers.toy import DURATION_SEC, MOMENT, UNTRIMMED, ToyDataModule, ToySource, toy_video
 
 
 class FakeTrainer:
@@ -380,3 +380,19 @@ def test_a_module_that_counts_no_iterations_is_refused() -> None:
     data.trainer = cast("Any", FakeTrainer(module=object()))
     with pytest.raises(ConfigError, match="the module counts no iterations; train one of this package's modules"):
         batches(data, 1)
+
+
+def test_windows_are_as_long_as_all_but_the_longest_training_videos() -> None:
+    class OfSomeLengths(ToyDataModule):
+        lengths: tuple[float, ...] = (30.0, 10.0, 20.0, 500.0, 12.0, 11.0, 13.0, 14.0, 15.0, 16.0)
+
+        def untrimmed_videos(self) -> list[AnnotatedVideo]:
+            return [toy_video(f"v{one}", "training", "jump")._replace(duration_sec=one) for one in self.lengths]
+
+    class OfTwo(OfSomeLengths):
+        lengths = OfSomeLengths.lengths[3:5]
+
+    assert ToyDataModule().window_sec == DURATION_SEC
+    assert OfSomeLengths().window_sec == 30.0
+    assert OfTwo().window_sec == 500.0
+    assert OfSomeLengths(parts=["moments"]).window_sec is None

@@ -26,6 +26,7 @@ from tests.helpers.gloo import run_on_processes
 from tests.helpers.toy import (
     CATEGORIES,
     CHANNELS,
+    DURATION_SEC,
     MOMENT,
     UNTRIMMED,
     MeanBackbone,
@@ -149,6 +150,26 @@ def test_a_checkpoint_holds_what_it_takes_to_go_on(tmp_path: Path) -> None:
 def state(**changes: Any) -> dict[str, Any]:
     whole = {"configuration": {}, "categories": vars(CATEGORIES), "contract": None, "iteration": 1}
     return {STATE_KEY: whole | changes}
+
+
+def test_a_checkpoint_says_how_long_the_videos_of_training_were(tmp_path: Path) -> None:
+    assert toy_localizer().window_sec is None
+    module = toy_localizer()
+    trainer = train(module, tmp_path)
+    assert module.window_sec == DURATION_SEC
+    content = torch.load(tmp_path / "last.ckpt")
+    assert content[STATE_KEY]["window_sec"] == DURATION_SEC
+    restored = toy_localizer()
+    restored.on_load_checkpoint(content)
+    assert restored.window_sec == DURATION_SEC
+    # What is evaluated on does not count, and older checkpoints do not know it.
+    module.window_sec = None
+    trainer.validate(module, datamodule=ToyDataModule(), verbose=False)
+    assert module.window_sec is None
+    del content[STATE_KEY]["window_sec"]
+    older = toy_localizer()
+    older.on_load_checkpoint(content)
+    assert older.window_sec is None
 
 
 def test_checkpoints_of_something_else_are_refused() -> None:

@@ -28,7 +28,7 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device).cpu()
-    except (AssertionError, NotImplementedError, RuntimeError) as error:  # torch without CUDA asserts
+    except (AssertionError, RuntimeError) as error:  # torch without CUDA asserts
         reason = " ".join(str(error).split())
         raise ConfigError(f"device '{name:.40}' cannot be used ({reason:.100}); give cpu, cuda or auto") from None
     return device
