@@ -92,5 +92,5 @@ def test_the_whole_demo_in_miniature(
     assert all(system.title in shown.out for system in SYSTEMS)
     for name in ("last.ckpt", "predictions.json", "metrics.json"):
         assert (tmp_path / "aher" / name).is_file()
-    (localized,) = (tmp_path / "localized").iterdir()
+    localized = tmp_path / "localized" / "am_val_00000.json"
     assert list(read_predictions(localized).detections) == ["am_val_00000"]

@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cores": set(),
     "command_words": set(),
     "figures": set(),
+    "new_folder": {"errors"},
     "shipped_configs": set(),
     "ops": RECORDS,
     "models": RECORDS | {"ops"},
@@ -37,8 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reports": RECORDS | {"figures", "json_stream", "ops", "datasets", "analyses"},
     "evaluation": RECORDS | {"ops", "datasets", "metrics", "reports"},
     "datamodules": RECORDS | {"ops", "video", "datasets"},
-    "modules": RECORDS | {"ops", "video", "models", "losses", "metrics"},
-    "inference": RECORDS | {"ops", "video", "datasets", "models", "modules"},
+    "modules": RECORDS | {"new_folder", "ops", "video", "models", "losses", "metrics"},
+    "inference": RECORDS | {"new_folder", "ops", "video", "datasets", "models", "modules"},
     "callbacks": RECORDS | SHOWN | {"modules", "reports"},
 }
 """What each layer may import besides itself; the layers above may import everything below them."""

@@ -93,6 +93,7 @@ VERBS: dict[str, Verb | VerbGroup] = {
     "add-class": Verb("aher_lightning.commands.add_class:add_class", "new categories for a checkpoint, from clips"),
     "list-classes": Verb("aher_lightning.commands.list_classes:list_classes", "the categories of a checkpoint"),
     "remove-class": Verb("aher_lightning.commands.remove_class:remove_class", "take added categories out again"),
+    "export": Verb("aher_lightning.commands.export:export", "a checkpoint as ONNX, or as safetensors for sharing"),
     "analyze": VerbGroup(f"figures of the paper: {', '.join(ANALYSES)}", ANALYSES),
 }
 

@@ -26,8 +26,9 @@ from aher_lightning.inference.class_training import ClassTraining, LevelProblem,
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.modules.added_categories import MEMORY_KEY, append_added
-from aher_lightning.modules.checkpoint import STATE_KEY, check_output, read_checkpoint, write_checkpoint
+from aher_lightning.modules.checkpoint import STATE_KEY, check_output, write_checkpoint
 from aher_lightning.modules.phased import PhasedModule
+from aher_lightning.modules.pretrained_folder import read_trained
 from aher_lightning.structures import AddedCategory
 from aher_lightning.video.reader import VideoReader
 
@@ -66,7 +67,7 @@ def add_categories(
     of all other categories stay as they are to the last bit.
 
     Args:
-        checkpoint: File written by ``aher fit``, or by this function.
+        checkpoint: File written by ``aher fit`` or by this function, or an exported folder.
         moments: Folder that holds ``<category>/<clip>`` video files.
         output: File to write; nothing is written unless everything succeeds.
         categories: The sub-folders to take; all of them if not given.
@@ -86,7 +87,7 @@ def add_categories(
     """
     check_output(output, overwrite=overwrite)
     module = _load_localizer(checkpoint, trust_plugins=trust_plugins)
-    content = read_checkpoint(checkpoint)
+    content = read_trained(checkpoint)
     existing = module.categories
     names = list_new_categories(moments, [*existing.untrimmed, *existing.moment], categories)
     require_clips(moments, count_clips(moments, names), FEWEST_CLIPS)

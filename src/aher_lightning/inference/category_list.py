@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 from aher_lightning.datasets.moments import MOST_NAMED
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.modules.added_categories import added_categories, drop_added
-from aher_lightning.modules.checkpoint import STATE_KEY, check_output, read_checkpoint, write_checkpoint
+from aher_lightning.modules.checkpoint import STATE_KEY, check_output, write_checkpoint
+from aher_lightning.modules.pretrained_folder import read_trained
 from aher_lightning.structures import AddedCategory
 
 Provenance = Literal["untrimmed", "moment", "added"]
@@ -44,7 +45,7 @@ def list_categories(checkpoint: Path) -> list[ListedCategory]:
     Raises:
         CheckpointError: If the file is no such checkpoint.
     """
-    content = read_checkpoint(checkpoint)
+    content = read_trained(checkpoint)
     state = content[STATE_KEY]
     try:
         version: str | None = state.get("version")
@@ -94,7 +95,7 @@ def remove_categories(
                 f"{checkpoint}: '{name}' was learnt in training, and only added categories can be removed; leave its "
                 "detections out of the results instead"
             )
-    content = read_checkpoint(checkpoint)
+    content = read_trained(checkpoint)
     removed = [one for one in added_categories(content) if one.name in categories]
     drop_added(content, categories)
     write_checkpoint(output, content)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 
 from aher_lightning.datasets.collate import pack_snippets
-from aher_lightning.errors import ConfigError
+from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.inference.device import choose_device
 from aher_lightning.inference.feature_stream import stream_features, window_snippets
 from aher_lightning.inference.merge import merge_windows
@@ -96,10 +96,10 @@ class Localizer:
         window_sec: float | None = None,
         trust_plugins: bool = False,
     ) -> Localizer:
-        """Make a localizer of a checkpoint that ``aher fit`` wrote.
+        """Make a localizer of a checkpoint that ``aher fit`` wrote, or of an exported folder.
 
         Args:
-            path: Checkpoint file.
+            path: Checkpoint file or exported folder.
             reader: Decodes videos; ``None`` chooses one by itself.
             device: Where the networks run; see :class:`Localizer`.
             window_sec: Length of a window in seconds; see :class:`Localizer`.
@@ -114,6 +114,36 @@ class Localizer:
         """
         module = load_module(Path(path), trust_plugins=trust_plugins)
         return cls(module, reader, device=device, window_sec=window_sec)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        folder: Path | str,
+        reader: VideoReader | None = None,
+        *,
+        device: str = "auto",
+        window_sec: float | None = None,
+        trust_plugins: bool = False,
+    ) -> Localizer:
+        """Make a localizer of a folder that ``aher export --format safetensors`` wrote; no network is asked.
+
+        Args:
+            folder: The folder.
+            reader: Decodes videos; ``None`` chooses one by itself.
+            device: Where the networks run; see :class:`Localizer`.
+            window_sec: Length of a window in seconds; see :class:`Localizer`.
+            trust_plugins: Whether the folder may name classes outside this package, whose code runs then.
+
+        Returns:
+            The localizer.
+
+        Raises:
+            CheckpointError: If it is no such folder, or names classes that are not trusted.
+            ConfigError: If there is no such device, or the length is not positive.
+        """
+        if not Path(folder).is_dir():
+            raise CheckpointError(f"{folder}: no such folder; export one by 'aher export --format safetensors'")
+        return cls.from_checkpoint(folder, reader, device=device, window_sec=window_sec, trust_plugins=trust_plugins)
 
     @torch.inference_mode()
     def localize(

@@ -12,7 +12,8 @@ from jsonargparse import ArgumentError, ArgumentParser
 from aher_lightning.errors import CheckpointError
 from aher_lightning.inference.class_paths import check_class_paths
 from aher_lightning.modules.base import BaseModule
-from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
+from aher_lightning.modules.checkpoint import STATE_KEY
+from aher_lightning.modules.pretrained_folder import read_trained
 
 
 def load_module(path: Path, *, trust_plugins: bool = False) -> BaseModule:
@@ -22,7 +23,7 @@ def load_module(path: Path, *, trust_plugins: bool = False) -> BaseModule:
     by name; a file that names others is refused unless its plug-ins are trusted, see :func:`check_class_paths`.
 
     Args:
-        path: File written by ``aher fit``.
+        path: File written by ``aher fit``, or folder of ``aher export --format safetensors``.
         trust_plugins: Whether classes of other installed packages may be imported and run.
 
     Returns:
@@ -32,7 +33,7 @@ def load_module(path: Path, *, trust_plugins: bool = False) -> BaseModule:
         CheckpointError: If the file is no such checkpoint, or asks for classes that are not installed
             or not trusted.
     """
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_trained(path)
     state = checkpoint[STATE_KEY]
     with _explain(path):
         configuration = _configuration(state)

@@ -149,7 +149,8 @@ class P3D(StagedBackbone):
             features = halve_time(layer(features))
         frames = features.transpose(1, 2).flatten(0, 1)  # (N * F, C, H, W)
         pooled: Tensor = self.layer4(frames).mean(dim=(2, 3))
-        return pooled.reshape(len(clips), -1, self.out_channels).mean(dim=1)
+        # Not `len`: that would fix the number of clips in an exported graph.
+        return pooled.reshape(clips.shape[0], -1, self.out_channels).mean(dim=1)
 
     def classify(self, clips: Tensor) -> Tensor:
         """Return the class logits of clips.

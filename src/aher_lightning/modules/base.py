@@ -22,11 +22,10 @@ from aher_lightning.modules.added_categories import added_categories, drop_added
 from aher_lightning.modules.checkpoint import (
     STATE_KEY,
     check_architecture,
-    is_own_checkpoint,
     load_submodule,
-    read_checkpoint,
 )
 from aher_lightning.modules.evaluation import DetectionMetrics
+from aher_lightning.modules.pretrained_folder import is_own, read_trained
 from aher_lightning.ops.precision import widen
 from aher_lightning.ops.randomness import key_seed
 from aher_lightning.ops.resample import Resampling, resample_sequences
@@ -72,8 +71,8 @@ class BaseModule(pl.LightningModule, ABC):
         categories: The two category sets.
         backbone: Turns pixels into features; unused on cached features but part of every checkpoint, so
             that the checkpoint alone can localize actions in a video file.
-        initial_weights: Checkpoints whose backbone, and whose network if they have one, to start from; public weights
-            of the backbone too, as :meth:`~aher_lightning.models.p3d.P3D.load_public_weights` reads.
+        initial_weights: Checkpoints, or exported folders, whose backbone, and whose network if they have one, to start
+            from; public weights of the backbone too, see :meth:`~aher_lightning.models.p3d.P3D.load_public_weights`.
         seed: Seed of all random choices during training.
         resampling: How features are brought to a fixed length; the default if not given.
 
@@ -188,10 +187,10 @@ class BaseModule(pl.LightningModule, ABC):
             CheckpointError: If a checkpoint has none of them, or another architecture.
         """
         for path in self.initial_weights:
-            if isinstance(self.backbone, ReadsPublicWeights) and not is_own_checkpoint(path):
+            if isinstance(self.backbone, ReadsPublicWeights) and not is_own(path):
                 self.backbone.load_public_weights(path)
                 continue
-            checkpoint = read_checkpoint(path)
+            checkpoint = read_trained(path)
             # Training knows the trained categories alone.
             drop_added(checkpoint, [one.name for one in added_categories(checkpoint)])
             weights = checkpoint["state_dict"]
