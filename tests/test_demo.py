@@ -64,12 +64,13 @@ def test_the_summary_shows_every_system(
         (tmp_path / system.folder).mkdir()
         values = {f"test/{name}": 0.1 * number for name in METRICS}
         (tmp_path / system.folder / "metrics.json").write_text(json.dumps(values))
-    show_results(tmp_path)
+    show_results(tmp_path, Path("films/v1.mp4"))
     shown = capsys.readouterr().out
     for number, system in enumerate(SYSTEMS):
         (row,) = [line for line in shown.splitlines() if f" {system.title} " in line]
         assert row.count(f" {10 * number}.0 ") == len(METRICS)
     assert str(tmp_path / "aher" / "predictions.json") in shown
+    assert str(tmp_path / "localized" / "v1.html") in shown
 
 
 @pytest.mark.slow
@@ -94,3 +95,4 @@ def test_the_whole_demo_in_miniature(
         assert (tmp_path / "aher" / name).is_file()
     localized = tmp_path / "localized" / "am_val_00000.json"
     assert list(read_predictions(localized).detections) == ["am_val_00000"]
+    assert localized.with_suffix(".html").is_file()

@@ -127,9 +127,10 @@ def demo(output: Path = Path("runs/demo"), seed: int = 0, overrides: Sequence[st
     for step in demo_steps(output, seed, overrides):
         _run(step, main)
     video = held_out_video(output / "data")
-    localize = ["localize", str(video), f"--checkpoint={output / 'aher' / 'last.ckpt'}"]
-    _run(Step("Localize an unseen video", [*localize, f"--output={output / 'localized'}", "--overwrite"]), main)
-    show_results(output)
+    localize = ["localize", str(video), f"--checkpoint={output / 'aher' / 'last.ckpt'}", "--formats=json,html"]
+    localize += [f"--ground-truth={output / 'data' / 'annotations.json'}", f"--output={output / 'localized'}"]
+    _run(Step("Localize an unseen video", [*localize, "--overwrite"]), main)
+    show_results(output, video)
 
 
 def held_out_video(data: Path) -> Path:
@@ -146,11 +147,12 @@ def held_out_video(data: Path) -> Path:
     return data / "videos" / f"{next(iter(videos))}.mp4"
 
 
-def show_results(output: Path) -> None:
+def show_results(output: Path, video: Path) -> None:
     """Print the comparison and where everything lies.
 
     Args:
         output: Folder of a finished demo.
+        video: The video that was localized.
     """
     table = Table(title="Categories that had no temporal annotation, %", title_justify="left")
     table.add_column("system")
@@ -165,7 +167,7 @@ def show_results(output: Path) -> None:
         ("checkpoint", output / "aher" / "last.ckpt"),
         ("predictions", output / "aher" / "predictions.json"),
         ("figure", output / "aher" / "curves.png"),
-        ("localized", output / "localized"),
+        ("page", output / "localized" / f"{video.stem}.html"),
     ):
         console.print(f"{title + ':':<13}{path}", markup=False)
 
