@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from aher_lightning import __version__
-from aher_lightning.cli import ANALYSES, TRAINER_VERBS, VERBS, find_configs, main
+from aher_lightning.cli import ANALYSES, VERBS, find_configs, main
 from aher_lightning.errors import ConfigError
 from aher_lightning.shipped_configs import configs_folder
+from aher_lightning.trainer_cli import TRAINER_VERBS
 from tests.helpers.command_line import CONFIGS, TrainedRun, extract_words, trainer_words
 from tests.helpers.trained import checkpointed_localizer
 from tests.helpers.videos import VideoSpec, write_sound, write_truncated, write_video
@@ -151,7 +152,7 @@ def test_bad_checkpoints_fail_with_one_line(tmp_path: Path, tiny_benchmark: Path
         (tmp_path / "none.ckpt", "no such checkpoint"),
         (text_file(tmp_path / "text.ckpt"), "not a readable checkpoint"),
         (foreign, "not a checkpoint of this package"),
-        (tmp_path, "no such checkpoint"),
+        (tmp_path, "has no config.json, so it is no exported model"),
     ):
         assert message in fails("localize", video, "--checkpoint", checkpoint, "--output", output)
         assert message in fails(*extract_words(tiny_benchmark, checkpoint, output))
@@ -199,8 +200,8 @@ def test_good_videos_are_localized(tmp_path: Path, capsys: pytest.CaptureFixture
     _, checkpoint = checkpointed_localizer(tmp_path)
     videos = [str(write_video(tmp_path / name, VideoSpec(num_frames=40))) for name in ("a b.mp4", "[c].mp4")]
     assert main(["localize", *videos, "--checkpoint", str(checkpoint), "--output", str(tmp_path / "out")]) == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a b.json", "[c].json"}
-    assert all(json.loads(path.read_text())["results"] for path in (tmp_path / "out").iterdir())
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {".localize.json", "a b.json", "[c].json"}
+    assert all(json.loads((tmp_path / "out" / name).read_text())["results"] for name in ("a b.json", "[c].json"))
     assert "[c].mp4" in capsys.readouterr().out
 
 

@@ -44,10 +44,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """What each layer may import besides itself; the layers above may import everything below them."""
 
-TOP = ("commands", "cli", "demo")
+TOP = ("commands", "trainer_cli", "cli", "demo")
 """Layers that may import every layer of the table, and those of this list that stand before them."""
 
-LIGHTNING = {"modules", "datamodules", "inference", "callbacks", "commands", "cli"}
+LIGHTNING = {"modules", "datamodules", "inference", "callbacks", "commands", "trainer_cli", "cli"}
 """Layers that may import Lightning."""
 
 DECODERS = {"av", "decord"}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -13,18 +11,14 @@ from typing import Any, NamedTuple, get_type_hints
 import torch  # first of all: decord must be loaded after it
 from jsonargparse import SUPPRESS, ArgumentParser
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning import LightningDataModule, LightningModule
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from rich.markup import escape
 
 from aher_lightning import __version__, datamodules, datasets, losses, models, modules, video
-from aher_lightning.callbacks import IterationCheckpoint, MetricsWriter, PhaseProgress, PredictionWriter, TrainingCurves
 from aher_lightning.command_words import spell_flags, spell_lists, takes_list
 from aher_lightning.console import error_console, output_console
 from aher_lightning.errors import AherError, ConfigError, DataError
-from aher_lightning.modules.base import BaseModule
-from aher_lightning.modules.checkpoint import read_checkpoint
 from aher_lightning.shipped_configs import find_config
+from aher_lightning.trainer_cli import TRAINER_VERBS, run_trainer
 
 COMPONENTS = (datamodules, datasets, losses, models, modules, video)
 """Packages whose classes configurations name without their path; importing them makes them known."""
@@ -65,16 +59,19 @@ ANALYSES = {
     "timelines": Verb("aher_lightning.commands.analyze.timelines:timelines", "detections over the time of videos"),
 }
 
-TRAINER_VERBS = {
-    "fit": "train a module on a data module",
-    "validate": "compute the metrics of a checkpoint",
-    "test": "compute the metrics of a checkpoint and write its detections",
-    "predict": "write the detections of a checkpoint",
-}
-
 BESIDE_DATA = (
     *("backbone", "checkpoint", "dtype", "retry_failed", "weights"),  # of extract
-    *("curves", "iterations", "metrics", "model", "predictions", "progress", "seed_everything", "trainer"),
+    *(
+        "curves",
+        "iterations",
+        "metrics",
+        "model",
+        "predictions",
+        "preemption",
+        "progress",
+        "seed_everything",
+        "trainer",
+    ),
 )
 """What a configuration may say besides its data, for the verbs that need no more than the data."""
 
@@ -96,87 +93,6 @@ VERBS: dict[str, Verb | VerbGroup] = {
     "export": Verb("aher_lightning.commands.export:export", "a checkpoint as ONNX, or as safetensors for sharing"),
     "analyze": VerbGroup(f"figures of the paper: {', '.join(ANALYSES)}", ANALYSES),
 }
-
-
-class AherCLI(LightningCLI):
-    """LightningCLI with our links between data and module; schedules count iterations."""
-
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add the options that are ours, and link what data and module share."""
-        parser.add_argument(
-            "--iterations", type=int | None, default=None, help="Training iterations; the unit of every schedule."
-        )
-        parser.link_arguments("iterations", "trainer.limit_train_batches")
-        parser.add_lightning_class_args(IterationCheckpoint, "checkpoint")
-        parser.add_lightning_class_args(TrainingCurves, "curves")
-        parser.add_lightning_class_args(PredictionWriter, "predictions")
-        parser.add_lightning_class_args(MetricsWriter, "metrics")
-        parser.add_lightning_class_args(PhaseProgress, "progress")
-        parser.link_arguments("data.categories", "model.init_args.categories", apply_on="instantiate")
-        parser.link_arguments("seed_everything", "data.init_args.seed")
-        parser.link_arguments("seed_everything", "model.init_args.seed")
-
-    def instantiate_classes(self) -> None:
-        """Make data, module and trainer; the module keeps its configuration for its checkpoints."""
-        super().instantiate_classes()
-        if isinstance(self.model, BaseModule):
-            # What Lightning has dumped already, as a dump takes a good part of the start.
-            self.model.configuration = self.config_dump["model"]
-
-    def before_fit(self) -> None:
-        """Refuse to train without end, or without ever reaching a validation."""
-        iterations = self._get(self.config, "iterations")
-        if iterations is None or iterations < 1:
-            raise ConfigError("training needs a number of iterations: add 'iterations: 1000' to the configuration")
-        interval = self._get(self.config, "trainer.val_check_interval")
-        validates = self._get(self.config, "trainer.limit_val_batches") != 0
-        if validates and isinstance(interval, int) and interval > iterations:
-            raise ConfigError(
-                f"'trainer.val_check_interval' is {interval}, but there are only {iterations} iterations: lower it"
-            )
-
-    def _parse_ckpt_path(self) -> None:
-        """Check the checkpoint before anything is built; what the configuration says stays in force."""
-        if self.config.get("subcommand"):
-            path = self.config[self.config.subcommand].get("ckpt_path")
-            if path and path not in {"last", "hpc", "registry"}:
-                read_checkpoint(Path(path))
-
-
-def run_trainer(arguments: Sequence[str]) -> None:
-    """Run one of Lightning's verbs.
-
-    Args:
-        arguments: Words of the command line, the verb first.
-    """
-    # The words are the command line's own; Lightning warns because it cannot know.
-    warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 uses a name that torch renamed
-    warnings.filterwarnings("ignore", message="The `srun` command is available")  # a run outside a job is no mistake
-    warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging")
-    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    AherCLI(
-        LightningModule,
-        LightningDataModule,
-        subclass_mode_model=True,
-        subclass_mode_data=True,
-        seed_everything_default=0,
-        auto_configure_optimizers=False,
-        save_config_kwargs={"overwrite": True},
-        trainer_defaults={
-            "max_epochs": 1,
-            "min_epochs": 0,  # else callbacks that stop training are not heard
-            "use_distributed_sampler": False,
-            "enable_checkpointing": True,
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
-            "num_sanity_val_steps": 0,
-        },
-        parser_kwargs={verb: {"usage": f"aher {verb} --config FILE [options]"} for verb in TRAINER_VERBS},
-        args=list(arguments),
-    )
 
 
 def run_verb(name: str, arguments: Sequence[str]) -> object:

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.io import TorchCheckpointIO
 
 from aher_lightning.callbacks import IterationCheckpoint
+from aher_lightning.callbacks.atomic_checkpoint_io import AtomicCheckpointIO
 from aher_lightning.modules.checkpoint import STATE_KEY
+from aher_lightning.modules.last_checkpoint import find_last_checkpoint
 from tests.helpers.toy import ToyDataModule
 from tests.helpers.training import quiet_trainer, toy_localizer, train
 
@@ -21,8 +24,8 @@ def saved(folder: Path) -> dict[str, int]:
     ("every", "keep_all", "expected"),
     [
         (0, False, {"last.ckpt": 5}),
-        (2, False, {"last.ckpt": 5}),
-        (2, True, {"iteration_000002.ckpt": 2, "iteration_000004.ckpt": 4, "last.ckpt": 5}),
+        (2, False, {"last.ckpt": 5, "previous.ckpt": 4}),
+        (2, True, {"iteration_000002.ckpt": 2, "iteration_000004.ckpt": 4, "last.ckpt": 5, "previous.ckpt": 4}),
         (9, True, {"last.ckpt": 5}),
     ],
 )
@@ -62,7 +65,7 @@ def test_a_finished_run_goes_on_if_asked_for_more(more: int, expected: int, tmp_
     train(whole, tmp_path / "whole", expected)
     assert resumed.iteration == whole.iteration == expected
     assert all(torch.equal(value, resumed.state_dict()[key]) for key, value in whole.state_dict().items())
-    assert saved(tmp_path / "second") == ({"last.ckpt": 5} if more == 5 else {})
+    assert saved(tmp_path / "second") == ({"last.ckpt": 5, "previous.ckpt": 5} if more == 5 else {})
 
 
 def test_a_run_that_was_told_to_stop_goes_on(tmp_path: Path) -> None:
@@ -75,3 +78,43 @@ def test_a_run_that_was_told_to_stop_goes_on(tmp_path: Path) -> None:
     resumed = toy_localizer()
     quiet_trainer(tmp_path, 4).fit(resumed, datamodule=ToyDataModule(), ckpt_path=tmp_path / "last.ckpt")
     assert resumed.iteration == 4
+
+
+def test_a_checkpoint_that_cannot_be_finished_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyError
+
+    class FailAtTwo(pl.Callback):
+        def on_train_batch_start(self, *arguments: object) -> None:
+            if arguments[-1] == 1:
+                monkeypatch.setattr(torch, "save", stop)
+
+    callbacks = [FailAtTwo(), IterationCheckpoint(every_n_iterations=1)]
+    with pytest.raises(KeyError):
+        train(toy_localizer(), tmp_path, 3, callbacks=callbacks)
+    assert saved(tmp_path) == {"previous.ckpt": 1}
+    found = find_last_checkpoint(tmp_path)
+    assert found is not None
+    assert (found.path.name, found.iteration) == ("previous.ckpt", 1)
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    left = tmp_path / ".last.ckpt.0123456789ab.tmp"
+    others = [tmp_path / name for name in ("notes.tmp", ".hidden", "other.ckpt")]
+    for path in (left, *others):
+        path.write_bytes(b"")
+    train(toy_localizer(), tmp_path, 1)
+    assert not left.exists()
+    assert all(path.exists() for path in others)
+
+
+def test_another_way_of_writing_is_left_alone(tmp_path: Path) -> None:
+    class Own(TorchCheckpointIO):
+        pass
+
+    own = train(toy_localizer(), tmp_path, 1, plugins=[Own()])
+    ours = train(toy_localizer(), tmp_path, 1)
+    assert isinstance(own.strategy.checkpoint_io, Own)
+    assert isinstance(ours.strategy.checkpoint_io, AtomicCheckpointIO)

@@ -34,6 +34,8 @@ def _start(
     torch.set_num_threads(1)
     # Without this, gloo looks up the address of the host by name, which fails on machines without a network.
     os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    # Lightning starts no processes of its own where it is told which one this is.
+    os.environ["LOCAL_RANK"] = str(rank)
     distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=num_processes
     )

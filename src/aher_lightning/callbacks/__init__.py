@@ -3,7 +3,15 @@
 from aher_lightning.callbacks.iteration_checkpoint import IterationCheckpoint
 from aher_lightning.callbacks.metrics_writer import MetricsWriter
 from aher_lightning.callbacks.prediction_writer import PredictionWriter
+from aher_lightning.callbacks.preemption import Preemption
 from aher_lightning.callbacks.progress import PhaseProgress
 from aher_lightning.callbacks.training_curves import TrainingCurves
 
-__all__ = ["IterationCheckpoint", "MetricsWriter", "PhaseProgress", "PredictionWriter", "TrainingCurves"]
+__all__ = [
+    "IterationCheckpoint",
+    "MetricsWriter",
+    "PhaseProgress",
+    "PredictionWriter",
+    "Preemption",
+    "TrainingCurves",
+]

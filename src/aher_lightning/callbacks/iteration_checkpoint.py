@@ -6,16 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.plugins.io import TorchCheckpointIO
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.trainer.states import TrainerFn
 
+from aher_lightning.callbacks.atomic_checkpoint_io import AtomicCheckpointIO
 from aher_lightning.callbacks.iterations import finished_iterations
+from aher_lightning.modules.checkpoint import remove_partial_checkpoints
+from aher_lightning.modules.last_checkpoint import LAST, PREVIOUS
 
 
 class IterationCheckpoint(Checkpoint):
     """Save ``last.ckpt`` every so many iterations and when training ends.
 
-    Lightning's own ``ModelCheckpoint`` counts optimizer steps, of which an iteration takes several.
+    Lightning's own ``ModelCheckpoint`` counts optimizer steps, of which an iteration takes several. A checkpoint is
+    complete or not there, and the one before it stays as ``previous.ckpt``: a process that is killed at any moment
+    leaves one to go on from, which :func:`~aher_lightning.modules.last_checkpoint.find_last_checkpoint` finds.
 
     Args:
         folder: Where to save; relative to the trainer's ``default_root_dir``.
@@ -28,6 +34,16 @@ class IterationCheckpoint(Checkpoint):
         self.every_n_iterations = every_n_iterations
         self.keep_all = keep_all
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Have checkpoints written atomically, unless the trainer was given another way of its own."""
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+            trainer.strategy.checkpoint_io = AtomicCheckpointIO()
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Remove what a writer left behind that was killed."""
+        if trainer.is_global_zero:
+            remove_partial_checkpoints(self.path(trainer).parent)
+
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
@@ -36,11 +52,22 @@ class IterationCheckpoint(Checkpoint):
         if self.every_n_iterations and iteration % self.every_n_iterations == 0:
             if self.keep_all:
                 trainer.save_checkpoint(self.path(trainer, f"iteration_{iteration:06d}.ckpt"))
-            trainer.save_checkpoint(self.path(trainer, "last.ckpt"))
+            self.save(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the result of training."""
-        trainer.save_checkpoint(self.path(trainer, "last.ckpt"))
+        self.save(trainer)
+
+    def save(self, trainer: pl.Trainer) -> None:
+        """Save ``last.ckpt`` now, on all processes at once; the one that was there becomes ``previous.ckpt``.
+
+        Args:
+            trainer: The trainer, between two iterations.
+        """
+        last = self.path(trainer)
+        if trainer.is_global_zero and last.is_file():
+            last.replace(last.with_name(PREVIOUS))
+        trainer.save_checkpoint(last)
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -54,7 +81,7 @@ class IterationCheckpoint(Checkpoint):
         if is_ended and isinstance(limit, int) and batches["current"]["ready"] < limit:
             _reopen(loop)
 
-    def path(self, trainer: pl.Trainer, name: str = "last.ckpt") -> Path:
+    def path(self, trainer: pl.Trainer, name: str = LAST) -> Path:
         """Return where a checkpoint is saved.
 
         Args:

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from aher_lightning.models.base import ContextGenerator
 from aher_lightning.models.convolution import SameConv1d
+from aher_lightning.ops.batch_share import batch_share
 from aher_lightning.ops.resample import resize_features
 from aher_lightning.structures import SyntheticMoments
 
@@ -61,8 +62,9 @@ class MomentSplicer:
         Returns:
             Features ``(B, C, T)`` and the segments of the moments in them, ``(B, 1, 2)``.
         """
-        layouts = draw_splice_layouts(len(moments), length, generator, mode=self.mode, shares=self.shares)
-        return splice(moments, start_contexts, end_contexts, layouts)
+        total, own = batch_share(len(moments))
+        layouts = draw_splice_layouts(total, length, generator, mode=self.mode, shares=self.shares)
+        return splice(moments, start_contexts, end_contexts, layouts[own])
 
 
 class SpliceLayout(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
@@ -11,6 +12,7 @@ from typing import Any, TypedDict, cast
 import torch
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from pytorch_lightning.core.optimizer import LightningOptimizer
+from pytorch_lightning.strategies import ParallelStrategy
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
@@ -23,6 +25,7 @@ from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.added_categories import MEMORY_KEY, added_categories, count_added_rows, drop_added
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.checkpoint import STATE_KEY
+from aher_lightning.modules.gradient_sync import average_gradients
 from aher_lightning.modules.iteration_data import IterationData, LabelledClips, LabelledVideos
 from aher_lightning.modules.phase import Phase
 from aher_lightning.ops.precision import fresh_casts
@@ -158,7 +161,7 @@ class PhasedModule(BaseModule):
         length, moment_length = self.network.length, self.network.moment_length
         with torch.no_grad():
             return IterationData(
-                random_generator(self.seed, "phases", self.iteration, self.global_rank),
+                random_generator(self.seed, "phases", self.iteration, 0),  # the same on all processes, see batch_share
                 untrimmed=untrimmed,
                 foreground=self._encode_clips(batch["foreground"], length) if "foreground" in batch else None,
                 moments=self._encode_clips(batch["moments"], moment_length) if "moments" in batch else None,
@@ -222,10 +225,18 @@ class PhasedModule(BaseModule):
         """Gradients of one objective, averaged over processes."""
         for parameter in parameters:
             parameter.grad = None
-        self.manual_backward(objective, retain_graph=keep_graph)
+        # Lightning would send the gradients of all parameters, of other phases too.
+        with self._without_sync():
+            self.manual_backward(objective, retain_graph=keep_graph)
+        average_gradients(parameters)
         if clip_norm > 0:
             nn.utils.clip_grad_norm_(parameters, clip_norm * self._loss_scale())
         return [parameter.grad for parameter in parameters]
+
+    def _without_sync(self) -> AbstractContextManager[None]:
+        """Keep the strategy from exchanging gradients by itself."""
+        strategy = self.trainer.strategy
+        return strategy.block_backward_sync() if isinstance(strategy, ParallelStrategy) else nullcontext()
 
     def _loss_scale(self) -> float:
         """By how much float16 training enlarges gradients until the optimizer steps; 1 in any other precision."""

@@ -1,0 +1,154 @@
+"""The verbs that train and evaluate: LightningCLI, with what data and module share linked."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from jsonargparse import Namespace
+from pytorch_lightning import LightningDataModule, LightningModule
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.utilities import rank_zero_only
+
+from aher_lightning.callbacks import (
+    IterationCheckpoint,
+    MetricsWriter,
+    PhaseProgress,
+    PredictionWriter,
+    Preemption,
+    TrainingCurves,
+)
+from aher_lightning.console import error_console
+from aher_lightning.errors import CheckpointError, ConfigError
+from aher_lightning.modules.base import BaseModule
+from aher_lightning.modules.checkpoint import read_checkpoint
+from aher_lightning.modules.last_checkpoint import FoundCheckpoint, find_last_checkpoint
+
+TRAINER_VERBS = {
+    "fit": "train a module on a data module",
+    "validate": "compute the metrics of a checkpoint",
+    "test": "compute the metrics of a checkpoint and write its detections",
+    "predict": "write the detections of a checkpoint",
+}
+
+
+SHARDING = ("fsdp", "deepspeed", "modelparallel")
+"""Parts of the names of strategies that keep a part of the parameters in each process."""
+
+
+class AherCLI(LightningCLI):
+    """LightningCLI with our links between data and module; schedules count iterations."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the options that are ours, and link what data and module share."""
+        parser.add_argument(
+            "--iterations", type=int | None, default=None, help="Training iterations; the unit of every schedule."
+        )
+        parser.link_arguments("iterations", "trainer.limit_train_batches")
+        parser.add_lightning_class_args(IterationCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(TrainingCurves, "curves")
+        parser.add_lightning_class_args(PredictionWriter, "predictions")
+        parser.add_lightning_class_args(MetricsWriter, "metrics")
+        parser.add_lightning_class_args(PhaseProgress, "progress")
+        parser.add_lightning_class_args(Preemption, "preemption")
+        parser.link_arguments("data.categories", "model.init_args.categories", apply_on="instantiate")
+        parser.link_arguments("seed_everything", "data.init_args.seed")
+        parser.link_arguments("seed_everything", "model.init_args.seed")
+
+    def before_instantiate_classes(self) -> None:
+        """Refuse strategies that take the networks apart."""
+        strategy = self._get(self.config, "trainer.strategy")
+        name = strategy if isinstance(strategy, str) else str(getattr(strategy, "class_path", ""))
+        if any(word in name.lower() for word in SHARDING):
+            raise ConfigError(
+                f"strategy '{name.rpartition('.')[2]}' spreads parameters over processes, but phases choose parameters "
+                "by group, and the networks are small; use 'trainer.strategy: ddp', or leave it out"
+            )
+
+    def instantiate_classes(self) -> None:
+        """Make data, module and trainer; the module keeps its configuration for its checkpoints."""
+        super().instantiate_classes()
+        if isinstance(self.model, BaseModule):
+            # What Lightning has dumped already, as a dump takes a good part of the start.
+            self.model.configuration = self.config_dump["model"]
+
+    def before_fit(self) -> None:
+        """Refuse to train without end, or without ever reaching a validation."""
+        iterations = self._get(self.config, "iterations")
+        if iterations is None or iterations < 1:
+            raise ConfigError("training needs a number of iterations: add 'iterations: 1000' to the configuration")
+        interval = self._get(self.config, "trainer.val_check_interval")
+        validates = self._get(self.config, "trainer.limit_val_batches") != 0
+        if validates and isinstance(interval, int) and interval > iterations:
+            raise ConfigError(
+                f"'trainer.val_check_interval' is {interval}, but there are only {iterations} iterations: lower it"
+            )
+
+    def _parse_ckpt_path(self) -> None:
+        """Check the checkpoint before anything is built; what the configuration says stays in force."""
+        if self.config.get("subcommand"):
+            options = self.config[self.config.subcommand]
+            path = options.get("ckpt_path")
+            if path == "last":
+                options["ckpt_path"] = self._find_last(options)
+            elif path and path not in {"hpc", "registry"}:
+                read_checkpoint(Path(path))
+
+    def _find_last(self, options: Namespace) -> str | None:
+        """The newest readable checkpoint of the run folder; training without one starts from the beginning."""
+        folder = Path(options.trainer.default_root_dir or Path.cwd()) / options.checkpoint.folder
+        found = find_last_checkpoint(folder)
+        if found is None and self.config.subcommand != "fit":
+            raise CheckpointError(f"{folder}: has no checkpoint yet; train one with 'aher fit', or correct the path")
+        _tell_start(folder, found)
+        return str(found.path) if found is not None else None
+
+
+def run_trainer(arguments: Sequence[str]) -> None:
+    """Run one of Lightning's verbs.
+
+    Args:
+        arguments: Words of the command line, the verb first.
+    """
+    # The words are the command line's own; Lightning warns because it cannot know.
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 uses a name that torch renamed
+    warnings.filterwarnings("ignore", message="The `srun` command is available")  # a run outside a job is no mistake
+    warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging")
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    AherCLI(
+        LightningModule,
+        LightningDataModule,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        seed_everything_default=0,
+        auto_configure_optimizers=False,
+        save_config_kwargs={"overwrite": True},
+        trainer_defaults={
+            "max_epochs": 1,
+            "min_epochs": 0,  # else callbacks that stop training are not heard
+            "use_distributed_sampler": False,
+            "enable_checkpointing": True,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "num_sanity_val_steps": 0,
+        },
+        parser_kwargs={verb: {"usage": f"aher {verb} --config FILE [options]"} for verb in TRAINER_VERBS},
+        args=list(arguments),
+    )
+
+
+@rank_zero_only
+def _tell_start(folder: Path, found: FoundCheckpoint | None) -> None:
+    """Say where training starts."""
+    console = error_console()
+    if found is None:
+        console.print(f"{folder}: no checkpoint yet, so training starts from the beginning", markup=False)
+        return
+    for line in found.damaged:
+        console.print(f"passed over: {line}", markup=False)
+    console.print(f"going on from {found.path}, after {found.iteration} iterations", markup=False)

@@ -1,0 +1,170 @@
+"""Two processes with half a batch each train as one process with the whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, distributed
+
+from aher_lightning.callbacks import IterationCheckpoint
+from aher_lightning.datasets.annotations import AnnotatedVideo
+from aher_lightning.losses.localization import LocalizationLoss
+from aher_lightning.modules.aher import AherModule
+from aher_lightning.modules.base import BaseModule
+from aher_lightning.modules.localizer import LocalizerModule
+from aher_lightning.modules.phases import AdversaryPhase, DetectorPhase, DiscriminatorPhase, RecognitionPhase
+from aher_lightning.modules.variant_phases import ContextPhase, MomentTransferPhase
+from tests.helpers.gloo import run_on_processes
+from tests.helpers.toy import CATEGORIES, MOMENT, MeanBackbone, ToyDataModule, toy_loss, toy_network, toy_video
+from tests.helpers.training import quiet_trainer
+
+ITERATIONS = 20
+BATCH = 4
+TOLERANCE = 1e-5
+
+SGD = partial(torch.optim.SGD, lr=0.02, momentum=0.9)
+"""Some gradients, such as that of a bias which all categories share, are zero but for rounding. Adam divides by their
+size and would make steps of the rounding."""
+
+ADAM = partial(torch.optim.Adam, lr=0.001, eps=1e-4)
+"""Adam for which rounding is small."""
+
+
+def aher() -> BaseModule:
+    """Every phase of AherNet, also those that are left out by default."""
+    return AherModule(
+        CATEGORIES,
+        backbone=MeanBackbone(),
+        network=toy_network,
+        loss=toy_loss(),
+        optimizer=SGD,
+        recognition=RecognitionPhase(groups=("untrimmed_classifier", "moment_classifier", "pyramid"), clip_norm=1.0),
+        discriminator=DiscriminatorPhase(steps=1),
+        adversary=AdversaryPhase(steps=1),
+        detector=DetectorPhase(groups=("pyramid", "heads", "discriminators", "moment_classifier", "transfer")),
+    )
+
+
+def localizer() -> BaseModule:
+    """The phases of the other systems."""
+    return LocalizerModule(
+        CATEGORIES,
+        backbone=MeanBackbone(),
+        network=toy_network,
+        loss=toy_loss(),
+        optimizer=SGD,
+        contexts=ContextPhase(steps=1),
+        transfer=MomentTransferPhase(),
+    )
+
+
+def mined() -> BaseModule:
+    """Losses that choose hard negatives among the whole batch, and a step for each loss."""
+    return AherModule(
+        CATEGORIES,
+        backbone=MeanBackbone(),
+        network=toy_network,
+        loss=LocalizationLoss(),
+        optimizer=ADAM,
+        detector=DetectorPhase(optimizer_per_loss=True),
+    )
+
+
+KINDS: dict[str, Callable[[], BaseModule]] = {"aher": aher, "localizer": localizer, "mined": mined}
+
+
+def weights_after_training(kind: str, folder: str, world_size: int) -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    module = KINDS[kind]()
+    options: dict[str, Any] = {"devices": world_size, "strategy": "ddp" if world_size > 1 else "auto"}
+    trainer = quiet_trainer(Path(folder), ITERATIONS, callbacks=[IterationCheckpoint()], **options)
+    trainer.fit(module, datamodule=ToyDataModule(batch_size=BATCH // world_size))
+    return {key: value.clone() for key, value in module.state_dict().items()}
+
+
+def train_on_rank(_: int, kind: str, folder: str) -> dict[str, Tensor]:
+    return weights_after_training(kind, folder, distributed.get_world_size())
+
+
+@pytest.mark.ddp
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_equal_those_of_one_process(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    first, second = run_on_processes(train_on_rank, 2, tmp_path / "two", kind, str(tmp_path / "two"))
+    whole = weights_after_training(kind, str(tmp_path / "one"), 1)
+    torch.manual_seed(0)
+    before = KINDS[kind]().state_dict()
+    assert isinstance(first, dict)
+    assert isinstance(second, dict)
+    moved = 0.0
+    for key, value in whole.items():
+        assert torch.equal(first[key], second[key]), key
+        torch.testing.assert_close(
+            first[key], value, rtol=0, atol=TOLERANCE, msg=lambda text, key=key: f"{key}: {text}"
+        )
+        moved = max(moved, float((value.double() - before[key].double()).abs().max()))
+    assert moved > 100 * TOLERANCE
+
+
+def count_messages(_: int, folder: str) -> list[tuple[int, int]]:
+    """Sizes of the float messages of one iteration, and how many parameters the phases have."""
+    torch.manual_seed(0)
+    module = AherModule(CATEGORIES, backbone=MeanBackbone(), network=toy_network, loss=toy_loss())
+    sizes: list[int] = []
+    exchange = distributed.all_reduce
+
+    def note(tensor: Tensor, *arguments: Any, **options: Any) -> Any:
+        if tensor.is_floating_point() and tensor.numel() > 100:
+            sizes.append(tensor.numel())
+        return exchange(tensor, *arguments, **options)
+
+    distributed.all_reduce = note
+    trainer = quiet_trainer(Path(folder), 1, callbacks=[IterationCheckpoint()], devices=2, strategy="ddp")
+    trainer.fit(module, datamodule=ToyDataModule(batch_size=2))
+    expected = []
+    for phase in module.phases:
+        parameters = [one for one in module.phase_parameters(phase) if one.requires_grad]
+        expected.append(len(parameters) + sum(one.numel() for one in parameters))
+    return list(zip(sizes, expected, strict=True))
+
+
+@pytest.mark.ddp
+@pytest.mark.slow
+def test_each_phase_sends_its_own_gradients_once(tmp_path: Path) -> None:
+    for messages in run_on_processes(count_messages, 2, tmp_path, str(tmp_path)):
+        assert isinstance(messages, list)
+        assert len(messages) == 4
+        assert all(sent == owned for sent, owned in messages)
+
+
+def validated(_: int, folder: str) -> dict[str, float]:
+    """Metrics of a validation; five videos, which two processes cannot share evenly."""
+    torch.manual_seed(0)
+    world_size = distributed.get_world_size() if distributed.is_initialized() else 1
+    options: dict[str, Any] = {"devices": world_size, "strategy": "ddp" if world_size > 1 else "auto"}
+    trainer = quiet_trainer(Path(folder), limit_val_batches=None, **options)
+    (metrics,) = trainer.validate(aher(), datamodule=FiveVideos(eval_batch_size=1), verbose=False)
+    return dict(metrics)
+
+
+class FiveVideos(ToyDataModule):
+    """One video more than the toy data has."""
+
+    @property
+    def videos(self) -> dict[str, AnnotatedVideo]:
+        return super().videos | {"val4": toy_video("val4", "validation", MOMENT[1])}
+
+
+@pytest.mark.ddp
+def test_evaluation_is_the_same_to_the_last_digit(tmp_path: Path) -> None:
+    first, second = run_on_processes(validated, 2, tmp_path, str(tmp_path))
+    assert first == second == validated(0, str(tmp_path / "one"))
+    assert isinstance(first, dict)
+    assert first["val/coverage"] == 1.0
+    assert first["val/mAP"] > 0
