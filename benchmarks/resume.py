@@ -32,7 +32,7 @@ from aher_lightning.console import output_console
 from aher_lightning.datamodules.rendered import RenderedDataModule
 from aher_lightning.datasets.feature_store import NpyFeatureStore
 from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
-from aher_lightning.modules.last_checkpoint import LAST
+from aher_lightning.modules.last_checkpoint import LAST, PREVIOUS
 from aher_lightning.video.clips import count_clips
 from aher_lightning.video.contract import TemporalContract
 
@@ -157,7 +157,7 @@ def kill_somewhere(process: subprocess.Popen[bytes], folder: Path, delay_sec: fl
 
 def last_iteration(folder: Path) -> int:
     """Iterations of the newest checkpoint of a run that is there; 0 without any."""
-    names = [name for name in (LAST, "previous.ckpt") if (folder / name).is_file()]
+    names = [name for name in (LAST, PREVIOUS) if (folder / name).is_file()]
     return int(read_checkpoint(folder / names[0])[STATE_KEY]["iteration"]) if names else 0
 
 
@@ -170,13 +170,15 @@ def cut_short(path: Path) -> None:
 def run_with_kills(config: Path, folder: Path, kills: int, chance: random.Random) -> list[Kill]:
     """Kill a run so many times, then let it end."""
     done: list[Kill] = []
+    is_cut = False
     while len(done) < kills:
         killed = kill_somewhere(start(config, folder), folder, chance.uniform(0.0, 0.3), aimed=len(done) % 2 == 1)
         if killed is None:
             raise SystemExit(f"the run ended after {len(done)} kills: give more --iterations; see {folder / 'log.txt'}")
         done.append(killed)
-        if len(done) == kills // 2 and (folder / LAST).is_file() and (folder / "previous.ckpt").is_file():
+        if not is_cut and len(done) >= kills // 2 and all((folder / name).is_file() for name in (LAST, PREVIOUS)):
             cut_short(folder / LAST)
+            is_cut = True
     if start(config, folder).wait() != 0:
         raise SystemExit(f"the run failed; see {folder / 'log.txt'}")
     return done

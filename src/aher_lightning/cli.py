@@ -61,17 +61,8 @@ ANALYSES = {
 
 BESIDE_DATA = (
     *("backbone", "checkpoint", "dtype", "retry_failed", "weights"),  # of extract
-    *(
-        "curves",
-        "iterations",
-        "metrics",
-        "model",
-        "predictions",
-        "preemption",
-        "progress",
-        "seed_everything",
-        "trainer",
-    ),
+    *("iterations", "model", "seed_everything", "trainer"),  # of fit
+    *("curves", "discriminator_watch", "metrics", "predictions", "preemption", "progress"),  # callbacks
 )
 """What a configuration may say besides its data, for the verbs that need no more than the data."""
 

@@ -31,5 +31,9 @@ class PredictionError(AherError):
     """A prediction file cannot be used."""
 
 
+class TrainingError(AherError):
+    """Training cannot go on: a loss is not finite."""
+
+
 class VideoError(AherError):
     """A video is missing, empty, damaged, or no video at all."""

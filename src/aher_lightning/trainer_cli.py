@@ -13,6 +13,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities import rank_zero_only
 
 from aher_lightning.callbacks import (
+    DiscriminatorWatch,
     IterationCheckpoint,
     MetricsWriter,
     PhaseProgress,
@@ -53,6 +54,7 @@ class AherCLI(LightningCLI):
         parser.add_lightning_class_args(MetricsWriter, "metrics")
         parser.add_lightning_class_args(PhaseProgress, "progress")
         parser.add_lightning_class_args(Preemption, "preemption")
+        parser.add_lightning_class_args(DiscriminatorWatch, "discriminator_watch")
         parser.link_arguments("data.categories", "model.init_args.categories", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.init_args.seed")
         parser.link_arguments("seed_everything", "model.init_args.seed")

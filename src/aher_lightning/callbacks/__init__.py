@@ -1,5 +1,6 @@
 """Trainer callbacks, one behaviour each."""
 
+from aher_lightning.callbacks.discriminator_watch import DiscriminatorWatch
 from aher_lightning.callbacks.iteration_checkpoint import IterationCheckpoint
 from aher_lightning.callbacks.metrics_writer import MetricsWriter
 from aher_lightning.callbacks.prediction_writer import PredictionWriter
@@ -8,6 +9,7 @@ from aher_lightning.callbacks.progress import PhaseProgress
 from aher_lightning.callbacks.training_curves import TrainingCurves
 
 __all__ = [
+    "DiscriminatorWatch",
     "IterationCheckpoint",
     "MetricsWriter",
     "PhaseProgress",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -50,6 +52,40 @@ def generator_loss(fake_logits: Tensor, mask: Tensor) -> Tensor:
         tensor(0.6931)
     """
     return masked_mean(functional.softplus(-fake_logits), mask)
+
+
+class DiscriminatorAccuracy(NamedTuple):
+    """How often the discriminators are right.
+
+    Attributes:
+        real: Share of the real background that is taken for real.
+        fake: Share of the background of synthetic moments that is not.
+    """
+
+    real: Tensor
+    fake: Tensor
+
+
+def discriminator_accuracy(real_logits: Tensor, fake_logits: Tensor, mask: Tensor) -> DiscriminatorAccuracy:
+    """Return how often real background and that of synthetic moments are told apart; see :func:`discriminator_loss`.
+
+    Args:
+        real_logits: "This is real" for the anchors of untrimmed videos, shape ``(B, A)``.
+        fake_logits: The same for synthetic moments, shape ``(B, A)``.
+        mask: Which anchors are background in both, bool ``(B, A)``.
+
+    Returns:
+        Two scalars without gradient; 0 where the mask is empty.
+
+    Example:
+        >>> import torch
+        >>> real_logits, fake_logits = torch.tensor([[2.0, -1.0]]), torch.tensor([[-3.0, -1.0]])
+        >>> found = discriminator_accuracy(real_logits, fake_logits, torch.tensor([[True, True]]))
+        >>> float(found.real), float(found.fake)
+        (0.5, 1.0)
+    """
+    real, fake = (real_logits.detach() > 0).to(real_logits.dtype), (fake_logits.detach() <= 0).to(fake_logits.dtype)
+    return DiscriminatorAccuracy(masked_mean(real, mask), masked_mean(fake, mask))
 
 
 class DiscriminatorLoss(nn.Module):

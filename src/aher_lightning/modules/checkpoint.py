@@ -34,7 +34,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: If the file is missing, damaged, or holds anything but tensors and plain values.
     """
-    checkpoint = _load(path)
+    checkpoint = read_plain(path)
     if not isinstance(checkpoint, dict) or not {"state_dict", STATE_KEY} <= checkpoint.keys():
         raise CheckpointError(f"{path}: not a checkpoint of this package; give a file written by 'aher fit'")
     return cast("dict[str, Any]", checkpoint)
@@ -52,12 +52,22 @@ def is_own_checkpoint(path: Path) -> bool:
     Raises:
         CheckpointError: If the file is missing, damaged, or holds anything but tensors and plain values.
     """
-    content = _load(path)
+    content = read_plain(path)
     return isinstance(content, dict) and STATE_KEY in content
 
 
-def _load(path: Path) -> object:
-    """Read a file of tensors and plain values."""
+def read_plain(path: Path) -> object:
+    """Load a file of tensors and plain values, without executing any code it may carry.
+
+    Args:
+        path: File that ``torch.save`` wrote.
+
+    Returns:
+        Its content, on the CPU.
+
+    Raises:
+        CheckpointError: If the file is missing, damaged, or holds anything but tensors and plain values.
+    """
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint; train one with 'aher fit' or correct the path")
     try:

@@ -10,6 +10,7 @@ from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor
 
 from aher_lightning.errors import ConfigError
+from aher_lightning.losses.adversarial import discriminator_accuracy, discriminator_loss
 from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.moment_memory import MomentMemory
@@ -36,6 +37,7 @@ class Phase(ABC):
 
     Attributes:
         name: Key of the phase in logs.
+        observed: What else is worth logging of the last step, scalars by name; most phases have nothing to tell.
         memory: What the phase keeps of the moments that it has seen, for the checkpoint; most phases keep nothing.
     """
 
@@ -59,6 +61,7 @@ class Phase(ABC):
             raise ConfigError(
                 f"phase '{self.name}': 'in_turn' needs an optimizer per loss; set 'optimizer_per_loss: true'"
             )
+        self.observed: dict[str, Tensor] = {}
         self.groups = tuple(groups)
         self.optimizer = optimizer
         self.scheduler = scheduler
@@ -110,6 +113,21 @@ class AdversarialPhase(Phase):
     def __init__(self, *, adversarial_weight: float = 0.1, **options: Any) -> None:  # noqa: ANN401
         super().__init__(**options)
         self.adversarial_weight = adversarial_weight
+
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor, mask: Tensor) -> Tensor:
+        """Return the weighted loss of the discriminators, and note how often they are right.
+
+        Args:
+            real_logits: "This is real" for the anchors of untrimmed videos, shape ``(B, A)``.
+            fake_logits: The same for synthetic moments, shape ``(B, A)``.
+            mask: Which anchors are background in both, bool ``(B, A)``.
+
+        Returns:
+            Scalar.
+        """
+        accuracy = discriminator_accuracy(real_logits, fake_logits, mask)
+        self.observed = {f"discriminator_accuracy_{name}": value for name, value in accuracy._asdict().items()}
+        return self.adversarial_weight * discriminator_loss(real_logits, fake_logits, mask)
 
     def check(self, network: AherNet) -> None:
         """Refuse an adversarial loss where the network has nobody to play against.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from aher_lightning.modules.added_categories import MEMORY_KEY, added_categories
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.checkpoint import STATE_KEY
 from aher_lightning.modules.gradient_sync import average_gradients
+from aher_lightning.modules.health import Batch, check_losses
 from aher_lightning.modules.iteration_data import IterationData, LabelledClips, LabelledVideos
 from aher_lightning.modules.phase import Phase
 from aher_lightning.ops.precision import fresh_casts
@@ -103,6 +104,8 @@ class PhasedModule(BaseModule):
         self.optimizer = optimizer or partial(torch.optim.Adam, lr=PAPER_LEARNING_RATE)
         self.scheduler = scheduler
         self.phases = [phase for phase in phases if phase.steps]
+        self._batch: Batch = {}
+        self._random_state: Tensor | None = None
         for phase in self.phases:
             phase.check(network)
         _check_backbone_steps(self.phases)
@@ -154,7 +157,8 @@ class PhasedModule(BaseModule):
         Raises:
             ConfigError: If the batch belongs to another iteration than the one to run.
         """
-        for part in cast("dict[str, UntrimmedBatch | MomentBatch]", batch).values():
+        self._batch = cast("dict[str, UntrimmedBatch | MomentBatch]", batch)
+        for part in self._batch.values():
             self.check_iteration(part.iteration)
         with torch.set_grad_enabled(self.trains_backbone):
             untrimmed = self._encode_videos(batch["untrimmed"]) if "untrimmed" in batch else None
@@ -188,24 +192,31 @@ class PhasedModule(BaseModule):
             data = data.without_graph()  # the one phase that teaches the backbone may come before or after
         for _ in range(phase.steps):
             losses = self._step(phase, data)
-            self.log_dict({f"train/{name}": value for name, value in losses.items()})
+            self.log_dict({f"train/{name}": value for name, value in {**losses, **phase.observed}.items()})
             self.log(f"train/{phase.name}", torch.stack(list(losses.values())).sum(), prog_bar=True)
 
     def _step(self, phase: Phase, data: IterationData) -> dict[str, Tensor]:
         """Take one step with each optimizer of a phase; return the losses without graph."""
         optimizers = self._phase_optimizers(phase)
+        self._random_state = data.generator.get_state()
         with fresh_casts(), self.toggled_optimizer(optimizers[0]):
             if phase.in_turn:
                 losses = {}
                 for name, optimizer in zip(phase.loss_names, optimizers, strict=True):
                     losses[name] = phase.losses(self.network, self.loss, data)[name]
+                    self._check(phase, {name: losses[name]})
                     self._take_steps(phase, [optimizer], [losses[name]])
             else:
                 losses = phase.losses(self.network, self.loss, data)
+                self._check(phase, losses)
                 values = list(losses.values())
                 self._take_steps(phase, optimizers, values if phase.optimizer_per_loss else [torch.stack(values).sum()])
             optimizers[0].zero_grad()
         return {name: value.detach() for name, value in losses.items()}
+
+    def _check(self, phase: Phase, losses: Mapping[str, Tensor]) -> None:
+        """Stop where a loss is not finite, before it spoils any weight."""
+        check_losses(self, phase.name, losses, self._batch, self._random_state)
 
     def _take_steps(self, phase: Phase, optimizers: Sequence[LightningOptimizer], objectives: Sequence[Tensor]) -> None:
         """Take all gradients, then a step with each optimizer."""

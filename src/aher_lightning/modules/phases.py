@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from aher_lightning.errors import ConfigError
-from aher_lightning.losses.adversarial import discriminator_loss, generator_loss
+from aher_lightning.losses.adversarial import generator_loss
 from aher_lightning.losses.classification import segment_classification_loss
 from aher_lightning.losses.localization import LocalizationLoss, LocalizationLosses
 from aher_lightning.models.aher_net import AherNet
@@ -177,12 +177,12 @@ class DiscriminatorPhase(AdversarialPhase):
             synthetic = network.synthesize(data.moments.features, data.generator)
             fake_levels = network.levels(synthetic.features)
             real_levels = network.levels(data.untrimmed.features)
-        adversarial = discriminator_loss(
+        adversarial = self.discriminator_loss(
             network.discriminate(real_levels),
             network.discriminate(fake_levels),
             common_background(network, loss, data, synthetic),
         )
-        return {"discriminator_adv": self.adversarial_weight * adversarial}
+        return {"discriminator_adv": adversarial}
 
 
 class AdversaryPhase(AdversarialPhase):
@@ -263,12 +263,11 @@ class DetectorPhase(AdversarialPhase):
             is_trained = self.adversarial_levels == "trained"
             with torch.set_grad_enabled(is_trained):
                 real_levels = network.levels(data.untrimmed.features)
-            adversarial = discriminator_loss(
+            losses["detector_adv"] = self.discriminator_loss(
                 network.discriminate(real_levels),
                 network.discriminate(levels if is_trained else [level.detach() for level in levels]),
                 common_background(network, loss, data, synthetic),
             )
-            losses["detector_adv"] = self.adversarial_weight * adversarial
         return losses
 
 

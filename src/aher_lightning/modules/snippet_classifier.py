@@ -15,6 +15,7 @@ from aher_lightning.models.augmentation import ClipAugmentation
 from aher_lightning.models.base import Backbone
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.evaluation import ground_truth
+from aher_lightning.modules.health import check_losses
 from aher_lightning.modules.iteration_data import require_part
 from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.ops.grouping import group_snippets
@@ -84,7 +85,9 @@ class SnippetClassifierModule(BaseModule):
         )
         foreground_loss = _snippet_loss(self.untrimmed_classifier(of_foreground), foreground)
         moment_loss = _snippet_loss(self.moment_classifier(of_moments), moments)
-        self.log_dict({"train/foreground_cls": foreground_loss.detach(), "train/moment_cls": moment_loss.detach()})
+        losses = {"foreground_cls": foreground_loss, "moment_cls": moment_loss}
+        check_losses(self, "recognition", losses, {"foreground": foreground, "moments": moments})
+        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()})
         loss = (foreground_loss + moment_loss) / 2
         self.log("train/recognition", loss.detach(), prog_bar=True)
         self.finish_iteration()
