@@ -19,6 +19,8 @@ from aher_lightning.callbacks import (
     PhaseProgress,
     PredictionWriter,
     Preemption,
+    RunFacts,
+    TimelineImages,
     TrainingCurves,
 )
 from aher_lightning.console import error_console
@@ -55,6 +57,8 @@ class AherCLI(LightningCLI):
         parser.add_lightning_class_args(PhaseProgress, "progress")
         parser.add_lightning_class_args(Preemption, "preemption")
         parser.add_lightning_class_args(DiscriminatorWatch, "discriminator_watch")
+        parser.add_lightning_class_args(RunFacts, "facts")
+        parser.add_lightning_class_args(TimelineImages, "timelines")
         parser.link_arguments("data.categories", "model.init_args.categories", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.init_args.seed")
         parser.link_arguments("seed_everything", "model.init_args.seed")

@@ -6,6 +6,8 @@ from aher_lightning.callbacks.metrics_writer import MetricsWriter
 from aher_lightning.callbacks.prediction_writer import PredictionWriter
 from aher_lightning.callbacks.preemption import Preemption
 from aher_lightning.callbacks.progress import PhaseProgress
+from aher_lightning.callbacks.run_facts import RunFacts
+from aher_lightning.callbacks.timeline_images import TimelineImages
 from aher_lightning.callbacks.training_curves import TrainingCurves
 
 __all__ = [
@@ -15,5 +17,7 @@ __all__ = [
     "PhaseProgress",
     "PredictionWriter",
     "Preemption",
+    "RunFacts",
+    "TimelineImages",
     "TrainingCurves",
 ]

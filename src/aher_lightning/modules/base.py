@@ -51,7 +51,7 @@ class HasContract(Protocol):
 
 
 class EvaluationOutput(NamedTuple):
-    """What ``test_step`` and ``predict_step`` return.
+    """What the steps of evaluation return.
 
     Attributes:
         video_ids: Names of the videos.
@@ -247,9 +247,9 @@ class BaseModule(pl.LightningModule, ABC):
         """Make every random draw of the iteration a function of (seed, iteration, rank)."""
         torch.manual_seed(key_seed(self.seed, "global", self.iteration, self.global_rank))
 
-    def validation_step(self, batch: UntrimmedBatch, batch_idx: int) -> None:
-        """Update the validation metrics."""
-        self._evaluate(batch, self.validation_metrics)
+    def validation_step(self, batch: UntrimmedBatch, batch_idx: int) -> EvaluationOutput:  # type: ignore[override]
+        """Update the validation metrics and return the detections."""
+        return self._evaluate(batch, self.validation_metrics)
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation metrics."""

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from aher_lightning.models.augmentation import ClipAugmentation
 from aher_lightning.models.base import Backbone
-from aher_lightning.modules.base import BaseModule
+from aher_lightning.modules.base import BaseModule, EvaluationOutput
 from aher_lightning.modules.evaluation import ground_truth
 from aher_lightning.modules.health import check_losses
 from aher_lightning.modules.iteration_data import require_part
@@ -114,10 +114,10 @@ class SnippetClassifierModule(BaseModule):
             return optimizer
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self.scheduler(optimizer), "interval": "step"}}
 
-    def validation_step(self, batch: UntrimmedBatch, batch_idx: int) -> None:
+    def validation_step(self, batch: UntrimmedBatch, batch_idx: int) -> EvaluationOutput:  # type: ignore[override]
         """Recognize the cropped instances, besides detecting."""
-        super().validation_step(batch, batch_idx)
         self._recognized.append(self._instance_hits(batch))
+        return super().validation_step(batch, batch_idx)
 
     def on_validation_epoch_end(self) -> None:
         """Log the accuracy on cropped instances, besides the detection metrics."""
