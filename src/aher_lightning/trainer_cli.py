@@ -23,7 +23,10 @@ from aher_lightning.callbacks import (
     TimelineImages,
     TrainingCurves,
 )
+from aher_lightning.command_words import spell_flags
+from aher_lightning.commands.dry_run import dry_run
 from aher_lightning.console import error_console
+from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.checkpoint import read_checkpoint
@@ -48,6 +51,9 @@ class AherCLI(LightningCLI):
         """Add the options that are ours, and link what data and module share."""
         parser.add_argument(
             "--iterations", type=int | None, default=None, help="Training iterations; the unit of every schedule."
+        )
+        parser.add_argument(
+            "--dry_run", type=bool, default=False, help="Show what `fit` would train, need and lack, and end."
         )
         parser.link_arguments("iterations", "trainer.limit_train_batches")
         parser.add_lightning_class_args(IterationCheckpoint, "checkpoint")
@@ -91,6 +97,16 @@ class AherCLI(LightningCLI):
             raise ConfigError(
                 f"'trainer.val_check_interval' is {interval}, but there are only {iterations} iterations: lower it"
             )
+        if self._get(self.config, "dry_run"):
+            self._show(iterations)
+
+    def _show(self, iterations: int) -> None:
+        """Print what training would do, and end with 1 if a file is missing."""
+        if not (isinstance(self.model, BaseModule) and isinstance(self.datamodule, MixedDataModule)):
+            raise ConfigError("'dry_run' knows modules and data modules of this package; leave it out")
+        world_size = self.trainer.num_devices * self.trainer.num_nodes
+        is_complete = dry_run(self.model, self.datamodule, iterations=iterations, num_processes=world_size)
+        raise SystemExit(0 if is_complete else 1)
 
     def _parse_ckpt_path(self) -> None:
         """Check the checkpoint before anything is built; what the configuration says stays in force."""
@@ -144,7 +160,7 @@ def run_trainer(arguments: Sequence[str]) -> None:
             "num_sanity_val_steps": 0,
         },
         parser_kwargs={verb: {"usage": f"aher {verb} --config FILE [options]"} for verb in TRAINER_VERBS},
-        args=list(arguments),
+        args=spell_flags(arguments, {"dry_run"}),
     )
 
 
