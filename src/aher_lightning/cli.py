@@ -62,7 +62,7 @@ ANALYSES = {
 BESIDE_DATA = (
     *("backbone", "checkpoint", "dtype", "retry_failed", "weights"),  # of extract
     *("iterations", "model", "seed_everything", "trainer"),  # of fit
-    *("curves", "discriminator_watch", "facts", "metrics"),  # callbacks
+    *("compilation", "curves", "discriminator_watch", "facts", "metrics"),  # callbacks
     *("predictions", "preemption", "progress", "timelines"),
 )
 """What a configuration may say besides its data, for the verbs that need no more than the data."""

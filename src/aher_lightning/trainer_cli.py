@@ -13,6 +13,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities import rank_zero_only
 
 from aher_lightning.callbacks import (
+    Compilation,
     DiscriminatorWatch,
     IterationCheckpoint,
     MetricsWriter,
@@ -64,6 +65,7 @@ class AherCLI(LightningCLI):
         parser.add_lightning_class_args(Preemption, "preemption")
         parser.add_lightning_class_args(DiscriminatorWatch, "discriminator_watch")
         parser.add_lightning_class_args(RunFacts, "facts")
+        parser.add_lightning_class_args(Compilation, "compilation")
         parser.add_lightning_class_args(TimelineImages, "timelines")
         parser.link_arguments("data.categories", "model.init_args.categories", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.init_args.seed")

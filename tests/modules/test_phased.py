@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins import MixedPrecision
 from torch import nn
 
 from aher_lightning.errors import ConfigError
@@ -251,3 +253,22 @@ def test_lightning_trains_with_a_fixed_backbone_before_and_after_validation(tmp_
 def test_an_unknown_group_is_refused() -> None:
     with pytest.raises(ValueError, match="no parameter group 'head'; there are pyramid"):
         toy_localizer().parameter_group("head")
+
+
+def test_a_scale_that_changes_between_two_steps_changes_no_step(tmp_path: Path) -> None:
+    """Under float16 each step may change the scale that the gradients of the next one were taken with."""
+
+    def weights(**options: Any) -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        transfer = TransferPhase(optimizer_per_loss=True, optimizer=partial(torch.optim.SGD, lr=0.05))
+        module = toy_localizer(transfer=transfer)
+        train(module, tmp_path, 3, **options)
+        return {key: value for key, value in module.state_dict().items() if key.startswith("network.heads")}
+
+    # The scale doubles after every step.
+    scaler = torch.amp.GradScaler("cpu", init_scale=256.0, growth_interval=1)
+    plain, scaled = weights(), weights(plugins=MixedPrecision("16-mixed", "cpu", scaler))
+    before = {f"network.{key}": value for key, value in toy_localizer().network.state_dict().items()}
+    for key, value in plain.items():
+        moved = (value - before[key]).abs().max()
+        assert (scaled[key] - value).abs().max() <= 0.05 * moved + 1e-6, key

@@ -1,5 +1,6 @@
 """Trainer callbacks, one behaviour each."""
 
+from aher_lightning.callbacks.compilation import Compilation
 from aher_lightning.callbacks.discriminator_watch import DiscriminatorWatch
 from aher_lightning.callbacks.iteration_checkpoint import IterationCheckpoint
 from aher_lightning.callbacks.metrics_writer import MetricsWriter
@@ -11,6 +12,7 @@ from aher_lightning.callbacks.timeline_images import TimelineImages
 from aher_lightning.callbacks.training_curves import TrainingCurves
 
 __all__ = [
+    "Compilation",
     "DiscriminatorWatch",
     "IterationCheckpoint",
     "MetricsWriter",

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from aher_lightning.errors import ConfigError
 from aher_lightning.models.added_classifier import AddedClassifier
 from aher_lightning.models.anchors import generate_anchors
 from aher_lightning.models.base import ContextGenerator, Discriminator, WeightTransfer
@@ -66,6 +68,12 @@ class AherNet(nn.Module):
             training without an adversary.
         splicer: Puts contexts around moments; the default one if not given.
         use_actionness: Whether heads tell action from background explicitly.
+        micro_batch: If given, so many samples run through the 1D ConvNet at once in training, and its activations are
+            computed again for gradients: large batches then fit into memory. Losses and gradients are those of the
+            whole batch.
+
+    Raises:
+        ConfigError: If ``micro_batch`` is below 1.
 
     Attributes:
         anchors: Default segments ``(centre, width)``, normalized, ``(A, 2)``.
@@ -78,7 +86,7 @@ class AherNet(nn.Module):
     anchors: Tensor
     added_classifier: AddedClassifier | None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one option each, all by name
         self,
         feature_channels: int,
         num_untrimmed_classes: int,
@@ -93,8 +101,12 @@ class AherNet(nn.Module):
         discriminator: Callable[[int, int], Discriminator] | None = ConvDiscriminator,
         splicer: MomentSplicer | None = None,
         use_actionness: bool = True,
+        micro_batch: int | None = None,
     ) -> None:
         super().__init__()
+        if micro_batch is not None and micro_batch < 1:
+            raise ConfigError(f"'micro_batch' is {micro_batch}, but at least one sample must run at once; correct it")
+        self.micro_batch = micro_batch
         self.length = length
         self.moment_length = length // 2
         self.level_channels = tuple(level_channels)
@@ -125,8 +137,14 @@ class AherNet(nn.Module):
         Returns:
             Feature maps, shapes ``(B, d_j, n_j)``.
         """
-        levels: list[Tensor] = self.pyramid(features)
-        return levels
+        levels: list[Tensor]
+        if self.micro_batch is None or not torch.is_grad_enabled() or len(features) <= self.micro_batch:
+            levels = self.pyramid(features)
+            return levels
+        parts = [
+            checkpoint(self.pyramid, part, use_reentrant=False) for part in torch.split(features, self.micro_batch)
+        ]
+        return [torch.cat(level) for level in zip(*parts, strict=True)]
 
     def classify_segments(self, levels: Sequence[Tensor], category_set: CategorySet) -> Tensor:
         """Classify whole trimmed segments, once per level.

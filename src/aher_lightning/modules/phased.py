@@ -220,14 +220,16 @@ class PhasedModule(BaseModule):
 
     def _take_steps(self, phase: Phase, optimizers: Sequence[LightningOptimizer], objectives: Sequence[Tensor]) -> None:
         """Take all gradients, then a step with each optimizer."""
-        parameters = self.phase_parameters(phase)
+        parameters, scale = self.phase_parameters(phase), self._loss_scale()
         gradients = [
             self._gradients(objective, parameters, phase.clip_norm, keep_graph=objective is not objectives[-1])
             for objective in objectives
         ]
         for optimizer, own in zip(optimizers, gradients, strict=True):
+            # The step before may have changed the scale that this one takes out of its gradients.
+            change = self._loss_scale() / scale
             for parameter, gradient in zip(parameters, own, strict=True):
-                parameter.grad = gradient
+                parameter.grad = gradient if gradient is None or change == 1 else gradient * change
             optimizer.step()
 
     def _gradients(

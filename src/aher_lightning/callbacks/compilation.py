@@ -1,0 +1,36 @@
+"""Networks compiled before training."""
+
+from __future__ import annotations
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+from torch import nn
+
+from aher_lightning.modules.base import BaseModule
+from aher_lightning.modules.phased import PhasedModule
+
+
+class Compilation(Callback):
+    """Compile what computes most by ``torch.compile``: the backbone, and the 1D ConvNet with its heads.
+
+    Names of weights stay as they are, so checkpoints are the same with and without. The first iterations take long, and
+    results differ in rounding. On processors it needs a C++ compiler.
+
+    Args:
+        enabled: Whether to compile.
+        backend: Which of torch's compilers.
+    """
+
+    def __init__(self, enabled: bool = False, *, backend: str = "inductor") -> None:
+        self.enabled = enabled
+        self.backend = backend
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Compile; each network once."""
+        if not self.enabled or not isinstance(pl_module, BaseModule):
+            return
+        networks: list[nn.Module] = [pl_module.backbone]
+        if isinstance(pl_module, PhasedModule):
+            networks += [pl_module.network.pyramid, *pl_module.network.heads]
+        for network in networks:
+            network.compile(backend=self.backend)
