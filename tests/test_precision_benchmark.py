@@ -35,6 +35,7 @@ def test_every_setting_is_in_the_table(
 
     monkeypatch.setattr(benchmark, "measure_apart", note)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("COLUMNS", "120")
     benchmark.run(["--length=64", "--width=8", "--iterations=3"])
     assert asked == [(name, compiled, 64, 8, 3) for name in ("32-true", "bf16-mixed") for compiled in (False, True)]
     lines = capsys.readouterr().out.splitlines()
