@@ -37,7 +37,9 @@ class Losses(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
         logged = trainer.callback_metrics.items()
-        self.rows.append({name: float(value) for name, value in logged if name.startswith("train/")})
+        # Accuracies are counts, in which a rounding may be a whole anchor.
+        losses = {name: float(value) for name, value in logged if name.startswith("train/") and "accuracy" not in name}
+        self.rows.append(losses)
 
 
 def fit(
