@@ -72,7 +72,9 @@ class AherCLI(LightningCLI):
         parser.link_arguments("seed_everything", "model.init_args.seed")
 
     def before_instantiate_classes(self) -> None:
-        """Refuse strategies that take the networks apart."""
+        """Refuse strategies that take the networks apart, and dry runs of anything but training."""
+        if self._get(self.config, "dry_run") and self.subcommand != "fit":
+            raise ConfigError(f"'--dry-run' belongs to 'aher fit'; leave it out of 'aher {self.subcommand}'")
         strategy = self._get(self.config, "trainer.strategy")
         name = strategy if isinstance(strategy, str) else str(getattr(strategy, "class_path", ""))
         if any(word in name.lower() for word in SHARDING):

@@ -87,3 +87,10 @@ def test_the_command_trains_nothing(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "Phases of an iteration" in shown
     assert "everything is there" in shown
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("verb", ["validate", "test", "predict"])
+def test_only_training_has_a_dry_run(verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    miniature = make_miniatures(tmp_path / "data")["demo.yaml"]
+    assert main([verb, f"--config={miniature.config}", f"--config={miniature.overlay}", "--dry-run"]) == 1
+    assert f"'--dry-run' belongs to 'aher fit'; leave it out of 'aher {verb}'" in capsys.readouterr().err
