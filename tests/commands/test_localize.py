@@ -11,7 +11,7 @@ import pytest
 from aher_lightning.cli import main
 from aher_lightning.commands.localize import localize
 from aher_lightning.datasets.categories import read_categories
-from aher_lightning.errors import AherError, CheckpointError, DataError, PredictionError, VideoError
+from aher_lightning.errors import AherError, CheckpointError, ConfigError, DataError, PredictionError, VideoError
 from aher_lightning.inference.localizer import Localizer
 from aher_lightning.reports.prediction_reader import read_predictions
 from aher_lightning.reports.video_outputs import FORMATS
@@ -100,6 +100,19 @@ def test_all_that_can_be_asked_for_is_written(checkpoint: Path, tmp_path: Path) 
     assert 0 < len(clips) <= 10
     assert all(AutoReader().probe(path).duration_sec <= 9.2 for path in clips)
     assert video.is_file()
+
+
+def test_videos_of_one_name_are_kept_apart(checkpoint: Path, tmp_path: Path) -> None:
+    for folder in ("cam1", "cam2"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        write_video(tmp_path / "in" / folder / "a.mp4", VideoSpec(num_frames=50))
+    written = localize([tmp_path / "in"], checkpoint, tmp_path / "out", clips=tmp_path / "clips", show=0)
+    assert written == [tmp_path / "out" / folder / "a.json" for folder in ("cam1", "cam2")]
+    clips = [{path.name for path in (tmp_path / "clips" / folder).rglob("*.mp4")} for folder in ("cam1", "cam2")]
+    assert clips[0] == clips[1] != set()
+    with pytest.raises(ConfigError, match="FiftyOne tells videos by their names, and two have the same"):
+        localize([tmp_path / "in"], checkpoint, tmp_path / "other", fiftyone=tmp_path / "fiftyone")
+    assert not (tmp_path / "other").exists()
 
 
 def test_copied_clips_are_refused_where_they_cannot_be_cut(checkpoint: Path, tmp_path: Path) -> None:

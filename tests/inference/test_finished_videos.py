@@ -57,6 +57,14 @@ def test_settings_are_written_when_there_is_something_to_write(tmp_path: Path) -
     assert [path.name for path in (tmp_path / "out").iterdir()] == [SETTINGS_FILE]
 
 
+def test_older_results_do_not_pass_for_new_ones(tmp_path: Path) -> None:
+    FinishedVideos(tmp_path, {"checkpoint": "other"}).note_settings()
+    files = results(tmp_path, "json")
+    # Interrupted before it came to this video.
+    FinishedVideos(tmp_path, SETTINGS, overwrite=True).note_settings([*files, tmp_path / "missing.json"])
+    assert not FinishedVideos(tmp_path, SETTINGS).has(files)
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{"])
 def test_damaged_settings_are_refused(content: str, tmp_path: Path) -> None:
     (tmp_path / SETTINGS_FILE).write_text(content, encoding="utf-8")

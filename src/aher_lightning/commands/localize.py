@@ -58,7 +58,8 @@ def localize(  # noqa: PLR0913 - one option each, all by name
         output: Folder for the results; made if needed.
         formats: Endings of the files to write, separated by commas: json (always written), csv, srt, vtt, html, pdf,
             png, svg. Subtitles and figures have the ten best detections for each window that a video is long.
-        clips: If given, folder for the best detections as video files of their own, ``<category>/<video>_<times>.mp4``.
+        clips: If given, folder for the best detections as video files of their own, ``<category>/<video>_<times>.mp4``,
+            in the sub-folders that the videos are in.
         copy_clips: Copy clips instead of encoding them anew: faster, but they begin at the key frame before.
         fiftyone: If given, folder for all detections as a data set that FiftyOne loads.
         ground_truth: Annotation file, whose actions are shown above those found, on pages and figures.
@@ -82,6 +83,10 @@ def localize(  # noqa: PLR0913 - one option each, all by name
     if show < 0 or (top_k is not None and top_k < 1):
         raise ConfigError("'show' must be at least 0 and 'top_k' at least 1; correct them")
     kinds, inputs = parse_formats(formats), find_inputs(videos)
+    if fiftyone is not None and len({video.path.stem for video in inputs}) < len(inputs):
+        raise ConfigError(
+            "FiftyOne tells videos by their names, and two have the same; export them one after the other"
+        )
     truth = None if ground_truth is None else _read_truth(ground_truth)
     localizer = Localizer.from_checkpoint(checkpoint, device=device, window_sec=window_sec, trust_plugins=trust_plugins)
     category_labels(categories, localizer.categories)  # refuses unknown ones before any work
@@ -89,19 +94,18 @@ def localize(  # noqa: PLR0913 - one option each, all by name
     settings = {"checkpoint": fingerprint(localizer.module), "window_sec": localizer.window_sec, **choice}
     finished = FinishedVideos(output, settings, overwrite=overwrite)
     files = {video: output_files(output, video.name, kinds) for video in inputs}
-    waiting = {video.path: own for video, own in files.items() if not finished.has(own.values())}
+    waiting = {video: own for video, own in files.items() if not finished.has(own.values())}
     if len(waiting) < len(files):
         skipped = len(files) - len(waiting)
         output_console().print(f"{skipped} of {len(files)} videos were done before; --overwrite does them again")
     failures = []
-    for path, own in waiting.items():
+    for video, own in waiting.items():
         started = time.monotonic()
         try:
-            found = _localize(localizer, path, choice)
-            report = _report(found, localizer, truth)
-            finished.note_settings()
+            report = _report(_localize(localizer, video.path, choice), localizer, truth)
+            finished.note_settings(one["json"] for one in waiting.values())
             if clips is not None:
-                cut_clips(path, report.best(), clips, reencode=not copy_clips)
+                cut_clips(video.path, report.best(), clips / video.name.parent, reencode=not copy_clips)
         except VideoError as error:
             failures.append(error)
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from aher_lightning.errors import PredictionError
@@ -44,13 +44,19 @@ class FinishedVideos:
         """
         return not self.overwrite and self._path.is_file() and all(path.is_file() for path in files)
 
-    def note_settings(self) -> None:
+    def note_settings(self, replaced: Iterable[Path] = ()) -> None:
         """Write down what results are made with; to be called before the first of them is written.
+
+        Args:
+            replaced: Files of results that are about to be made anew. Those that are there are removed, lest they pass
+                for results of these settings if the command is interrupted.
 
         Raises:
             PredictionError: If the folder cannot be written to.
         """
         if not self._is_noted:
+            for path in replaced:
+                path.unlink(missing_ok=True)
             write_json(self._path, self.settings, PredictionError)
             self._is_noted = True
 
