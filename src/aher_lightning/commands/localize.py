@@ -103,6 +103,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
         started = time.monotonic()
         try:
             report = _report(_localize(localizer, video.path, choice), localizer, truth)
+            seconds = time.monotonic() - started  # clips may take longer than finding them
             finished.note_settings(one["json"] for one in waiting.values())
             if clips is not None:
                 cut_clips(video.path, report.best(), clips / video.name.parent, reencode=not copy_clips)
@@ -110,7 +111,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
             failures.append(error)
             continue
         write_outputs(own, report)
-        _tell(report, own["json"], show, time.monotonic() - started)
+        _tell(report, own["json"], show, seconds)
     if fiftyone is not None:
         _export(fiftyone, {video.path: own["json"] for video, own in files.items()}, localizer)
     for failure in failures[:-1]:
@@ -142,7 +143,7 @@ def _read_truth(path: Path) -> dict[str, AnnotatedVideo]:
 
 
 def _tell(report: VideoReport, target: Path, show: int, seconds: float) -> None:
-    """Print the best detections of a video, and how long it took."""
+    """Print the best detections of a video, and how long it took to find them."""
     console = output_console()
     if show:
         # Names are texts, lest square brackets in them pass for markup.
