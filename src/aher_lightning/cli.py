@@ -61,7 +61,7 @@ ANALYSES = {
 
 BESIDE_DATA = (
     *("backbone", "checkpoint", "dtype", "retry_failed", "weights"),  # of extract
-    *("iterations", "model", "seed_everything", "trainer"),  # of fit
+    *("ckpt_path", "dry_run", "iterations", "model", "seed_everything", "trainer", "weights_only"),  # of fit
     *("compilation", "curves", "discriminator_watch", "facts", "metrics"),  # callbacks
     *("predictions", "preemption", "progress", "timelines"),
 )

@@ -27,7 +27,6 @@ from aher_lightning.callbacks import (
 from aher_lightning.command_words import spell_flags
 from aher_lightning.commands.dry_run import dry_run
 from aher_lightning.console import error_console
-from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.checkpoint import read_checkpoint
@@ -72,7 +71,9 @@ class AherCLI(LightningCLI):
         parser.link_arguments("seed_everything", "model.init_args.seed")
 
     def before_instantiate_classes(self) -> None:
-        """Refuse strategies that take the networks apart."""
+        """Refuse strategies that take the networks apart, and dry runs of anything but training."""
+        if self._get(self.config, "dry_run") and self.subcommand != "fit":
+            raise ConfigError(f"'--dry-run' belongs to 'aher fit'; leave it out of 'aher {self.subcommand}'")
         strategy = self._get(self.config, "trainer.strategy")
         name = strategy if isinstance(strategy, str) else str(getattr(strategy, "class_path", ""))
         if any(word in name.lower() for word in SHARDING):
@@ -103,12 +104,11 @@ class AherCLI(LightningCLI):
             self._show(iterations)
 
     def _show(self, iterations: int) -> None:
-        """Print what training would do, and end with 1 if a file is missing."""
-        if not (isinstance(self.model, BaseModule) and isinstance(self.datamodule, MixedDataModule)):
-            raise ConfigError("'dry_run' knows modules and data modules of this package; leave it out")
-        world_size = self.trainer.num_devices * self.trainer.num_nodes
-        is_complete = dry_run(self.model, self.datamodule, iterations=iterations, num_processes=world_size)
-        raise SystemExit(0 if is_complete else 1)
+        """Print what training would do, and end."""
+        trainer, world_size = self.trainer, self.trainer.num_devices * self.trainer.num_nodes
+        evaluates = trainer.limit_val_batches != 0
+        dry_run(self.model, self.datamodule, iterations=iterations, num_processes=world_size, evaluates=evaluates)
+        raise SystemExit(0)
 
     def _parse_ckpt_path(self) -> None:
         """Check the checkpoint before anything is built; what the configuration says stays in force."""

@@ -18,7 +18,7 @@ from aher_lightning.errors import ConfigError, DataError
 from aher_lightning.video.pyav_reader import PyAVReader
 from aher_lightning.video.reader import VideoReader
 from tests.helpers.broken_readers import BrokenReader
-from tests.helpers.command_line import CONFIGS
+from tests.helpers.command_line import CONFIGS, trainer_words
 from tests.helpers.training import small_contract
 from tests.helpers.videos import write_corrupt, write_truncated
 
@@ -220,3 +220,17 @@ def children_of(process_id: int) -> set[int]:
         if parent == process_id:
             found.add(int(status.parent.name))
     return found
+
+
+# What the run says besides its data is of any type; we stay below jsonargparse 5, which will leave it as it is.
+@pytest.mark.filterwarnings("ignore:(?s).*Instantiating a subclass spec:DeprecationWarning")
+def test_the_configuration_that_a_run_has_saved_can_be_checked(tiny_benchmark: Path, tmp_path: Path) -> None:
+    logger = {
+        "class_path": "pytorch_lightning.loggers.CSVLogger",
+        "init_args": {"save_dir": str(tmp_path), "name": "x"},
+    }
+    words = trainer_words("fit", tiny_benchmark, tmp_path, "tiny_recognition")
+    assert main([*words, f"--trainer.logger={json.dumps(logger)}", "--trainer.limit_val_batches=0"]) == 0
+    (saved,) = tmp_path.rglob("config.yaml")
+    assert main(["check", f"--config={saved}", f"--output={tmp_path / 'check.json'}"]) == 0
+    assert read(tmp_path / "check.json")["unusable"] == []

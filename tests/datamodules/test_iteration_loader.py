@@ -39,3 +39,12 @@ def test_it_has_no_state() -> None:
     assert running.state_dict() == {}
     running.load_state_dict({"batches": 3})
     assert next(iter(running)) == first
+
+
+def test_the_first_samples_can_be_looked_at() -> None:
+    looked_at = loader(3)
+    assert looked_at.num_samples == 5
+    assert looked_at.peek(2) == next(iter(loader(0)))
+    assert looked_at.peek(1) == looked_at.peek(2)[:1]
+    # Looking takes nothing away.
+    assert [key.iteration for key in next(iter(looked_at))] == [3, 3]

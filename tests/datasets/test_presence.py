@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aher_lightning.datasets.moments import TrimmedClip
-from aher_lightning.datasets.presence import Presence
+from aher_lightning.datasets.presence import LeftOut, Presence
 from aher_lightning.errors import DataError
 
 CLIPS = [TrimmedClip(name, None, "clap") for name in "abcd"]
@@ -50,3 +50,18 @@ def test_nothing_left_is_an_error() -> None:
     message = r"^none of the 2 moments can be used: no file in data \('b' first\), 1 in quarantine \('a' first\); add"
     with pytest.raises(DataError, match=message):
         presence.usable(CLIPS[:2], "moments")
+
+
+def test_what_was_left_out_is_remembered_by_part() -> None:
+    presence = Presence("abc", "no file", quarantined=["c", "d"], on_missing="error")
+    presence.usable(CLIPS[:3], "moments")
+    with pytest.raises(DataError, match="none of the 1 videos"):
+        Presence.usable(Presence("", "no file"), CLIPS[:1], "videos")
+    assert presence.left_out == {"moments": LeftOut(3, [], ["c"])}
+    with pytest.raises(DataError, match="1 of 4 others have no file"):
+        presence.usable(CLIPS, "others")
+    # Known to be unusable, so that nobody has to look for it.
+    assert presence.left_out["others"] == LeftOut(4, [], ["c", "d"])
+    partial = Presence("a", "no file")
+    partial.usable(CLIPS, "moments")
+    assert partial.left_out["moments"] == LeftOut(4, ["b", "c", "d"], [])

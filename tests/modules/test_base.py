@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import torch
+from pytorch_lightning.loggers import CSVLogger
 
+from aher_lightning.callbacks import IterationCheckpoint
 from aher_lightning.datasets.annotations import AnnotatedVideo
 from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError, VideoError
@@ -375,3 +379,30 @@ def test_evaluation_updates_the_metrics_of_its_split() -> None:
     module.validation_step(untrimmed_batch(pixels(4), [[[1.0, 2.0]]], [[0]]), 0)
     assert module.validation_metrics.scores.update_count == 1
     assert module.test_metrics.scores.update_count == 0
+
+
+def logged_steps(folder: Path, key: str) -> list[int]:
+    """The steps at which a table has a value."""
+    with (folder / "metrics.csv").open() as file:
+        return [int(row["step"]) for row in csv.DictReader(file) if row.get(key)]
+
+
+@pytest.mark.parametrize("make", [toy_localizer, toy_classifier])
+def test_loggers_count_finished_iterations(make: Callable[..., BaseModule], tmp_path: Path) -> None:
+    def logger(name: str) -> dict[str, Any]:
+        return {"logger": CSVLogger(tmp_path / name, name="", version=""), "log_every_n_steps": 2}
+
+    module = make()
+    data = ToyDataModule(parts=["foreground", "moments"]) if make is toy_classifier else ToyDataModule()
+    checkpoint = IterationCheckpoint(every_n_iterations=2, keep_all=True)
+    options = {"limit_val_batches": 1.0, "val_check_interval": 3, "callbacks": [checkpoint]}
+    quiet_trainer(tmp_path, 6, **options, **logger("whole")).fit(module, datamodule=data)
+    assert logged_steps(tmp_path / "whole", "train/recognition") == [2, 4, 6]
+    assert logged_steps(tmp_path / "whole", "val/mAP") == [3, 6]
+    resumed = quiet_trainer(tmp_path / "again", 6, **options, **logger("resumed"))
+    resumed.fit(make(), datamodule=data, ckpt_path=tmp_path / "iteration_000002.ckpt")
+    assert logged_steps(tmp_path / "resumed", "train/recognition") == [4, 6]
+    assert logged_steps(tmp_path / "resumed", "val/mAP") == [3, 6]
+    evaluated = quiet_trainer(tmp_path, limit_test_batches=1.0, **logger("test"))
+    evaluated.test(make(), datamodule=data, ckpt_path=tmp_path / "iteration_000004.ckpt", verbose=False)
+    assert logged_steps(tmp_path / "test", "test/mAP") == [4]

@@ -1,213 +1,103 @@
-"""``aher fit --dry-run``: what a training run would change, need and lack, without running it."""
+"""``aher fit --dry-run``: what training will take and what is missing for it, without training."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import cast
 
-import torch
-from rich.table import Table
-from torch import Tensor, nn
+from pytorch_lightning import LightningDataModule, LightningModule
 
 from aher_lightning.console import output_console
+from aher_lightning.datamodules.inventory import Inventory, take_inventory
 from aher_lightning.datamodules.mixed import MixedDataModule
+from aher_lightning.errors import AherError, ConfigError, DataError
 from aher_lightning.modules.base import BaseModule
-from aher_lightning.modules.iteration_data import IterationData, LabelledClips, LabelledVideos
-from aher_lightning.modules.phase import Phase
-from aher_lightning.modules.phased import PhasedModule
-
-MIB = 2**20
-
-STATES_PER_PARAMETER = 2
-"""Numbers that Adam, the default, keeps of each parameter."""
-
-MOST_NAMED = 3
-"""Missing files that are named of each part."""
+from aher_lightning.modules.phased import TrainingBatch
+from aher_lightning.modules.training_needs import TrainingNeeds, measure_needs
+from aher_lightning.reports.dry_run import first_names, left_out_table, memory_table, phase_table, size_table
 
 
-class PartOfData(NamedTuple):
-    """One part of the data of a run.
+def dry_run(
+    module: LightningModule,
+    data: LightningDataModule,
+    *,
+    iterations: int,
+    num_processes: int = 1,
+    evaluates: bool = True,
+) -> None:
+    """Print parameters, memory, sizes of the data and what is missing; nothing is trained or written.
 
-    Attributes:
-        name: What it is.
-        named: How many videos or clips there should be.
-        missing: Ids of those that have no file, or no features.
-        iterations: Iterations until each of the others was seen once; nothing for evaluation.
-    """
-
-    name: str
-    named: int
-    missing: list[str]
-    iterations: int | None
-
-
-class PhaseCost(NamedTuple):
-    """What a phase trains, and what that takes.
-
-    Attributes:
-        name: Name of the phase.
-        groups: Its parameter groups.
-        trainable: Parameters that it changes.
-        frozen: Parameters of its groups that stay as they are.
-        steps: Steps in an iteration.
-        saved_mib: What a step keeps for its gradients, on features, in MiB; nothing if not measured.
-    """
-
-    name: str
-    groups: str
-    trainable: int
-    frozen: int
-    steps: int
-    saved_mib: float | None
-
-
-def dry_run(module: BaseModule, data: MixedDataModule, *, iterations: int, num_processes: int) -> bool:
-    """Print what a training run would do.
+    One batch is read and goes forward through each phase, on the CPU. Where clips are decoded it has one sample of
+    each part, and what it takes is multiplied.
 
     Args:
-        module: What would be trained.
-        data: What it would be trained on.
-        iterations: For how many iterations.
-        num_processes: By how many processes.
+        module: The module to train.
+        data: What to train it on.
+        iterations: How many iterations are planned.
+        num_processes: Processes that will train.
+        evaluates: Whether validation will run.
 
-    Returns:
-        Whether every file is there.
+    Raises:
+        ConfigError: If module or data are not of this package, or nothing would be trained.
+        DataError: If anything is missing that training or validation would read, after everything was printed.
     """
+    if not isinstance(module, BaseModule) or not isinstance(data, MixedDataModule):
+        other = module if not isinstance(module, BaseModule) else data
+        raise ConfigError(f"a dry run knows this package's modules, not {type(other).__name__}; leave '--dry-run' out")
+    inventory = take_inventory(data, num_processes, evaluates=evaluates)
+    problems = list(inventory.problems)
+    batch, times = None, 1
+    if inventory.loaders.keys() == set(data.parts):
+        times = 1 if data.features is not None else data.batch_size
+        try:
+            module.contract = data.contract
+            batch = _read_batch(inventory, data.batch_size // times)
+        except AherError as problem:
+            problems.append(str(problem))
+    needs = measure_needs(module, batch, times=times)
+    _print_needs(type(module).__name__, needs, num_processes)
+    _print_inventory(inventory, iterations)
+    _refuse_missing(inventory, problems)
+
+
+def _read_batch(inventory: Inventory, num_samples: int) -> TrainingBatch:
+    """The first samples of each part."""
+    return cast("TrainingBatch", {part: loader.peek(num_samples) for part, loader in inventory.loaders.items()})
+
+
+def _print_needs(name: str, needs: TrainingNeeds, num_processes: int) -> None:
+    """Show what the module takes."""
     console = output_console()
-    parts = list_parts(data, num_processes)
-    console.print(_phase_table(list_costs(module, data)))
-    console.print(_memory_line(module))
-    console.print(_data_table(parts, iterations))
-    for part in parts:
-        for video_id in part.missing[:MOST_NAMED]:
-            console.print(f"missing in {part.name}: {video_id}", markup=False)
-    is_complete = not any(part.missing for part in parts)
-    console.print("everything is there" if is_complete else "not everything is there: see above", markup=False)
-    return is_complete
-
-
-def list_parts(data: MixedDataModule, num_processes: int) -> list[PartOfData]:
-    """Return the parts of the data, with what is missing of each.
-
-    Args:
-        data: The data module.
-        num_processes: How many processes share a batch.
-
-    Returns:
-        The parts of a training batch, and evaluation.
-    """
-    there, per_iteration = set(data.source.video_ids), data.batch_size * num_processes
-    parts = []
-    for name in data.parts:
-        ids = [one.video_id for one in (data.moment_clips() if name == "moments" else data.untrimmed_videos())]
-        missing = [one for one in ids if one not in there]
-        iterations = math.ceil((len(ids) - len(missing)) / per_iteration)
-        # Foreground segments are cut out of untrimmed videos, several of each.
-        parts.append(PartOfData(name, len(ids), missing, None if name == "foreground" else iterations))
-    ids = [one.video_id for one in data.evaluation_videos()]
-    return [*parts, PartOfData("evaluation", len(ids), [one for one in ids if one not in there], None)]
-
-
-def list_costs(module: BaseModule, data: MixedDataModule) -> list[PhaseCost]:
-    """Return what each phase trains.
-
-    Args:
-        module: What would be trained.
-        data: Says how many samples a batch has.
-
-    Returns:
-        One entry per phase; one for everything where a module has no phases.
-    """
-    if not isinstance(module, PhasedModule):
-        return [PhaseCost("all", "all", *_count(module.parameters()), 1, None)]
-    return [
-        PhaseCost(
-            phase.name,
-            ", ".join(phase.groups),
-            *_count(module.phase_parameters(phase)),
-            phase.steps,
-            _saved_mib(module, phase, data.batch_size),
-        )
-        for phase in module.phases
+    rows = [
+        (one.name, one.steps, one.optimizers, one.trainable, needs.parameters - one.trainable, one.activation_bytes)
+        for one in needs.phases
     ]
+    console.print(phase_table(f"{name}: {needs.parameters:,} parameters", rows))
+    console.print()
+    console.print(memory_table(needs.memory(num_processes), is_measured=needs.batch_bytes is not None))
+    console.print()
 
 
-def _count(parameters: Iterable[nn.Parameter]) -> tuple[int, int]:
-    """Numbers of trainable and of frozen parameters."""
-    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in parameters]
-    return sum(size for size, is_trained in sizes if is_trained), sum(size for size, trained in sizes if not trained)
+def _print_inventory(inventory: Inventory, iterations: int) -> None:
+    """Show what the data has."""
+    console = output_console()
+    rows = [(*one, one.iterations) for one in inventory.sizes]
+    console.print(size_table(f"Data, for {iterations:,} iterations", rows))
+    named = {what: one for what, one in inventory.left_out.items() if one.named}
+    if named:
+        console.print()
+        console.print(left_out_table(named))
 
 
-def _saved_mib(module: PhasedModule, phase: Phase, batch_size: int) -> float:
-    """What autograd keeps of the losses of a phase, on random features of the right shape."""
-    saved: dict[int, int] = {}
-
-    def note(values: Tensor) -> Tensor:
-        storage = values.untyped_storage()
-        saved[storage.data_ptr()] = storage.nbytes()
-        return values
-
-    weights = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(note, lambda values: values):
-        phase.losses(module.network, module.loss, _random_data(module, batch_size))
-    return sum(size for place, size in saved.items() if place not in weights) / MIB
-
-
-def _random_data(module: PhasedModule, batch_size: int) -> IterationData:
-    """Features and labels of the shapes of a batch."""
-    channels, network = module.backbone.out_channels, module.network
-    generator = torch.Generator().manual_seed(0)
-
-    def clips(length: int, num_classes: int) -> LabelledClips:
-        labels = torch.arange(batch_size) % max(num_classes, 1)
-        return LabelledClips(torch.rand(batch_size, channels, length, generator=generator), labels)
-
-    untrimmed, moments = len(module.categories.untrimmed), len(module.categories.moment)
-    videos = clips(network.length, untrimmed)
-    segments = torch.tensor([[[0.2, 0.5]]]).repeat(batch_size, 1, 1)
-    return IterationData(
-        generator,
-        untrimmed=LabelledVideos(videos.features, segments, videos.labels.unsqueeze(1)),
-        foreground=clips(network.length, untrimmed),
-        moments=clips(network.moment_length, moments),
-    )
-
-
-def _phase_table(costs: Sequence[PhaseCost]) -> Table:
-    """What each phase trains."""
-    table = Table(title="Phases of an iteration", title_justify="left")
-    for column in ("phase", "groups"):
-        table.add_column(column, overflow="fold")
-    for column in ("steps", "trained", "frozen", "kept for gradients"):
-        table.add_column(column, justify="right")
-    for cost in costs:
-        saved = "" if cost.saved_mib is None else f"{cost.saved_mib:.1f} MiB"
-        table.add_row(cost.name, cost.groups, str(cost.steps), f"{cost.trainable:,}", f"{cost.frozen:,}", saved)
-    return table
-
-
-def _memory_line(module: BaseModule) -> str:
-    """How much memory is sure to be taken."""
-    weights = sum(value.nbytes for value in module.state_dict().values())
-    groups = [module.phase_parameters(one) for one in module.phases] if isinstance(module, PhasedModule) else None
-    trained = [sum(one.nbytes for one in group if one.requires_grad) for group in groups or [[*module.parameters()]]]
-    gradients, states = max(trained, default=0), STATES_PER_PARAMETER * sum(trained)
-    total = (weights + gradients + states) / MIB
-    return (
-        f"memory: {total:.1f} MiB, of which {weights / MIB:.1f} weights, {gradients / MIB:.1f} gradients of the "
-        f"largest phase and {states / MIB:.1f} states of Adam; on top comes what a step keeps for its gradients, and "
-        "in training from pixels all that the backbone takes"
-    )
-
-
-def _data_table(parts: Sequence[PartOfData], iterations: int) -> Table:
-    """What there is of each part."""
-    table = Table(title=f"Data, for {iterations} iterations", title_justify="left")
-    table.add_column("part")
-    for column in ("named", "missing", "iterations to see all once"):
-        table.add_column(column, justify="right")
-    for part in parts:
-        rounds = "" if part.iterations is None else str(part.iterations)
-        table.add_row(part.name, str(part.named), str(len(part.missing)), rounds)
-    return table
+def _refuse_missing(inventory: Inventory, problems: list[str]) -> None:
+    """Say in one line what is missing, if anything is."""
+    said = [
+        f"{len(one.missing)} of {one.named} {what} have {inventory.absence} ({first_names(one.missing)})"
+        for what, one in inventory.left_out.items()
+        if one.missing and not any(what in problem for problem in problems)
+    ]
+    if inventory.damaged:
+        said.append(f"{len(inventory.damaged)} videos have lost their features ({first_names(inventory.damaged)})")
+    if said:
+        said.append("add them, or list in 'data.quarantine' what is known to be missing")
+    if problems or said:
+        raise DataError("; ".join([*problems, *said]))

@@ -25,6 +25,27 @@ class IterationLoader(DataLoader[Any]):
 
     def __init__(self, dataset: Dataset[Any], sampler: IterationBatchSampler, **options: Any) -> None:  # noqa: ANN401
         super().__init__(dataset, batch_sampler=sampler, **options)
+        self.iterations = sampler
+
+    @property
+    def num_samples(self) -> int:
+        """How many samples batches are drawn from."""
+        return self.iterations.size
+
+    def peek(self, num_samples: int) -> Any:  # noqa: ANN401 - what the collate function makes
+        """Return the first samples of the first iteration, read within this process.
+
+        Args:
+            num_samples: How many; at most those of a batch.
+
+        Returns:
+            A batch of them.
+
+        Raises:
+            AherError: If they cannot be read.
+        """
+        keys = self.iterations.batch(0)[:num_samples]
+        return self.collate_fn([self.dataset[key] for key in keys])
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch promises its own class, Lightning asks none
         return with_plain_errors(super().__iter__())

@@ -240,12 +240,24 @@ class MixedDataModule(pl.LightningDataModule, ABC):
 
     def train_dataloader(self) -> CombinedLoader:
         """Return one endless loader per part, combined."""
-        make: dict[Part, Callable[[], DataLoader[object]]] = {
-            "untrimmed": lambda: self._loader("untrimmed", self._untrimmed_dataset(), collate_untrimmed),
-            "foreground": lambda: self._loader("foreground", self._foreground_dataset(), collate_moments),
-            "moments": lambda: self._loader("moments", self._moment_dataset(), collate_moments),
-        }
-        return CombinedLoader({part: make[part]() for part in self.parts}, mode="min_size")
+        return CombinedLoader({part: self.training_loader(part) for part in self.parts}, mode="min_size")
+
+    def training_loader(self, part: Part) -> IterationLoader:
+        """Return the endless loader of one part of a training batch.
+
+        Args:
+            part: Which part.
+
+        Returns:
+            Its loader.
+
+        Raises:
+            DataError: If nothing of the part can be used.
+        """
+        if part == "untrimmed":
+            return self._loader(part, self._untrimmed_dataset(), collate_untrimmed)
+        dataset = self._foreground_dataset() if part == "foreground" else self._moment_dataset()
+        return self._loader(part, dataset, collate_moments)
 
     def val_dataloader(self) -> DataLoader[object]:
         """Return the evaluation loader; every video once over all processes."""
@@ -285,7 +297,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         part: Part,
         dataset: UntrimmedDataset | MomentDataset,
         collate: Callable[..., UntrimmedBatch | MomentBatch],
-    ) -> DataLoader[object]:
+    ) -> IterationLoader:
         rank, world_size = self._place()
         sampler = IterationBatchSampler(
             len(dataset),

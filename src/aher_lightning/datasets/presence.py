@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from aher_lightning.errors import DataError
 
@@ -26,6 +26,20 @@ class _OfVideo(Protocol):
 _T = TypeVar("_T", bound=_OfVideo)
 
 
+class LeftOut(NamedTuple):
+    """What became of the videos of a part of the data.
+
+    Attributes:
+        named: How many the annotations name.
+        missing: Names of those that are not there, and not known to be unusable either.
+        quarantined: Names of those in quarantine, whether they are there or not.
+    """
+
+    named: int
+    missing: list[str]
+    quarantined: list[str]
+
+
 class Presence:
     """Which videos can be used: those that are there and not in quarantine.
 
@@ -34,6 +48,9 @@ class Presence:
         absence: What the others lack, such as "no file in data/videos".
         quarantined: Names of videos that are known to be unusable.
         on_missing: What to do with videos that are not there; those in quarantine are always left out.
+
+    Attributes:
+        left_out: What became of each part of the data that :meth:`usable` was asked for, by what it is.
 
     Example:
         >>> from aher_lightning.datasets.moments import TrimmedClip
@@ -54,6 +71,7 @@ class Presence:
         self.absence = absence
         self.quarantined = frozenset(quarantined)
         self.on_missing = on_missing
+        self.left_out: dict[str, LeftOut] = {}
         self._told: set[str] = set()
 
     def has(self, video_id: str) -> bool:
@@ -80,7 +98,10 @@ class Presence:
         Raises:
             DataError: If there are some and none can be used, or one is not there where that is an error.
         """
-        absent = [one.video_id for one in items if one.video_id not in self.present]
+        names = [one.video_id for one in items]
+        absent = [name for name in names if name not in self.present]
+        missing = [name for name in absent if name not in self.quarantined]
+        self.left_out[what] = LeftOut(len(items), missing, [name for name in names if name in self.quarantined])
         if absent and self.on_missing == "error":
             raise DataError(
                 f"{len(absent)} of {len(items)} {what} have {self.absence} ({absent[0]!r:.80} first); add them, or set "

@@ -216,6 +216,7 @@ class BaseModule(pl.LightningModule, ABC):
     def finish_iteration(self) -> None:
         """Count an iteration; called last in ``training_step``, before any callback may save a checkpoint."""
         self.iteration += 1
+        self._log_iteration()
 
     # Lightning's hooks
 
@@ -318,11 +319,20 @@ class BaseModule(pl.LightningModule, ABC):
         return EvaluationOutput(batch.video_ids, batch.positions.tolist(), detections)
 
     def _log_metrics(self, metrics: DetectionMetrics) -> None:
+        self._log_iteration()
         coverage = self._coverage(metrics.count_videos())
         if coverage is not None:
             self.log(f"{metrics.prefix}/coverage", coverage, sync_dist=False)
         self.log_dict({key: value.float() for key, value in metrics.compute().items()}, sync_dist=False)
         metrics.reset()
+
+    def _log_iteration(self) -> None:
+        """Give loggers the finished iterations as their step: Lightning takes it from the metric of this name.
+
+        Its own count is one less, and nothing where a checkpoint is only evaluated.
+        """
+        if self._trainer is not None and self._trainer.loggers:
+            self.log("step", float(self.iteration), sync_dist=False)
 
     def _coverage(self, evaluated: int) -> float | None:
         """Share of the videos named for evaluation that were evaluated; nothing if the data does not tell."""

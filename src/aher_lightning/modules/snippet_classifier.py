@@ -75,6 +75,26 @@ class SnippetClassifierModule(BaseModule):
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
         """Return the mean of the two classification losses."""
+        losses = self.recognition_losses(batch)
+        check_losses(self, "recognition", losses, {"foreground": batch["foreground"], "moments": batch["moments"]})
+        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()})
+        loss = (losses["foreground_cls"] + losses["moment_cls"]) / 2
+        self.log("train/recognition", loss.detach(), prog_bar=True)
+        self.finish_iteration()
+        return loss
+
+    def recognition_losses(self, batch: TrainingBatch) -> dict[str, Tensor]:
+        """Return the classification losses of foregrounds and moments.
+
+        Args:
+            batch: Batch of the current iteration.
+
+        Returns:
+            Scalars by name.
+
+        Raises:
+            ConfigError: If a part is missing, or the batch belongs to another iteration than the one to run.
+        """
         foreground = require_part(batch.get("foreground"), "foreground")
         moments = require_part(batch.get("moments"), "moments")
         self.check_iteration(moments.iteration)
@@ -83,15 +103,10 @@ class SnippetClassifierModule(BaseModule):
         of_foreground, of_moments = features.split_with_sizes(
             [len(foreground.snippets.values), len(moments.snippets.values)]
         )
-        foreground_loss = _snippet_loss(self.untrimmed_classifier(of_foreground), foreground)
-        moment_loss = _snippet_loss(self.moment_classifier(of_moments), moments)
-        losses = {"foreground_cls": foreground_loss, "moment_cls": moment_loss}
-        check_losses(self, "recognition", losses, {"foreground": foreground, "moments": moments})
-        self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()})
-        loss = (foreground_loss + moment_loss) / 2
-        self.log("train/recognition", loss.detach(), prog_bar=True)
-        self.finish_iteration()
-        return loss
+        return {
+            "foreground_cls": _snippet_loss(self.untrimmed_classifier(of_foreground), foreground),
+            "moment_cls": _snippet_loss(self.moment_classifier(of_moments), moments),
+        }
 
     def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
         """Localize actions by grouping neighbouring snippets (AherNet0 of the paper, section 4.3)."""
