@@ -113,6 +113,6 @@ def stop_on_one(rank: int, folder: str) -> str:
 @pytest.mark.ddp
 def test_all_processes_stop(tmp_path: Path) -> None:
     first, second = run_on_processes(stop_on_one, 2, tmp_path, str(tmp_path / "run"))
-    assert first == "phase 'detector', iteration 2: a loss of another process is not finite; its message says which"
+    assert first == "phase 'detector', iteration 2: a loss of process 1 is not finite; its message says which"
     assert "synthetic_cls is nan" in str(second)
     assert [path.name for path in (tmp_path / "run").glob("nan_*")] == ["nan_000002_1.pt"]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from aher_lightning.errors import CheckpointError, TrainingError
-from aher_lightning.losses.reduction import sum_over_processes
+from aher_lightning.losses.reduction import num_processes, sum_over_processes
 from aher_lightning.modules.checkpoint import read_plain, write_checkpoint
 from aher_lightning.structures import MomentBatch, SnippetSequences, UntrimmedBatch
 
@@ -69,12 +69,15 @@ def check_losses(
         TrainingError: If a loss of any process is not finite.
     """
     is_wrong = ~torch.stack([loss.detach() for loss in losses.values()]).isfinite()
-    if not bool(sum_over_processes(is_wrong.any().long())):
+    by_process = torch.zeros(num_processes(), dtype=torch.int64, device=is_wrong.device)
+    by_process[module.global_rank % len(by_process)] = is_wrong.any()
+    stopped = sum_over_processes(by_process).nonzero().flatten().tolist()
+    if not stopped:
         return
     names = [name for name, wrong in zip(losses, is_wrong.tolist(), strict=True) if wrong]
     place = f"phase '{phase}', iteration {module.iteration}"
     if not names:
-        raise TrainingError(f"{place}: a loss of another process is not finite; its message says which")
+        raise TrainingError(f"{place}: a loss of process {stopped[0]} is not finite; its message says which")
     path = Path(module.trainer.default_root_dir) / f"nan_{module.iteration:06d}_{module.global_rank}.pt"
     values = {name: float(loss.detach()) for name, loss in losses.items()}
     write_incident(path, Incident(phase, module.iteration, values, batch, module.state_dict(), random_state))
