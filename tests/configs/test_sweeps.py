@@ -1,4 +1,4 @@
-"""The shipped sweep: every combination runs as the agent of W&B would call it, and what it logs is what CSV logs."""
+"""The shipped sweep: every combination runs as the agent of W&B would call it, and all loggers say the same."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import wandb
 import yaml
+from tensorboard.backend.event_processing import event_accumulator
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from aher_lightning.cli import main
@@ -95,10 +96,16 @@ def test_a_combination_runs_as_the_agent_calls_it(
     assert wanted.get("init_args", {}).items() <= transfer.get("init_args", {}).items()
 
 
+def read_events(folder: Path) -> dict[tuple[int, str], float]:
+    """The losses and metrics that TensorBoard's files have."""
+    events = event_accumulator.EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    events.Reload()
+    names = [name for name in events.Tags()["scalars"] if name.startswith(("train/", "val/"))]
+    return {(one.step, name): one.value for name in names for one in events.Scalars(name)}
+
+
 @pytest.mark.slow
-def test_wandb_offline_has_the_values_of_the_table(
-    setting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_loggers_have_the_same_values(setting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AHER_CONFIG", str(setting))
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.chdir(tmp_path)
@@ -107,6 +114,10 @@ def test_wandb_offline_has_the_values_of_the_table(
     both = [
         {"class_path": "pytorch_lightning.loggers.WandbLogger", "init_args": {"save_dir": str(tmp_path)}},
         {"class_path": "pytorch_lightning.loggers.CSVLogger", "init_args": {"save_dir": str(tmp_path), "name": "csv"}},
+        {
+            "class_path": "pytorch_lightning.loggers.TensorBoardLogger",
+            "init_args": {"save_dir": str(tmp_path), "name": "board", "version": ""},
+        },
     ]
     words += [f"--trainer.logger={json.dumps(both)}", "--timelines.videos=1", f"--trainer.default_root_dir={tmp_path}"]
     assert main([*words, "--iterations=4"]) == 0
@@ -125,6 +136,7 @@ def test_wandb_offline_has_the_values_of_the_table(
         }
     assert table.keys() == logged.keys()
     assert all(logged[key] == pytest.approx(value, nan_ok=True) for key, value in table.items())
+    assert read_events(tmp_path / "board") == {key: pytest.approx(value, nan_ok=True) for key, value in table.items()}
     names = {name for _, name in table}
     assert {"train/transfer", "train/discriminator_accuracy_real", "val/mAP", "val/coverage"} <= names
     assert {step for step, name in table if name == "train/transfer"} == {1, 2, 3, 4}

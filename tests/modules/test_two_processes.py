@@ -19,6 +19,7 @@ from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.modules.phases import AdversaryPhase, DetectorPhase, DiscriminatorPhase, RecognitionPhase
 from aher_lightning.modules.variant_phases import ContextPhase, MomentTransferPhase
+from tests.helpers.end_to_end import PixelDataModule, end_to_end_module
 from tests.helpers.gloo import run_on_processes
 from tests.helpers.toy import CATEGORIES, MOMENT, MeanBackbone, ToyDataModule, toy_loss, toy_network, toy_video
 from tests.helpers.training import quiet_trainer
@@ -75,7 +76,17 @@ def mined() -> BaseModule:
     )
 
 
-KINDS: dict[str, Callable[[], BaseModule]] = {"aher": aher, "localizer": localizer, "mined": mined}
+def from_pixels() -> BaseModule:
+    """Gradients that reach the backbone."""
+    return end_to_end_module(optimizer=SGD)
+
+
+KINDS: dict[str, Callable[[], BaseModule]] = {
+    "aher": aher,
+    "localizer": localizer,
+    "mined": mined,
+    "from_pixels": from_pixels,
+}
 
 
 def weights_after_training(kind: str, folder: str, world_size: int) -> dict[str, Tensor]:
@@ -83,7 +94,8 @@ def weights_after_training(kind: str, folder: str, world_size: int) -> dict[str,
     module = KINDS[kind]()
     options: dict[str, Any] = {"devices": world_size, "strategy": "ddp" if world_size > 1 else "auto"}
     trainer = quiet_trainer(Path(folder), ITERATIONS, callbacks=[IterationCheckpoint()], **options)
-    trainer.fit(module, datamodule=ToyDataModule(batch_size=BATCH // world_size))
+    data = PixelDataModule if kind == "from_pixels" else ToyDataModule
+    trainer.fit(module, datamodule=data(batch_size=BATCH // world_size))
     return {key: value.clone() for key, value in module.state_dict().items()}
 
 
