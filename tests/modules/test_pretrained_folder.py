@@ -53,6 +53,17 @@ def test_everything_but_training_comes_back(checkpoint: Path, folder: Path) -> N
     assert read_trained(checkpoint).keys() == original.keys()
 
 
+def test_paths_of_the_one_who_trained_stay_at_home(checkpoint: Path, tmp_path: Path) -> None:
+    content = read_checkpoint(checkpoint)
+    content[STATE_KEY]["configuration"]["init_args"]["initial_weights"] = ["/home/me/secret/last.ckpt"]
+    write_pretrained(tmp_path / "folder", content)
+    assert "secret" not in "".join(
+        path.read_bytes().decode(errors="replace") for path in (tmp_path / "folder").iterdir()
+    )
+    assert read_trained(tmp_path / "folder")[STATE_KEY]["configuration"]["init_args"]["initial_weights"] == []
+    assert content[STATE_KEY]["configuration"]["init_args"]["initial_weights"] == ["/home/me/secret/last.ckpt"]
+
+
 def test_a_folder_finds_the_same_to_the_bit(checkpoint: Path, folder: Path, tmp_path: Path) -> None:
     video = write_video(tmp_path / "v.mp4", VideoSpec(num_frames=60))
     expected = Localizer.from_checkpoint(checkpoint).localize(video).detections

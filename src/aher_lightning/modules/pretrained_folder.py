@@ -52,7 +52,7 @@ def write_pretrained(
     """
     from safetensors.torch import save_file
 
-    state = {key: value for key, value in checkpoint[STATE_KEY].items() if key != MEMORY_KEY}
+    state = _without_paths({key: value for key, value in checkpoint[STATE_KEY].items() if key != MEMORY_KEY})
     with new_folder(folder, CheckpointError, overwrite=overwrite) as partial:
         write_json(partial / CONFIG_FILE, {"format": FORMAT, **state}, CheckpointError, indent=1)
         # Copies: tensors that share memory, or are views, are none of safetensors' business.
@@ -119,6 +119,15 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
     except (SafetensorError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{path}: is damaged ({reason:.100}); {_REMEDY}") from None
+
+
+def _without_paths(state: dict[str, Any]) -> dict[str, Any]:
+    """What a checkpoint says, but for the files that training started from: nobody else has them, or need know them."""
+    configuration = state.get("configuration") or {}
+    arguments = configuration.get("init_args", {})
+    if "initial_weights" not in arguments:
+        return state
+    return {**state, "configuration": {**configuration, "init_args": {**arguments, "initial_weights": []}}}
 
 
 def _flatten_memory(memory: Mapping[str, Any]) -> dict[str, Tensor]:
