@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "datamodules": RECORDS | {"ops", "video", "datasets"},
     "modules": RECORDS | {"new_folder", "ops", "video", "models", "losses", "metrics"},
     "inference": RECORDS | {"new_folder", "ops", "video", "datasets", "models", "modules"},
-    "callbacks": RECORDS | SHOWN | {"datasets", "modules", "reports"},
+    "callbacks": RECORDS | SHOWN | {"datasets", "models", "modules", "reports"},
 }
 """What each layer may import besides itself; the layers above may import everything below them."""
 

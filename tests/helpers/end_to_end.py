@@ -69,8 +69,12 @@ def end_to_end_module(backbone: Backbone | None = None, **options: Any) -> AherM
     backbone = tiny_backbone() if backbone is None else backbone
     torch.manual_seed(0)
     transfer = {"groups": ("pyramid", "heads", "transfer", "backbone"), **options.pop("transfer", {})}
-    settings: dict[str, Any] = {"optimizer": partial(torch.optim.Adam, lr=1e-3), "transfer": TransferPhase(**transfer)}
-    return AherModule(CATEGORIES, backbone=backbone, network=toy_network, loss=toy_loss(), **(settings | options))
+    settings: dict[str, Any] = {
+        "optimizer": partial(torch.optim.Adam, lr=1e-3),
+        "transfer": TransferPhase(**transfer),
+        "network": toy_network,
+    }
+    return AherModule(CATEGORIES, backbone=backbone, loss=toy_loss(), **(settings | options))
 
 
 def first_pixel_batch() -> Any:

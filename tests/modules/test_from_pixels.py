@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from pytorch_lightning.plugins import MixedPrecision
 from torch import Tensor
 
-from aher_lightning.callbacks import IterationCheckpoint
+from aher_lightning.callbacks import Compilation, IterationCheckpoint
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.phases import DetectorPhase
 from tests.helpers.end_to_end import (
@@ -22,6 +23,7 @@ from tests.helpers.end_to_end import (
     first_pixel_batch,
     tiny_backbone,
 )
+from tests.helpers.toy import toy_network
 from tests.helpers.training import quiet_trainer, toy_classifier
 
 BOUNDED = {"clips_per_chunk": 8, "checkpoint_chunks": True}
@@ -146,6 +148,20 @@ def test_mixed_precision_stays_close_to_single_precision(half: Any, clip_norm: f
         assert trainer.callback_metrics[name].dtype == torch.float32
         assert float(trainer.callback_metrics[name]) == pytest.approx(float(plain.callback_metrics[name]), abs=0.05)
     assert all(parameter.dtype == torch.float32 and parameter.isfinite().all() for parameter in mixed.parameters())
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # torch's compiler trips over remarks that are errors here
+@pytest.mark.parametrize("way", ["micro-batches", "compiled"])
+def test_other_ways_to_compute_the_same_follow_the_same_curve(way: str, tmp_path: Path) -> None:
+    network = partial(toy_network, micro_batch=1) if way == "micro-batches" else toy_network
+    module = end_to_end_module(tiny_backbone(**BOUNDED), network=network)
+    if way == "compiled":
+        Compilation(enabled=True, backend="aot_eager").setup(None, module, "fit")  # type: ignore[arg-type]
+    _, _, losses = fit(tmp_path / "other", 20, module)
+    _, _, expected = fit(tmp_path / "plain", 20, end_to_end_module(tiny_backbone(**BOUNDED)))
+    assert len(losses) == 20
+    assert distance(losses, expected) < LARGEST_DISTANCE
 
 
 def test_losses_and_segments_are_computed_in_single_precision() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback
 from torch import nn
 
+from aher_lightning.models.staged_backbone import StagedBackbone
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.phased import PhasedModule
 
@@ -29,7 +31,13 @@ class Compilation(Callback):
         """Compile; each network once."""
         if not self.enabled or not isinstance(pl_module, BaseModule):
             return
-        networks: list[nn.Module] = [pl_module.backbone]
+        networks: list[nn.Module] = []
+        backbone = pl_module.backbone
+        if isinstance(backbone, StagedBackbone):
+            # What it does with chunks around this (recomputation, drawing) is no work for a compiler.
+            backbone.encode = torch.compile(backbone.encode, backend=self.backend)  # type: ignore[method-assign]
+        else:
+            networks.append(backbone)
         if isinstance(pl_module, PhasedModule):
             networks += [pl_module.network.pyramid, *pl_module.network.heads]
         for network in networks:
