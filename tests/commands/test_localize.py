@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aher_lightning.cli import main
-from aher_lightning.commands.localize import localize
+from aher_lightning.commands import localize as command
 from aher_lightning.datasets.categories import read_categories
 from aher_lightning.errors import AherError, CheckpointError, ConfigError, DataError, PredictionError, VideoError
 from aher_lightning.inference.localizer import Localizer
@@ -20,6 +20,11 @@ from tests.helpers.command_line import TrainedRun
 from tests.helpers.toy import MOMENT
 from tests.helpers.trained import checkpointed_localizer
 from tests.helpers.videos import REAL_VIDEOS, VideoSpec, needs_real_videos, write_video
+
+
+def localize(*arguments: Any, **options: Any) -> list[Path]:
+    """Run the command; unless asked for, without a child process, which takes seconds to start."""
+    return command.localize(*arguments, **{"time_limit_sec": None, **options})
 
 
 @pytest.fixture
@@ -53,6 +58,16 @@ def test_a_broken_video_does_not_stop_the_others(
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1
     assert "broken.mp4" in errors[0]
+
+
+def test_decoding_has_a_time_limit(checkpoint: Path, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "a.mp4", VideoSpec(num_frames=50))
+    with pytest.raises(VideoError, match=r"a\.mp4: not decoded within 0\.0001 s; raise 'time_limit_sec'"):
+        localize([video], checkpoint, tmp_path / "out", time_limit_sec=0.0001)
+    assert not (tmp_path / "out" / "a.json").exists()
+    (apart,) = command.localize([video], checkpoint, tmp_path / "apart")
+    (here,) = localize([video], checkpoint, tmp_path / "here")
+    assert apart.read_text() == here.read_text()
 
 
 def test_two_videos_never_write_the_same_file(checkpoint: Path, tmp_path: Path) -> None:

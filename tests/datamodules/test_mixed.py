@@ -366,7 +366,7 @@ def test_the_files_of_broken_videos_are_named(tmp_path: Path) -> None:
 
     data = FromFiles(time_limit_sec=2.5, cache_frames=True)
     folder = data.video_folder()
-    assert (folder.time_limit_sec, folder.cache_frames) == (2.5, True)
+    assert (folder.frames.time_limit_sec, folder.cache_frames) == (2.5, True)
     assert evaluation(in_folder(data, tmp_path)) == []
     first = json.loads((tmp_path / "quarantine.jsonl").read_text().splitlines()[0])
     assert (first["video"], first["path"]) == ("val0", str(tmp_path / "val0.mp4"))

@@ -12,8 +12,8 @@ from aher_lightning.inference.feature_stream import stream_features, window_snip
 from aher_lightning.inference.windows import Window, split_windows
 from aher_lightning.models.base import CLIPS_AT_ONCE
 from aher_lightning.modules.base import BaseModule
-from aher_lightning.video.auto_reader import AutoReader
 from aher_lightning.video.clips import count_clips
+from aher_lightning.video.frame_source import FrameSource
 from tests.helpers.trained import small_localizer
 from tests.helpers.training import small_contract
 from tests.helpers.videos import VideoSpec, write_truncated, write_video
@@ -36,7 +36,7 @@ def video(tmp_path: Path) -> Path:
 @torch.no_grad()
 def test_the_stream_equals_the_whole_video_at_once(module: BaseModule, video: Path) -> None:
     done: list[int] = []
-    parts = list(stream_features(module, AutoReader(), video, done.append))
+    parts = list(stream_features(module, FrameSource(module.require_contract()), video, done.append))
     clips = VideoFolder({"v": video}, module.require_contract()).read("v").values
     assert len(clips) == count_clips(20.0, module.require_contract()) == 50
     assert done == [len(part) for part in parts] == [CLIPS_AT_ONCE, 50 - CLIPS_AT_ONCE]
@@ -103,4 +103,4 @@ def test_the_only_window_has_all_clips_of_a_video(module: BaseModule) -> None:
 def test_a_video_that_is_cut_off_is_refused(module: BaseModule, tmp_path: Path) -> None:
     path = write_truncated(tmp_path / "cut.mp4")
     with pytest.raises(VideoError, match=r"cut\.mp4"):
-        list(stream_features(module, AutoReader(), path))
+        list(stream_features(module, FrameSource(module.require_contract()), path))

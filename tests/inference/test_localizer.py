@@ -14,6 +14,7 @@ from aher_lightning.inference.merge import merge_windows
 from aher_lightning.inference.windows import split_windows
 from aher_lightning.modules.checkpoint import STATE_KEY
 from aher_lightning.video.clips import count_clips
+from tests.helpers.broken_readers import BrokenReader
 from tests.helpers.toy import MOMENT
 from tests.helpers.trained import checkpointed_localizer
 from tests.helpers.training import toy_localizer
@@ -148,3 +149,13 @@ def test_a_module_must_know_how_frames_become_snippets() -> None:
 def test_a_missing_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         Localizer.from_checkpoint(tmp_path / "none.ckpt")
+
+
+def test_a_child_process_finds_the_same_and_survives_crashes(localizer: Localizer, tmp_path: Path) -> None:
+    video, crash = (write_video(tmp_path / name, VideoSpec(num_frames=60)) for name in ("a.mp4", "crash_decode.mp4"))
+    apart = Localizer(localizer.module, BrokenReader(), time_limit_sec=30)
+    with pytest.raises(VideoError, match=r"crash_decode\.mp4: its decoder crashed"):
+        apart.localize(crash)
+    for ours, theirs in zip(apart.localize(video).detections, localizer.localize(video).detections, strict=True):
+        assert torch.equal(ours, theirs)
+    apart.frames.close()

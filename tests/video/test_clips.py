@@ -128,7 +128,7 @@ def test_senseless_spans_are_refused(tmp_path: Path, span_sec: tuple[float, floa
 def test_one_clip_at_a_time_and_all_at_once_agree(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", WIDE)
     whole = read_clips(AutoReader(), path, CONTRACT).clips
-    assert torch.equal(torch.stack(list(iter_clips(AutoReader(), path, CONTRACT))), whole)
+    assert torch.equal(torch.stack(list(iter_clips(iter_grid_frames(AutoReader(), path, CONTRACT), CONTRACT))), whole)
     frames = torch.stack(list(iter_grid_frames(AutoReader(), path, CONTRACT)))
     assert frames.shape == (40, 3, 32, 32)
     assert torch.equal(clips_from_frames(frames, CONTRACT), whole)

@@ -67,7 +67,7 @@ def extract(
         raise ConfigError("'num_workers' must be at least 1 and 'time_limit_sec' above 0; correct them")
     encoder = _choose_encoder(data, checkpoint, backbone, weights, trust_plugins=trust_plugins)
     folder = _video_folder(data, time_limit_sec)
-    reader = folder.reader
+    reader = folder.frames.reader
     contract = replace(encoder.contract, reader=type(reader).__name__, reader_version=reader.version)
     store = NpyFeatureStore.create(output, contract)
     missing = store.missing(folder.video_ids)
@@ -115,7 +115,7 @@ def _choose_encoder(
 def _video_folder(data: MixedDataModule, time_limit_sec: float | None) -> VideoFolder:
     """Where videos are decoded; no frames are kept, as each video is read once."""
     folder = data.video_folder()
-    return VideoFolder(folder.paths, folder.contract, reader=folder.reader, time_limit_sec=time_limit_sec)
+    return VideoFolder(folder.paths, folder.contract, reader=folder.frames.reader, time_limit_sec=time_limit_sec)
 
 
 def _summarize(result: ExtractionResult, output: Path, seconds: float) -> None:

@@ -17,7 +17,7 @@ from aher_lightning.errors import ConfigError, VideoError
 from aher_lightning.inference.finished_videos import FinishedVideos
 from aher_lightning.inference.localizer import LocalizedVideo, Localizer
 from aher_lightning.inference.selection import category_labels
-from aher_lightning.inference.video_inputs import find_inputs
+from aher_lightning.inference.video_inputs import VideoInput, find_inputs
 from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.reports.fiftyone_export import VideoFrames, export_fiftyone
 from aher_lightning.reports.prediction_reader import read_predictions
@@ -27,6 +27,9 @@ from aher_lightning.video.cutting import cut_clips
 
 LONG_CLIPS = 512
 """A video of more clips takes long enough for its progress to be shown."""
+
+_Files = dict[VideoInput, dict[str, Path]]
+"""What is written of each video, by format."""
 
 
 def localize(  # noqa: PLR0913 - one option each, all by name
@@ -43,6 +46,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
     min_score: float = 0.0,
     categories: list[str] | None = None,
     window_sec: float | None = None,
+    time_limit_sec: float | None = 120.0,
     device: str = "auto",
     overwrite: bool = False,
     show: int = 5,
@@ -68,6 +72,9 @@ def localize(  # noqa: PLR0913 - one option each, all by name
         categories: The categories to keep, such as ``[wave,nod]``; all if not given.
         window_sec: Length in seconds of the windows that long videos are localized in; what the checkpoint says if
             not given.
+        time_limit_sec: Seconds for which a decoder may do nothing; the video counts as broken after that. Videos are
+            decoded in a process of their own, so that one that crashes the decoder is no more than that; ``None`` does
+            without both.
         device: Where the networks run: cpu, cuda, cuda:1 and so on; auto takes a GPU if there is one.
         overwrite: Replace results that are there.
         show: How many detections to print per video.
@@ -83,21 +90,24 @@ def localize(  # noqa: PLR0913 - one option each, all by name
     if show < 0 or (top_k is not None and top_k < 1):
         raise ConfigError("'show' must be at least 0 and 'top_k' at least 1; correct them")
     kinds, inputs = parse_formats(formats), find_inputs(videos)
-    if fiftyone is not None and len({video.path.stem for video in inputs}) < len(inputs):
-        raise ConfigError(
-            "FiftyOne tells videos by their names, and two have the same; export them one after the other"
-        )
+    if fiftyone is not None:
+        _refuse_namesakes(inputs)
     truth = None if ground_truth is None else _read_truth(ground_truth)
-    localizer = Localizer.from_checkpoint(checkpoint, device=device, window_sec=window_sec, trust_plugins=trust_plugins)
+    localizer = Localizer.from_checkpoint(
+        checkpoint,
+        device=device,
+        window_sec=window_sec,
+        time_limit_sec=time_limit_sec,
+        trust_plugins=trust_plugins,
+    )
     category_labels(categories, localizer.categories)  # refuses unknown ones before any work
     choice: dict[str, Any] = {"top_k": top_k, "min_score": min_score, "categories": categories}
     settings = {"checkpoint": fingerprint(localizer.module), "window_sec": localizer.window_sec, **choice}
     finished = FinishedVideos(output, settings, overwrite=overwrite)
     files = {video: output_files(output, video.name, kinds) for video in inputs}
-    waiting = {video: own for video, own in files.items() if not finished.has(own.values())}
-    if len(waiting) < len(files):
-        skipped = len(files) - len(waiting)
-        output_console().print(f"{skipped} of {len(files)} videos were done before; --overwrite does them again")
+    waiting = _leave_out_finished(files, finished)
+    if waiting:
+        localizer.frames.start()
     failures = []
     for video, own in waiting.items():
         started = time.monotonic()
@@ -121,9 +131,26 @@ def localize(  # noqa: PLR0913 - one option each, all by name
     return [own["json"] for own in waiting.values()]
 
 
+def _refuse_namesakes(inputs: Sequence[VideoInput]) -> None:
+    """Refuse to export videos of one name, which one data set cannot hold."""
+    if len({video.path.stem for video in inputs}) < len(inputs):
+        raise ConfigError(
+            "FiftyOne tells videos by their names, and two have the same; export them one after the other"
+        )
+
+
+def _leave_out_finished(files: _Files, finished: FinishedVideos) -> _Files:
+    """The videos that are still to be localized; says how many are not."""
+    waiting = {video: own for video, own in files.items() if not finished.has(own.values())}
+    if len(waiting) < len(files):
+        skipped = len(files) - len(waiting)
+        output_console().print(f"{skipped} of {len(files)} videos were done before; --overwrite does them again")
+    return waiting
+
+
 def _localize(localizer: Localizer, path: Path, choice: Mapping[str, Any]) -> LocalizedVideo:
     """Localize a video, with its progress if it is long."""
-    total = count_clips(localizer.reader.probe(path).duration_sec, localizer.contract)
+    total = count_clips(localizer.frames.probe(path).duration_sec, localizer.contract)
     if total <= LONG_CLIPS:
         return localizer.localize(path, **choice)
     with ProgressReporter(f"Localizing {path.name}", total, unit="clips") as progress:
@@ -164,7 +191,7 @@ def _export(folder: Path, files: Mapping[Path, Path], localizer: Localizer) -> N
     done = {video: path for video, path in files.items() if path.is_file()}
     names = localizer.categories
     found = {video: read_predictions(path, names).detections[video.stem] for video, path in done.items()}
-    infos = {video: localizer.reader.probe(video) for video in done}
+    infos = {video: localizer.frames.probe(video) for video in done}
     frames = {video: VideoFrames(info.average_fps, info.frame_count) for video, info in infos.items()}
     export_fiftyone(folder, found, names, frames)
     output_console().print(f"{len(found)} videos exported for FiftyOne to {folder}", markup=False)

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
 
-import torch
 from torch import Tensor
 
 from aher_lightning.datasets.moments import VIDEO_SUFFIXES
 from aher_lightning.datasets.spans import snippets_in_span
-from aher_lightning.errors import ConfigError, DataError
+from aher_lightning.errors import DataError
 from aher_lightning.structures import SnippetSequence
-from aher_lightning.video.auto_reader import AutoReader
 from aher_lightning.video.clips import clips_from_frames, count_clips, frame_times
 from aher_lightning.video.contract import TemporalContract
-from aher_lightning.video.fitted_frames import read_fitted_frames
-from aher_lightning.video.isolated_pool import IsolatedPool
+from aher_lightning.video.frame_source import FrameSource
 from aher_lightning.video.reader import VideoReader
-
-Result = TypeVar("Result")
 
 
 class VideoFolder:
@@ -36,8 +29,7 @@ class VideoFolder:
         reader: Decodes videos; ``None`` chooses one by itself.
         cache_frames: Whether to keep the resized frames of every video read, for small data sets.
         time_limit_sec: If given, every video is probed and decoded in a child process, which may take so many seconds
-            for each of both: a decoder that crashes or hangs then raises an error about the video, and N threads
-            that read decode in N processes. The frames are the same to the bit. Linux and macOS.
+            for each of both; see :class:`~aher_lightning.video.frame_source.FrameSource`.
 
     Raises:
         ConfigError: If the time limit is not positive.
@@ -52,15 +44,11 @@ class VideoFolder:
         cache_frames: bool = False,
         time_limit_sec: float | None = None,
     ) -> None:
-        if time_limit_sec is not None and not 0 < time_limit_sec < math.inf:
-            raise ConfigError(f"'time_limit_sec' is {time_limit_sec}, but must be above 0; leave it out for no limit")
         self.paths = dict(paths)
         self.contract = contract
-        self.reader = reader or AutoReader()
+        self.frames = FrameSource(contract, reader, time_limit_sec=time_limit_sec)
         self.cache_frames = cache_frames
-        self.time_limit_sec = time_limit_sec
-        self._children = IsolatedPool()
-        self._frames: dict[str, Tensor] = {}
+        self._cached: dict[str, Tensor] = {}
         self._durations_sec: dict[str, float] = {}
 
     @property
@@ -87,8 +75,7 @@ class VideoFolder:
     def duration_sec(self, video_id: str) -> float:
         """Return the duration of a video in seconds, as found in its file."""
         if video_id not in self._durations_sec:
-            path = self.path(video_id)
-            self._durations_sec[video_id] = self._call(self.reader.probe, path, path=path).duration_sec
+            self._durations_sec[video_id] = self.frames.probe(self.path(video_id)).duration_sec
         return self._durations_sec[video_id]
 
     def read(self, video_id: str, span_sec: tuple[float, float] | None = None) -> SnippetSequence:
@@ -124,28 +111,16 @@ class VideoFolder:
 
     def close(self) -> None:
         """End the child processes, also those that decode for other threads; reading goes on in new ones."""
-        children, self._children = self._children, IsolatedPool()
-        children.close()
+        self.frames.close()
 
     def _read_frames(self, video_id: str, duration_sec: float, first: int, last: int) -> Tensor:
         """Grid frames ``first`` to ``last - 1`` of a video, ``(M, 3, H, W)``."""
         times = frame_times(duration_sec, self.contract)
         if not self.cache_frames:
-            return self._decode(self.path(video_id), times[first:last].tolist())
-        if video_id not in self._frames:
-            self._frames[video_id] = self._decode(self.path(video_id), times.tolist())
-        return self._frames[video_id][first:last]
-
-    def _decode(self, path: Path, times_sec: list[float]) -> Tensor:
-        """The frames on display at some times, ``(M, 3, H, W)``."""
-        frames = self._call(read_fitted_frames, self.reader, path, self.contract, times_sec, path=path)
-        return torch.from_numpy(frames)
-
-    def _call(self, function: Callable[..., Result], *args: object, path: Path) -> Result:
-        """Call what may crash or hang: in a child process if there is a time limit."""
-        if self.time_limit_sec is None:
-            return function(*args)
-        return self._children.call(function, *args, path=path, time_limit_sec=self.time_limit_sec)
+            return self.frames.read(self.path(video_id), times[first:last].tolist())
+        if video_id not in self._cached:
+            self._cached[video_id] = self.frames.read(self.path(video_id), times.tolist())
+        return self._cached[video_id][first:last]
 
 
 def find_videos(root: Path, video_ids: Iterable[str], prefix: str = "") -> dict[str, Path]:

@@ -14,12 +14,12 @@ from aher_lightning.inference.windows import Window
 from aher_lightning.models.base import CLIPS_AT_ONCE
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.structures import SnippetSequence
-from aher_lightning.video.clips import count_clips, iter_clips
-from aher_lightning.video.reader import VideoReader
+from aher_lightning.video.clips import count_clips, frame_times, iter_clips
+from aher_lightning.video.frame_source import FrameSource
 
 
 def stream_features(
-    module: BaseModule, reader: VideoReader, path: Path, report: Callable[[int], None] = lambda _: None
+    module: BaseModule, frames: FrameSource, path: Path, report: Callable[[int], None] = lambda _: None
 ) -> Iterator[Tensor]:
     """Yield the features of all clips of a video in order, a few clips at a time.
 
@@ -27,7 +27,7 @@ def stream_features(
 
     Args:
         module: Its backbone makes the features.
-        reader: Decodes the video.
+        frames: Reads the video, by the contract of the module.
         path: Video file.
         report: Called with the number of clips of each group that is done.
 
@@ -37,7 +37,9 @@ def stream_features(
     Raises:
         VideoError: If the video cannot be decoded.
     """
-    clips = iter_clips(reader, path, module.require_contract())
+    contract = frames.contract
+    times = frame_times(frames.probe(path).duration_sec, contract)
+    clips = iter_clips(frames.stream(path, times.tolist()), contract)
     while group := list(islice(clips, CLIPS_AT_ONCE)):
         features = module.snippet_features(torch.stack(group).to(module.device)).cpu()
         report(len(group))

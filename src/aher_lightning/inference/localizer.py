@@ -19,7 +19,7 @@ from aher_lightning.inference.selection import category_labels, select_detection
 from aher_lightning.inference.windows import Window, count_shares, split_windows
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.structures import Detections, SnippetSequence, SnippetSequences
-from aher_lightning.video.auto_reader import AutoReader
+from aher_lightning.video.frame_source import FrameSource
 from aher_lightning.video.reader import VideoInfo, VideoReader
 
 DETECTIONS_PER_SHARE = 100
@@ -62,13 +62,17 @@ class Localizer:
         device: Where the networks run, such as "cpu" or "cuda:1"; "auto" takes a GPU if there is one.
         window_sec: Length of a window in seconds; if not given, what the module was trained with, and the whole video
             for a module that does not know.
+        time_limit_sec: If given, videos are decoded in a child process, so that a file that crashes the decoder, or on
+            which it does nothing for so many seconds, costs that file alone; see
+            :class:`~aher_lightning.video.frame_source.FrameSource`.
 
     Raises:
-        ConfigError: If there is no such device, or the length is not positive.
+        ConfigError: If there is no such device, or a number of seconds is not positive.
         ContractError: If the module does not know how frames become snippets.
 
     Attributes:
         categories: Names that the labels of detections index.
+        frames: Where the frames of videos come from.
     """
 
     def __init__(
@@ -78,10 +82,11 @@ class Localizer:
         *,
         device: str = "auto",
         window_sec: float | None = None,
+        time_limit_sec: float | None = None,
     ) -> None:
         self.contract = module.require_contract()
         self.module = module.eval().to(choose_device(device))
-        self.reader = reader or AutoReader()
+        self.frames = FrameSource(self.contract, reader, time_limit_sec=time_limit_sec)
         self.categories = module.categories.names
         self.window_sec = module.window_sec if window_sec is None else window_sec
         split_windows(0.0, self.window_sec)  # refuses an impossible length before any video is read
@@ -94,6 +99,7 @@ class Localizer:
         *,
         device: str = "auto",
         window_sec: float | None = None,
+        time_limit_sec: float | None = None,
         trust_plugins: bool = False,
     ) -> Localizer:
         """Make a localizer of a checkpoint that ``aher fit`` wrote, or of an exported folder.
@@ -103,6 +109,7 @@ class Localizer:
             reader: Decodes videos; ``None`` chooses one by itself.
             device: Where the networks run; see :class:`Localizer`.
             window_sec: Length of a window in seconds; see :class:`Localizer`.
+            time_limit_sec: How long a decoder may do nothing; see :class:`Localizer`.
             trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
         Returns:
@@ -110,10 +117,10 @@ class Localizer:
 
         Raises:
             CheckpointError: If the file is no such checkpoint, or names classes that are not trusted.
-            ConfigError: If there is no such device, or the length is not positive.
+            ConfigError: If there is no such device, or a number of seconds is not positive.
         """
         module = load_module(Path(path), trust_plugins=trust_plugins)
-        return cls(module, reader, device=device, window_sec=window_sec)
+        return cls(module, reader, device=device, window_sec=window_sec, time_limit_sec=time_limit_sec)
 
     @classmethod
     def from_pretrained(
@@ -123,6 +130,7 @@ class Localizer:
         *,
         device: str = "auto",
         window_sec: float | None = None,
+        time_limit_sec: float | None = None,
         trust_plugins: bool = False,
     ) -> Localizer:
         """Make a localizer of a folder that ``aher export --format safetensors`` wrote; no network is asked.
@@ -132,6 +140,7 @@ class Localizer:
             reader: Decodes videos; ``None`` chooses one by itself.
             device: Where the networks run; see :class:`Localizer`.
             window_sec: Length of a window in seconds; see :class:`Localizer`.
+            time_limit_sec: How long a decoder may do nothing; see :class:`Localizer`.
             trust_plugins: Whether the folder may name classes outside this package, whose code runs then.
 
         Returns:
@@ -139,11 +148,18 @@ class Localizer:
 
         Raises:
             CheckpointError: If it is no such folder, or names classes that are not trusted.
-            ConfigError: If there is no such device, or the length is not positive.
+            ConfigError: If there is no such device, or a number of seconds is not positive.
         """
         if not Path(folder).is_dir():
             raise CheckpointError(f"{folder}: no such folder; export one by 'aher export --format safetensors'")
-        return cls.from_checkpoint(folder, reader, device=device, window_sec=window_sec, trust_plugins=trust_plugins)
+        return cls.from_checkpoint(
+            folder,
+            reader,
+            device=device,
+            window_sec=window_sec,
+            time_limit_sec=time_limit_sec,
+            trust_plugins=trust_plugins,
+        )
 
     @torch.inference_mode()
     def localize(
@@ -170,15 +186,15 @@ class Localizer:
 
         Raises:
             ConfigError: If the number is below 1, or a category is unknown.
-            VideoError: If the file cannot be decoded.
+            VideoError: If the file cannot be decoded, or not within the time limit.
         """
         if top_k is not None and top_k < 1:
             raise ConfigError(f"'top_k' is {top_k}, but at least 1 detection must be kept; correct it")
         labels = category_labels(categories, self.categories)
         path = Path(video)
-        info = self.reader.probe(path)
+        info = self.frames.probe(path)
         windows = split_windows(info.duration_sec, self.window_sec)
-        features = stream_features(self.module, self.reader, path, report)
+        features = stream_features(self.module, self.frames, path, report)
         found = list(self._detect(window_snippets(features, windows, self.module), windows))
         shares = count_shares(info.duration_sec, self.window_sec)
         merged = merge_windows(windows, found)

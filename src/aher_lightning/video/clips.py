@@ -166,24 +166,16 @@ def iter_grid_frames(
     yield from iter_fitted_frames(reader, path, contract, times.tolist())
 
 
-def iter_clips(
-    reader: VideoReader, path: Path, contract: TemporalContract, span_sec: tuple[float, float] | None = None
-) -> Iterator[Tensor]:
+def iter_clips(frames: Iterator[Tensor], contract: TemporalContract) -> Iterator[Tensor]:
     """Yield one clip after another, keeping the frames of one; for videos whose clips do not fit into memory.
 
     Args:
-        reader: Decodes the video.
-        path: File to read.
+        frames: Frames of all clips in order, each once, as :func:`iter_grid_frames` yields them, pixels ``(3, H, W)``.
         contract: How frames become clips.
-        span_sec: Start and end in seconds; ``None`` for the whole video.
 
     Yields:
         Pixels, uint8, shape ``(3, F, H, W)``.
-
-    Raises:
-        VideoError: If the video cannot be decoded, or ends before the span starts.
     """
-    frames = iter_grid_frames(reader, path, contract, span_sec)
     window = deque(islice(frames, contract.clip_length), maxlen=contract.clip_length)
     yield torch.stack(list(window), dim=1)
     for position, frame in enumerate(frames, start=1):
@@ -213,7 +205,7 @@ def read_clips(
     _, duration_sec = _span(reader, path, span_sec)
     shape = (count_clips(duration_sec, contract), 3, contract.clip_length, contract.crop, contract.crop)
     clips = torch.empty(shape, dtype=torch.uint8)
-    for position, clip in enumerate(iter_clips(reader, path, contract, span_sec)):
+    for position, clip in enumerate(iter_clips(iter_grid_frames(reader, path, contract, span_sec), contract)):
         clips[position] = clip
     return ClipSequence(clips, contract.first_centre_sec, contract.step_sec)
 

@@ -1,0 +1,120 @@
+"""Small frames of video files, decoded in this process or, if there is a time limit, apart from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from aher_lightning.errors import ConfigError
+from aher_lightning.video.auto_reader import AutoReader
+from aher_lightning.video.clips import iter_fitted_frames
+from aher_lightning.video.contract import TemporalContract
+from aher_lightning.video.fitted_frames import read_fitted_frames
+from aher_lightning.video.isolated_pool import IsolatedPool
+from aher_lightning.video.reader import VideoInfo, VideoReader
+
+Result = TypeVar("Result")
+
+PART_BYTES = 2**25
+"""Size of the frames that a child process gives at once: far more than are decoded twice because of a seek."""
+
+
+class FrameSource:
+    """Reads the frames of videos, resized and cropped.
+
+    With a time limit, files are probed and decoded in child processes: a decoder that crashes or hangs then raises an
+    error about the video, and N threads that read decode in N processes. The frames are the same to the bit. Any number
+    of threads may read at once; a copy in another process, be it pickled or forked, has children of its own.
+
+    Args:
+        contract: Size of the frames.
+        reader: Decodes videos; ``None`` chooses one by itself.
+        time_limit_sec: Seconds that a child may take to probe a file, for all frames of one :meth:`read`, and for each
+            part of the frames of :meth:`stream`; ``None`` decodes in this process, without limit. Linux and macOS.
+
+    Raises:
+        ConfigError: If the time limit is not positive.
+    """
+
+    def __init__(
+        self, contract: TemporalContract, reader: VideoReader | None = None, *, time_limit_sec: float | None = None
+    ) -> None:
+        if time_limit_sec is not None and not 0 < time_limit_sec < math.inf:
+            raise ConfigError(f"'time_limit_sec' is {time_limit_sec}, but must be above 0; leave it out for no limit")
+        self.contract = contract
+        self.reader = reader or AutoReader()
+        self.time_limit_sec = time_limit_sec
+        self._children = IsolatedPool()
+
+    def start(self) -> None:
+        """Start a child process if one will be needed; it then has imported what it needs, which takes seconds."""
+        self._call(_be_ready, path=Path())
+
+    def probe(self, path: Path) -> VideoInfo:
+        """Return facts about a video.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The facts.
+
+        Raises:
+            VideoError: If the file cannot be read, or not within the time limit.
+        """
+        return self._call(self.reader.probe, path, path=path)
+
+    def read(self, path: Path, times_sec: Sequence[float]) -> Tensor:
+        """Return the frames on display at some times, all at once.
+
+        Args:
+            path: The file.
+            times_sec: Seconds after the first frame, ascending; M of them.
+
+        Returns:
+            Pixels, uint8, shape ``(M, 3, H, W)``.
+
+        Raises:
+            VideoError: If the file cannot be decoded, or not within the time limit.
+        """
+        return torch.from_numpy(self._call(read_fitted_frames, self.reader, path, self.contract, times_sec, path=path))
+
+    def stream(self, path: Path, times_sec: Sequence[float]) -> Iterator[Tensor]:
+        """Yield the frames on display at some times, of which few are in memory at once.
+
+        Args:
+            path: The file.
+            times_sec: Seconds after the first frame, ascending.
+
+        Yields:
+            Pixels, uint8, shape ``(3, H, W)``; do not write into them.
+
+        Raises:
+            VideoError: If the file cannot be decoded, or a part of it not within the time limit.
+        """
+        if self.time_limit_sec is None:
+            yield from iter_fitted_frames(self.reader, path, self.contract, times_sec)
+            return
+        length = max(PART_BYTES // (3 * self.contract.crop**2), 1)
+        for first in range(0, len(times_sec), length):
+            yield from self.read(path, times_sec[first : first + length])
+
+    def close(self) -> None:
+        """End the child processes, also those that decode for other threads; reading goes on in new ones."""
+        children, self._children = self._children, IsolatedPool()
+        children.close()
+
+    def _call(self, function: Callable[..., Result], *args: object, path: Path) -> Result:
+        """Call what may crash or hang: in a child process if there is a time limit."""
+        if self.time_limit_sec is None:
+            return function(*args)
+        return self._children.call(function, *args, path=path, time_limit_sec=self.time_limit_sec)
+
+
+def _be_ready() -> None:
+    """Do nothing: to call this, a child must have imported this file."""
