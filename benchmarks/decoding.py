@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +32,7 @@ from aher_lightning.video import DecordReader, PyAVReader, TorchCodecReader, pro
 from aher_lightning.video.clips import grid_times, iter_grid_frames
 from aher_lightning.video.contract import TemporalContract
 from aher_lightning.video.reader import Image, VideoReader
+from processes import memory_mib, run_apart
 
 READERS: dict[str, Callable[[], VideoReader]] = {
     "PyAV": PyAVReader,
@@ -268,13 +268,6 @@ def measure_sparse(path: Path, readers: Mapping[str, VideoReader], places: str, 
     return {name: 1000 * seconds for name, seconds in medians(functions, runs).items()}
 
 
-def memory_mib(field: str) -> float:
-    """Return the memory of this process now (VmRSS) or at most (VmHWM)."""
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    (kib,) = [int(line.split()[1]) for line in lines if line.startswith(f"{field}:")]
-    return kib / 1024
-
-
 def added_memory(name: str, path: Path) -> float:
     """Return what reading a video adds to the memory of this process; meant for a new one."""
     reader = READERS[name]()
@@ -286,8 +279,7 @@ def added_memory(name: str, path: Path) -> float:
 
 def measure_memory(name: str, path: Path) -> float:
     """Return the memory that a reader takes, found in a new process."""
-    words = [sys.executable, __file__, "memory", name, str(path)]
-    return float(subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
+    return run_apart(__file__, name, path)["added_mib"]
 
 
 def sequential_table(rows: Sequence[Mapping[str, Any]]) -> Table:
@@ -390,8 +382,8 @@ def decoding(quick: bool = False, videos: Path | None = None, output: Path = Pat
 
 def run(arguments: Sequence[str]) -> None:
     """Run the benchmark as the words of a command line ask for."""
-    if list(arguments[:1]) == ["memory"]:
-        output_console().print(added_memory(arguments[1], Path(arguments[2])))
+    if list(arguments[:1]) == ["measure"]:
+        output_console().print(json.dumps({"added_mib": added_memory(arguments[1], Path(arguments[2]))}))
         return
     auto_cli(decoding, as_positional=False, args=spell_flags(arguments, {"quick"}))
 

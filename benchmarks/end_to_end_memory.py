@@ -12,13 +12,10 @@ from __future__ import annotations
 import json
 import logging
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import pytorch_lightning as pl
@@ -35,6 +32,8 @@ from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.modules.phases import TransferPhase
 from aher_lightning.structures import Categories, MomentBatch, SnippetSequences, UntrimmedBatch
 from aher_lightning.video.contract import TemporalContract
+from processes import memory_mib, run_apart
+from training_loop import Repeated, Stopwatch
 
 CLIPS_PER_CHUNK = 8
 """Clips that run through the backbone at once where it works in chunks."""
@@ -93,40 +92,6 @@ LARGE = Case("large", (64, 256, 512), 112)
 QUICK = Case("quick", (16, 64), 48)
 
 
-class Repeated:
-    """The same batch in every iteration, as a loader.
-
-    Args:
-        batch: The batch.
-    """
-
-    def __init__(self, batch: TrainingBatch) -> None:
-        self.batch = batch
-
-    def __len__(self) -> int:
-        return ITERATIONS
-
-    def __iter__(self) -> Iterator[TrainingBatch]:
-        for iteration in range(ITERATIONS):
-            parts = cast("Mapping[str, Any]", self.batch).items()
-            yield cast("TrainingBatch", {name: part._replace(iteration=iteration) for name, part in parts})
-
-
-class Stopwatch(pl.Callback):
-    """Takes the seconds of every iteration."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-
-    def on_train_batch_start(self, *_: object) -> None:
-        """Start the watch."""
-        self.started = time.perf_counter()
-
-    def on_train_batch_end(self, *_: object) -> None:
-        """Stop it."""
-        self.seconds.append(time.perf_counter() - self.started)
-
-
 def make_snippets(count: int, size: int) -> SnippetSequences:
     """Return the random pixels of one video, ``(count, 3, 16, size, size)``."""
     values = torch.randint(0, 256, (count, 3, 16, size, size), dtype=torch.uint8)
@@ -183,7 +148,7 @@ def measure(setting: Setting, length: int, size: int) -> dict[str, float]:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(make_module(setting, size), Repeated(batch))
+        trainer.fit(make_module(setting, size), Repeated(batch, ITERATIONS))
     return {
         "seconds": statistics.median(stopwatch.seconds[1:]),
         "peak_mib": memory_mib("VmHWM"),
@@ -192,24 +157,9 @@ def measure(setting: Setting, length: int, size: int) -> dict[str, float]:
     }
 
 
-def memory_mib(field: str) -> float:
-    """Return the memory of this process now (VmRSS) or at most (VmHWM).
-
-    ``ru_maxrss`` would be no less than what the process that started this one had.
-    """
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    (kib,) = [int(line.split()[1]) for line in lines if line.startswith(f"{field}:")]
-    return kib / 1024
-
-
 def measure_apart(setting: str, length: int, size: int) -> dict[str, float]:
     """Measure in a process of its own."""
-    words = [sys.executable, "-W", "ignore", __file__, "measure", setting, str(length), str(size)]
-    child = subprocess.run(words, check=False, stdout=subprocess.PIPE, text=True)
-    if child.returncode:
-        raise SystemExit(child.returncode)
-    measured: dict[str, float] = json.loads(child.stdout.splitlines()[-1])
-    return measured
+    return run_apart(__file__, setting, length, size)
 
 
 def result_table(case: Case, found: Mapping[str, Mapping[int, Mapping[str, float]]]) -> Table:

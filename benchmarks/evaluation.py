@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +36,7 @@ from aher_lightning.ops.thresholds import ACTIVITYNET_THRESHOLDS
 from aher_lightning.reports.evaluation import EvaluationReport
 from aher_lightning.reports.prediction_reader import Predictions, read_predictions
 from aher_lightning.structures import Detections
+from processes import memory_mib, run_apart
 
 Returned = TypeVar("Returned")
 
@@ -224,16 +224,6 @@ def timed(function: Callable[[], Returned]) -> tuple[Returned, float]:
     return returned, time.perf_counter() - started
 
 
-def memory_mib(field: str) -> float:
-    """Return the memory of this process now (VmRSS) or at most (VmHWM).
-
-    ``ru_maxrss`` would be no less than what the process that started this one had.
-    """
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    (kib,) = [int(line.split()[1]) for line in lines if line.startswith(f"{field}:")]
-    return kib / 1024
-
-
 def tables(
     videos: Mapping[str, AnnotatedVideo], detections: Mapping[str, Detections], categories: Sequence[str]
 ) -> tuple[SegmentTable, SegmentTable]:
@@ -382,11 +372,7 @@ def evaluation(quick: bool = False, output: Path = Path("runs/evaluation")) -> N
     """
     case = QUICK if quick else LARGE
     write_case(case, output)
-    words = [sys.executable, __file__, "measure", case.name, str(output)]
-    child = subprocess.run(words, check=False, stdout=subprocess.PIPE, text=True)
-    if child.returncode:
-        raise SystemExit(child.returncode)
-    found = json.loads(child.stdout.splitlines()[-1])
+    found = run_apart(__file__, case.name, output)
     percents = (f"{100 * found['average_mAP']:.3f}", f"{100 * found['AUC']:.3f}")
     if percents != case.percents:
         raise SystemExit(f"average mAP and AUC are {percents} in place of {case.percents}: the package has an error")

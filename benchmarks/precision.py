@@ -11,14 +11,11 @@ from __future__ import annotations
 import json
 import logging
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -34,6 +31,8 @@ from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.structures import Categories, MomentBatch, SnippetSequences, UntrimmedBatch
 from aher_lightning.video.contract import TemporalContract
+from processes import memory_mib, run_apart
+from training_loop import Repeated, Stopwatch
 
 CHANNELS = 128
 """Channels of the features, those of the demo's backbone."""
@@ -43,43 +42,6 @@ WARM_UP = 5
 """Iterations that are not counted."""
 
 MIB = 2**20
-
-
-class Repeated:
-    """The same batch in every iteration, as a loader.
-
-    Args:
-        batch: The batch.
-        iterations: How many iterations.
-    """
-
-    def __init__(self, batch: TrainingBatch, iterations: int) -> None:
-        self.batch, self.iterations = batch, iterations
-
-    def __len__(self) -> int:
-        return self.iterations
-
-    def __iter__(self) -> Iterator[TrainingBatch]:
-        for iteration in range(self.iterations):
-            parts = cast("Mapping[str, Any]", self.batch).items()
-            yield cast("TrainingBatch", {name: part._replace(iteration=iteration) for name, part in parts})
-
-
-class Stopwatch(pl.Callback):
-    """Takes the seconds of every iteration."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-
-    def on_train_batch_start(self, *_: object) -> None:
-        """Start the watch."""
-        self.started = time.perf_counter()
-
-    def on_train_batch_end(self, *_: object) -> None:
-        """Stop it, once the device has done what it was given."""
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        self.seconds.append(time.perf_counter() - self.started)
 
 
 def make_snippets(length: int) -> SnippetSequences:
@@ -147,21 +109,12 @@ def peak_mib() -> float:
     """Return the most memory that was used: of the GPU if there is one, else of this process."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / MIB
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    (kib,) = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
-    return kib / 1024
+    return memory_mib("VmHWM")
 
 
 def measure_apart(precision: str, is_compiled: bool, sizes: Sequence[int]) -> dict[str, float]:
     """Measure in a process of its own."""
-    words = ["measure", precision, str(int(is_compiled)), *map(str, sizes)]
-    child = subprocess.run(
-        [sys.executable, "-W", "ignore", __file__, *words], check=False, stdout=subprocess.PIPE, text=True
-    )
-    if child.returncode:
-        raise SystemExit(child.returncode)
-    measured: dict[str, float] = json.loads(child.stdout.splitlines()[-1])
-    return measured
+    return run_apart(__file__, precision, int(is_compiled), *sizes)
 
 
 def result_table(found: Mapping[str, Mapping[str, float]], device: str) -> Table:
