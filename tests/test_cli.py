@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,10 @@ import pytest
 import torch
 
 from aher_lightning import __version__
-from aher_lightning.cli import ANALYSES, VERBS, find_configs, main
+from aher_lightning.cli import find_configs, main
 from aher_lightning.errors import ConfigError
 from aher_lightning.shipped_configs import configs_folder
-from aher_lightning.trainer_cli import TRAINER_VERBS
+from aher_lightning.verbs import ANALYSES, TRAINER_VERBS, VERBS
 from tests.helpers.command_line import CONFIGS, TrainedRun, extract_words, trainer_words
 from tests.helpers.trained import checkpointed_localizer
 from tests.helpers.videos import VideoSpec, write_sound, write_truncated, write_video
@@ -47,6 +49,15 @@ def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"  {verb} " in shown for verb in (*VERBS, *TRAINER_VERBS))
     assert main(["--version"]) == 0
     assert f"aher_lightning {__version__}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["--help"], 0), (["--version"], 0), ([], 2), (["no-such-verb"], 2), (["analyze", "-h"], 0)]
+)
+def test_what_needs_no_torch_does_not_wait_for_it(words: list[str], code: int) -> None:
+    program = f"import sys; from aher_lightning.cli import main; assert main({words}) == {code}"
+    checks = "assert not {'torch', 'pytorch_lightning', 'torchmetrics', 'matplotlib'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", f"{program}; {checks}"], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("kind", ANALYSES)

@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """What each layer may import besides itself; the layers above may import everything below them."""
 
-TOP = ("commands", "trainer_cli", "cli", "demo")
+TOP = ("components", "verbs", "commands", "trainer_cli", "function_verbs", "cli", "demo")
 """Layers that may import every layer of the table, and those of this list that stand before them."""
 
 LIGHTNING = {"modules", "datamodules", "inference", "callbacks", "commands", "trainer_cli", "cli"}

@@ -12,6 +12,7 @@ from pytorch_lightning import LightningDataModule, LightningModule
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities import rank_zero_only
 
+from aher_lightning import components  # noqa: F401 - makes their short names known
 from aher_lightning.callbacks import (
     Compilation,
     DiscriminatorWatch,
@@ -31,14 +32,7 @@ from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.checkpoint import read_checkpoint
 from aher_lightning.modules.last_checkpoint import FoundCheckpoint, find_last_checkpoint
-
-TRAINER_VERBS = {
-    "fit": "train a module on a data module",
-    "validate": "compute the metrics of a checkpoint",
-    "test": "compute the metrics of a checkpoint and write its detections",
-    "predict": "write the detections of a checkpoint",
-}
-
+from aher_lightning.verbs import TRAINER_VERBS
 
 SHARDING = ("fsdp", "deepspeed", "modelparallel")
 """Parts of the names of strategies that keep a part of the parameters in each process."""

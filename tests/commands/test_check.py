@@ -222,8 +222,6 @@ def children_of(process_id: int) -> set[int]:
     return found
 
 
-# What the run says besides its data is of any type; we stay below jsonargparse 5, which will leave it as it is.
-@pytest.mark.filterwarnings("ignore:(?s).*Instantiating a subclass spec:DeprecationWarning")
 def test_the_configuration_that_a_run_has_saved_can_be_checked(tiny_benchmark: Path, tmp_path: Path) -> None:
     logger = {
         "class_path": "pytorch_lightning.loggers.CSVLogger",
