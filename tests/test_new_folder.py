@@ -8,8 +8,8 @@ from aher_lightning.errors import DataError
 from aher_lightning.new_folder import new_folder
 
 
-def fill(target: Path, text: str = "new", **options: bool) -> None:
-    with new_folder(target, DataError, **options) as partial:
+def fill(target: Path, text: str = "new", replaces: tuple[str, ...] = ()) -> None:
+    with new_folder(target, DataError, replaces=replaces) as partial:
         (partial / "file").write_text(text)
         assert partial.parent == target.parent
 
@@ -25,7 +25,7 @@ def test_a_folder_appears_once_it_is_complete(tmp_path: Path) -> None:
 
 def test_nothing_is_left_of_what_failed(tmp_path: Path) -> None:
     def fail() -> None:
-        with new_folder(tmp_path / "folder", DataError, overwrite=True) as partial:
+        with new_folder(tmp_path / "folder", DataError, replaces=["file"]) as partial:
             (partial / "file").write_text("new")
             raise ValueError("no")
 
@@ -41,7 +41,10 @@ def test_what_is_there_is_replaced_only_if_asked_for(tmp_path: Path) -> None:
     (tmp_path / "folder" / "other").touch()
     with pytest.raises(DataError, match="folder: is there already; name another folder, or add --overwrite"):
         fill(tmp_path / "folder")
-    fill(tmp_path / "folder", overwrite=True)
+    with pytest.raises(DataError, match="folder: would lose 'other', which is not of an export like this"):
+        fill(tmp_path / "folder", replaces=("file", "another"))
+    assert (tmp_path / "folder" / "file").read_text() == "old"
+    fill(tmp_path / "folder", replaces=("file", "other"))
     assert [path.read_text() for path in (tmp_path / "folder").iterdir()] == ["new"]
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
@@ -55,6 +58,6 @@ def test_an_empty_folder_is_as_good_as_none(tmp_path: Path) -> None:
 def test_a_file_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="is a file; name a folder"):
-        fill(tmp_path / "file", overwrite=True)
+        fill(tmp_path / "file", replaces=("file",))
     with pytest.raises(DataError, match="cannot be written"):
         fill(tmp_path / "file" / "folder")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from aher_lightning.errors import AherError
 
 
 @contextmanager
-def new_folder(target: Path, error: type[AherError], *, overwrite: bool = False) -> Iterator[Path]:
+def new_folder(target: Path, error: type[AherError], *, replaces: Collection[str] = ()) -> Iterator[Path]:
     """Give an empty folder to fill, which takes the place of the target once it is complete.
 
     Args:
         target: The folder to make; missing parents are made too.
         error: What to raise.
-        overwrite: Whether to replace a folder that is there.
+        replaces: Names of the files that a folder which is there may lose; one that holds anything else is kept.
 
     Yields:
         The folder to fill, beside the target; it is removed if anything fails.
@@ -28,8 +28,11 @@ def new_folder(target: Path, error: type[AherError], *, overwrite: bool = False)
     """
     if target.exists() and not target.is_dir():
         raise error(f"{target}: is a file; name a folder")
-    if target.is_dir() and any(target.iterdir()) and not overwrite:
+    present = sorted(path.name for path in target.iterdir()) if target.is_dir() else []
+    if present and not replaces:
         raise error(f"{target}: is there already; name another folder, or add --overwrite to replace it")
+    if foreign := [name for name in present if name not in replaces]:
+        raise error(f"{target}: would lose '{foreign[0]}', which is not of an export like this; name another folder")
     partial = target.with_name(f".{secrets.token_hex(6)}.tmp")
     try:
         partial.mkdir(parents=True)

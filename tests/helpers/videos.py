@@ -89,6 +89,24 @@ def write_video(path: Path, *specs: VideoSpec, container_options: dict[str, str]
     return path
 
 
+def copy_shifted(source: Path, target: Path, by_sec: float = 0.0, title: str = "") -> Path:
+    """Copy a video with all its times shifted, and with a title in Latin-1."""
+    options = {"avoid_negative_ts": "disabled"}
+    with (
+        av.open(str(source)) as origin,
+        av.open(str(target), "w", container_options=options, metadata_encoding="latin-1") as container,
+    ):
+        container.metadata["title"] = title
+        stream = origin.streams.video[0]
+        copy = container.add_stream_from_template(stream)
+        for packet in origin.demux(stream):
+            if packet.dts is not None and packet.pts is not None and packet.time_base:
+                shift = round(by_sec / packet.time_base)
+                packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, copy
+                container.mux(packet)
+    return target
+
+
 def write_sound(path: Path) -> Path:
     """Write a file with a sound stream only."""
     with av.open(str(path), "w") as container:

@@ -11,7 +11,7 @@ from aher_lightning.errors import VideoError
 from aher_lightning.video import cutting
 from aher_lightning.video.cutting import cut_clips
 from aher_lightning.video.probing import index_frames
-from tests.helpers.videos import VideoSpec, read_numbers, write_sound, write_truncated, write_video
+from tests.helpers.videos import VideoSpec, copy_shifted, read_numbers, write_sound, write_truncated, write_video
 
 # Key frames every 12 frames of 0.1 s each: at 0, 1.2, 2.4 and 3.6 s.
 SPEC = VideoSpec(num_frames=40)
@@ -191,6 +191,18 @@ def test_what_cannot_be_copied_is_refused(tmp_path: Path, name: str, spec: Video
     with pytest.raises(VideoError, match=message):
         cut(tmp_path, name, spec, span(0.0, 1.0), reencode=False)
     assert files(tmp_path / "clips") == []
+
+
+@pytest.mark.parametrize("num_frames", [12, 24])
+def test_what_begins_without_a_key_frame_is_encoded_anew(tmp_path: Path, num_frames: int) -> None:
+    # An edit list leaves out the first half second, and with it the first key frame.
+    plain = write_video(tmp_path / "plain.mp4", VideoSpec(num_frames=num_frames))
+    path = copy_shifted(plain, tmp_path / "cut.mp4", by_sec=-0.5)
+    with pytest.raises(VideoError, match=r"cut\.mp4: no picture at or before 0\.10 s can start a copy"):
+        cut_clips(path, [span(0.1, 0.4)], tmp_path / "clips")
+    assert not list(tmp_path.glob("clips/*/*"))
+    (clip,) = cut_clips(path, [span(0.1, 0.4)], tmp_path / "clips", reencode=True)
+    assert numbers(clip) == [6, 7, 8]
 
 
 @pytest.mark.parametrize("reencode", [False, True])

@@ -2,14 +2,17 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from aher_lightning.errors import VideoError
+from aher_lightning.video.auto_reader import AutoReader
 from aher_lightning.video.probing import index_frames
 from tests.helpers.videos import (
     REAL_VIDEOS,
     VideoSpec,
+    copy_shifted,
     needs_real_videos,
     write_sound,
     write_truncated,
@@ -168,3 +171,29 @@ def test_facts_about_odd_files(name: str, frames: int, size: tuple[int, int], du
 def test_the_real_truncated_file_is_refused() -> None:
     with pytest.raises(VideoError, match="is truncated, it holds 26 of 355 frames"):
         index_frames(REAL_VIDEOS / "odd" / "derived_truncated.mp4")
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_a_title_in_another_encoding_is_no_error(tmp_path: Path, suffix: str) -> None:
+    path = copy_shifted(write_video(tmp_path / "plain.mp4"), tmp_path / f"a.{suffix}", title="Caf\xe9")
+    with pytest.raises(UnicodeDecodeError), av.open(str(path)):
+        pass
+    assert index_frames(path).info.frame_count in {38, 40}  # Matroska keeps no packet before its start
+
+
+@pytest.mark.parametrize("name", ["talk:1.mp4", "http:/127.0.0.1:9/a.mp4", "concat:a.mp4", "data:a,b.mp4"])
+def test_a_file_name_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    write_video(tmp_path / "plain.mp4").rename(name)
+    info = index_frames(Path(name)).info
+    assert (info.path, info.frame_count) == (Path(name), 40)
+    assert len(list(AutoReader().iter_frames(Path(name), [0.0, 1.0]))) == 2
+
+
+def test_times_before_zero_are_times(tmp_path: Path) -> None:
+    path = copy_shifted(write_video(tmp_path / "plain.ts"), tmp_path / "early.ts", by_sec=-10.0)
+    index = index_frames(path)
+    assert index.start_sec < -5
+    assert index.info.duration_sec == pytest.approx(4.0)
+    assert index.info.average_fps == pytest.approx(10.0)

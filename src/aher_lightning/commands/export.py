@@ -33,7 +33,7 @@ def export(
             a layout that model hubs know, and nothing that could run code.
         memory: Whether a folder to share has the remembered moments, which ``aher add-class`` tells new categories
             from.
-        overwrite: Replace a folder that is there.
+        overwrite: Replace a folder that an export like this has written.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
     Returns:

@@ -44,7 +44,7 @@ def export_onnx(module: BaseModule, folder: Path, *, overwrite: bool = False) ->
     Args:
         module: Trained module, on the CPU.
         folder: Folder to make.
-        overwrite: Whether to replace a folder that is there.
+        overwrite: Whether to replace such a folder that is there; one with other files is kept.
 
     Raises:
         CheckpointError: If the module is no localizer, has networks that ONNX cannot express, or the folder cannot be
@@ -58,7 +58,8 @@ def export_onnx(module: BaseModule, folder: Path, *, overwrite: bool = False) ->
     contract = module.require_contract()
     clips = torch.rand(_EXAMPLE_SIZE, 3, contract.clip_length, contract.crop, contract.crop)
     features = torch.rand(_EXAMPLE_SIZE, module.backbone.out_channels, module.network.length)
-    with new_folder(folder, CheckpointError, overwrite=overwrite) as partial, torch.no_grad():
+    replaces = (*FILES, DESCRIPTION_FILE) if overwrite else ()
+    with new_folder(folder, CheckpointError, replaces=replaces) as partial, torch.no_grad():
         _export(BackboneGraph(module.backbone), clips, "clips", ["features"], partial / FILES[0])
         _export(LocalizerGraph(module), features, "features", LocalizerOutputs._fields, partial / FILES[1])
         write_json(partial / DESCRIPTION_FILE, describe(module), CheckpointError, indent=1)

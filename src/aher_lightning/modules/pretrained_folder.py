@@ -28,6 +28,9 @@ MEMORY_FILE = "moment_memory.safetensors"
 CARD_FILE = "README.md"
 """What people read."""
 
+FILES = (CONFIG_FILE, WEIGHTS_FILE, MEMORY_FILE, CARD_FILE)
+"""All that such a folder has."""
+
 FORMAT = 1
 """Number of the layout; a change that older versions cannot read gets another one."""
 
@@ -45,7 +48,7 @@ def write_pretrained(
         folder: Folder to make.
         checkpoint: What :func:`read_trained` returned.
         with_memory: Whether to write the remembered moments too; without them, ``aher add-class`` needs other clips.
-        overwrite: Whether to replace a folder that is there.
+        overwrite: Whether to replace such a folder that is there; one with other files is kept.
 
     Raises:
         CheckpointError: If there is something already, or it cannot be written.
@@ -53,7 +56,7 @@ def write_pretrained(
     from safetensors.torch import save_file
 
     state = _without_paths({key: value for key, value in checkpoint[STATE_KEY].items() if key != MEMORY_KEY})
-    with new_folder(folder, CheckpointError, overwrite=overwrite) as partial:
+    with new_folder(folder, CheckpointError, replaces=FILES if overwrite else ()) as partial:
         write_json(partial / CONFIG_FILE, {"format": FORMAT, **state}, CheckpointError, indent=1)
         # Copies: tensors that share memory, or are views, are none of safetensors' business.
         weights = {name: value.contiguous().clone() for name, value in checkpoint["state_dict"].items()}

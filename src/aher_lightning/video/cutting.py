@@ -145,15 +145,20 @@ def _copy_clip(index: FrameIndex, row: LabelledSpan, target: Path) -> None:
 
     path = index.info.path
     before = index.key_times_sec[index.key_times_sec <= row.start_sec + TIME_TOLERANCE_SEC]
-    key_sec = float(before[-1] if len(before) else index.key_times_sec[0])
-    with open_video(path) as (source, stream), av.open(str(target), "w", format="mp4") as sink:
+    if not len(before):
+        raise VideoError(f"{path}: no picture at or before {row.start_sec:.2f} s can start a copy; encode clips anew")
+    key_sec = float(before[-1])
+    with open_video(path) as (source, stream), av.open(str(target.absolute()), "w", format="mp4") as sink:
         if not has_presentation_times(source):
             raise VideoError(f"{path}: {source.format.name} files do not say when frames are shown; encode clips anew")
         unit_sec = float(stream.time_base or 0)
         first = round((key_sec + index.start_sec) / unit_sec)
         end = math.ceil((row.end_sec + index.start_sec - TIME_TOLERANCE_SEC) / unit_sec)
         copy = _add_copy(path, sink, stream)
-        for packet in _packets(source, stream, first, end):
+        packets = list(_packets(source, stream, first, end))
+        if not packets:
+            raise VideoError(f"{path}: nothing from {row.start_sec:.2f} s on can be copied; encode clips anew")
+        for packet in packets:
             packet.pts = (packet.pts or 0) - first
             packet.dts = None if packet.dts is None else packet.dts - first
             packet.stream = copy
@@ -210,7 +215,7 @@ def _encode_clip(index: FrameIndex, row: LabelledSpan, target: Path) -> None:
     times = index.times_sec[first : last + 1].tolist()
     # H.264 has pictures of even size only.
     width, height = index.info.width // 2 * 2, index.info.height // 2 * 2
-    with av.open(str(target), "w", format="mp4") as sink:
+    with av.open(str(target.absolute()), "w", format="mp4") as sink:
         stream = _add_encoder(sink, index.info.average_fps)
         stream.width, stream.height = width, height
         for time_sec, image in zip(times, PyAVReader().iter_frames(index.info.path, times), strict=True):

@@ -73,7 +73,7 @@ class DecordReader(VideoReader):
 
         decord.logging.set_level(decord.logging.QUIET)
         try:
-            video = decord.VideoReader(str(info.path), num_threads=1)
+            video = decord.VideoReader(str(info.path.absolute()), num_threads=1)
             if len(video) != info.frame_count:
                 raise VideoError(f"{info.path}: decord sees {len(video)} frames of {info.frame_count}; {_REMEDY}")
             shown = -1

@@ -79,7 +79,8 @@ def open_video(path: Path, thread_count: int = 1) -> Iterator[tuple[InputContain
 
     _check_file(path)
     try:
-        with av.open(str(path)) as container:
+        # Absolute, as FFmpeg would take a name such as 'http:' for an address. Titles in other encodings are no error.
+        with av.open(str(path.absolute()), metadata_errors="replace") as container:
             yield container, _best_stream(path, container, thread_count)
     except av.FFmpegError as failure:
         reason = failure.strerror or type(failure).__name__
@@ -209,7 +210,9 @@ class _Packets:
 
     def is_truncated(self) -> bool:
         """Whether the header promises more than the file holds."""
-        if self.is_cut and self.stated_end_sec > 0:
+        if self.stated_end_sec <= 0:
+            return False
+        if self.is_cut:
             return True
         # Without a duration of its own, the stream may well end before the sound does.
         end_sec = self.end_sec if self.stream.duration else max(self.end_sec, self.other_end_sec)
@@ -266,7 +269,9 @@ class _Packets:
             return
         stamp = packet.pts if self._uses_pts and packet.pts is not None else packet.dts
         start = stamp * self._unit_sec if stamp is not None else self.end_sec
+        end = start + ((packet.duration or 0) * self._unit_sec or self._frame_sec)
+        # Time stamps may all be below 0, where no end is known before the first frame.
+        self.end_sec = max(self.end_sec, end) if self.starts else end
         self.starts.append(start)
         if packet.is_keyframe:
             self.key_starts.append(start)
-        self.end_sec = max(self.end_sec, start + ((packet.duration or 0) * self._unit_sec or self._frame_sec))

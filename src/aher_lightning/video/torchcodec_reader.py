@@ -96,7 +96,7 @@ class TorchCodecReader(VideoReader):
         path, shown = index.info.path, -1
         try:
             video = decoder(
-                path,
+                path.absolute(),
                 stream_index=index.stream_number,
                 dimension_order="NHWC",
                 num_ffmpeg_threads=self.thread_count,
