@@ -9,6 +9,7 @@ from torch import nn
 
 from aher_lightning.callbacks import Compilation, IterationCheckpoint
 from aher_lightning.modules.checkpoint import read_checkpoint
+from tests.helpers.end_to_end import tiny_backbone
 from tests.helpers.training import toy_classifier, toy_localizer, train
 
 
@@ -28,6 +29,15 @@ def test_a_compiled_run_learns_the_same_and_saves_the_same_names(tmp_path: Path)
     assert one.keys() == other.keys()
     for name, value in one.items():
         torch.testing.assert_close(other[name], value, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's remarks on itself
+def test_a_second_stage_compiles_nothing_again() -> None:
+    module, callback = toy_localizer(backbone=tiny_backbone()), Compilation(enabled=True, backend="eager")
+    callback.setup(None, module, "fit")  # type: ignore[arg-type]
+    compiled = module.backbone.encode, module.network.pyramid._compiled_call_impl
+    callback.setup(None, module, "test")  # type: ignore[arg-type]
+    assert (module.backbone.encode, module.network.pyramid._compiled_call_impl) == compiled
 
 
 def test_nothing_is_compiled_unless_asked_for(tmp_path: Path) -> None:

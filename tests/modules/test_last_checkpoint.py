@@ -29,6 +29,20 @@ def test_the_newest_is_taken(tmp_path: Path) -> None:
         assert find_last_checkpoint(tmp_path) == (tmp_path / name, iteration, [])
 
 
+def test_where_last_is_damaged_the_newest_of_the_others_is_taken(tmp_path: Path) -> None:
+    truncate(save(tmp_path / "last.ckpt", 1_000_000))
+    for name, iteration in (("previous.ckpt", 300), ("iteration_999999.ckpt", 999_999)):
+        path = save(tmp_path / name, iteration)
+        found = find_last_checkpoint(tmp_path)
+        assert found is not None
+        assert (found.path, len(found.damaged)) == (path, 1)
+    save(tmp_path / "iteration_1000000.ckpt", 1_000_000)  # one digit more
+    save(tmp_path / "iteration_best.ckpt", 5)
+    found = find_last_checkpoint(tmp_path)
+    assert found is not None
+    assert (found.path.name, found.iteration) == ("iteration_1000000.ckpt", 1_000_000)
+
+
 def test_damaged_ones_are_passed_over_and_named(tmp_path: Path) -> None:
     save(tmp_path / "iteration_000020.ckpt", 20)
     truncate(save(tmp_path / "previous.ckpt", 25))

@@ -158,6 +158,8 @@ def test_losses_can_take_turns(tmp_path: Path) -> None:
     together, in_turn_end = ends
     differing = {name.split(".")[0] for name, value in together.items() if not torch.equal(value, in_turn_end[name])}
     assert differing == {"untrimmed_classifier"}
+    # Each loss is computed for its own turn alone: every moment is remembered once.
+    assert len(module.recognition.memory) == 4
     with pytest.raises(ConfigError, match="phase 'recognition': 'in_turn' needs an optimizer per loss; set"):
         RecognitionPhase(in_turn=True)
 

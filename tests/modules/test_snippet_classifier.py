@@ -10,7 +10,8 @@ import torch
 from aher_lightning.errors import ConfigError
 from aher_lightning.modules.snippet_classifier import class_probabilities
 from aher_lightning.structures import SnippetSequences, UntrimmedBatch
-from tests.helpers.toy import CATEGORIES, CHANNELS, MOMENT, ToyDataModule
+from tests.helpers.end_to_end import PixelDataModule
+from tests.helpers.toy import CATEGORIES, CHANNELS, MOMENT, MeanBackbone, ToyDataModule
 from tests.helpers.training import quiet_trainer, toy_classifier, train, untrimmed_batch
 
 
@@ -46,6 +47,15 @@ def test_it_learns_to_recognize_snippets(tmp_path: Path) -> None:
     )
     assert logged["val/instance_accuracy"] > 0.9
     assert 0 <= logged["val/mAP"] <= 1
+
+
+def test_validation_encodes_every_clip_once(tmp_path: Path) -> None:
+    module, encoded = toy_classifier(backbone=MeanBackbone()), []
+    module.backbone.register_forward_hook(lambda _, clips, __: encoded.append(len(clips[0])))
+    data = PixelDataModule(eval_batch_size=2)
+    (logged,) = quiet_trainer(tmp_path, limit_val_batches=1).validate(module, datamodule=data, verbose=False)
+    assert sum(encoded) == 2 * 20
+    assert {"val/instance_accuracy", "val/mAP"} <= logged.keys()
 
 
 def test_the_schedule_counts_iterations(tmp_path: Path) -> None:

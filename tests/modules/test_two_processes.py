@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +11,8 @@ from torch import Tensor, distributed
 
 from aher_lightning.callbacks import IterationCheckpoint
 from aher_lightning.datasets.annotations import AnnotatedVideo
-from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.modules.aher import AherModule
-from aher_lightning.modules.base import BaseModule
-from aher_lightning.modules.localizer import LocalizerModule
-from aher_lightning.modules.phases import AdversaryPhase, DetectorPhase, DiscriminatorPhase, RecognitionPhase
-from aher_lightning.modules.variant_phases import ContextPhase, MomentTransferPhase
-from tests.helpers.end_to_end import PixelDataModule, end_to_end_module
+from tests.helpers.all_phases import KINDS, data_of, every_phase
 from tests.helpers.gloo import run_on_processes
 from tests.helpers.toy import CATEGORIES, MOMENT, MeanBackbone, ToyDataModule, toy_loss, toy_network, toy_video
 from tests.helpers.training import quiet_trainer
@@ -28,74 +21,13 @@ ITERATIONS = 20
 BATCH = 4
 TOLERANCE = 1e-5
 
-SGD = partial(torch.optim.SGD, lr=0.02, momentum=0.9)
-"""Some gradients, such as that of a bias which all categories share, are zero but for rounding. Adam divides by their
-size and would make steps of the rounding."""
-
-ADAM = partial(torch.optim.Adam, lr=0.001, eps=1e-4)
-"""Adam for which rounding is small."""
-
-
-def aher() -> BaseModule:
-    """Every phase of AherNet, also those that are left out by default."""
-    return AherModule(
-        CATEGORIES,
-        backbone=MeanBackbone(),
-        network=toy_network,
-        loss=toy_loss(),
-        optimizer=SGD,
-        recognition=RecognitionPhase(groups=("untrimmed_classifier", "moment_classifier", "pyramid"), clip_norm=1.0),
-        discriminator=DiscriminatorPhase(steps=1),
-        adversary=AdversaryPhase(steps=1),
-        detector=DetectorPhase(groups=("pyramid", "heads", "discriminators", "moment_classifier", "transfer")),
-    )
-
-
-def localizer() -> BaseModule:
-    """The phases of the other systems."""
-    return LocalizerModule(
-        CATEGORIES,
-        backbone=MeanBackbone(),
-        network=toy_network,
-        loss=toy_loss(),
-        optimizer=SGD,
-        contexts=ContextPhase(steps=1),
-        transfer=MomentTransferPhase(),
-    )
-
-
-def mined() -> BaseModule:
-    """Losses that choose hard negatives among the whole batch, and a step for each loss."""
-    return AherModule(
-        CATEGORIES,
-        backbone=MeanBackbone(),
-        network=toy_network,
-        loss=LocalizationLoss(),
-        optimizer=ADAM,
-        detector=DetectorPhase(optimizer_per_loss=True),
-    )
-
-
-def from_pixels() -> BaseModule:
-    """Gradients that reach the backbone."""
-    return end_to_end_module(optimizer=SGD)
-
-
-KINDS: dict[str, Callable[[], BaseModule]] = {
-    "aher": aher,
-    "localizer": localizer,
-    "mined": mined,
-    "from_pixels": from_pixels,
-}
-
 
 def weights_after_training(kind: str, folder: str, world_size: int) -> dict[str, Tensor]:
     torch.manual_seed(0)
     module = KINDS[kind]()
     options: dict[str, Any] = {"devices": world_size, "strategy": "ddp" if world_size > 1 else "auto"}
     trainer = quiet_trainer(Path(folder), ITERATIONS, callbacks=[IterationCheckpoint()], **options)
-    data = PixelDataModule if kind == "from_pixels" else ToyDataModule
-    trainer.fit(module, datamodule=data(batch_size=BATCH // world_size))
+    trainer.fit(module, datamodule=data_of(kind)(batch_size=BATCH // world_size))
     return {key: value.clone() for key, value in module.state_dict().items()}
 
 
@@ -159,7 +91,7 @@ def validated(_: int, folder: str) -> dict[str, float]:
     world_size = distributed.get_world_size() if distributed.is_initialized() else 1
     options: dict[str, Any] = {"devices": world_size, "strategy": "ddp" if world_size > 1 else "auto"}
     trainer = quiet_trainer(Path(folder), limit_val_batches=None, **options)
-    (metrics,) = trainer.validate(aher(), datamodule=FiveVideos(eval_batch_size=1), verbose=False)
+    (metrics,) = trainer.validate(every_phase(), datamodule=FiveVideos(eval_batch_size=1), verbose=False)
     return dict(metrics)
 
 

@@ -26,11 +26,13 @@ class Compilation(Callback):
     def __init__(self, enabled: bool = False, *, backend: str = "inductor") -> None:
         self.enabled = enabled
         self.backend = backend
+        self._compiled: pl.LightningModule | None = None
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Compile; each network once."""
-        if not self.enabled or not isinstance(pl_module, BaseModule):
+        """Compile each network once, also if training is followed by a test."""
+        if not self.enabled or not isinstance(pl_module, BaseModule) or self._compiled is pl_module:
             return
+        self._compiled = pl_module
         networks: list[nn.Module] = []
         backbone = pl_module.backbone
         if isinstance(backbone, StagedBackbone):

@@ -43,11 +43,17 @@ def find_last_checkpoint(folder: Path) -> FoundCheckpoint | None:
         CheckpointError: If there are some, and none of them can be read.
     """
     damaged: list[str] = []
+    newest: FoundCheckpoint | None = None
     for path in _candidates(folder):
+        if newest is not None and (newest.path.name == LAST or _stated_iteration(path) <= newest.iteration):
+            break
         found = _read_iteration(path)
-        if isinstance(found, int):
-            return FoundCheckpoint(path, found, damaged)
-        damaged.append(found)
+        if isinstance(found, str):
+            damaged.append(found)
+        elif newest is None or found > newest.iteration:
+            newest = FoundCheckpoint(path, found, damaged)
+    if newest is not None:
+        return newest
     if damaged:
         raise CheckpointError(
             f"{folder}: none of its {len(damaged)} checkpoints can be read ({damaged[0]}); restore one, or start anew "
@@ -67,8 +73,14 @@ def _read_iteration(path: Path) -> int | str:
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
-    """The checkpoints of a run, the newest first."""
+    """The checkpoints of a run: the two whose names do not tell their iteration, then the others, newest first."""
     for path in (folder / LAST, folder / PREVIOUS):
         if path.is_file():
             yield path
-    yield from sorted(folder.glob("iteration_*.ckpt"), reverse=True)
+    yield from sorted(folder.glob("iteration_*.ckpt"), key=_stated_iteration, reverse=True)
+
+
+def _stated_iteration(path: Path) -> int:
+    """How many iterations the name of a checkpoint tells; none if it does not."""
+    digits = path.stem.removeprefix("iteration_")
+    return int(digits) if digits.isdecimal() else -1

@@ -91,6 +91,20 @@ class Phase(ABC):
             ConfigError: If the data lacks the part that this phase works on.
         """
 
+    def single_loss(self, name: str, network: AherNet, loss: LocalizationLoss, data: IterationData) -> Tensor:
+        """Return one of the weighted losses, for phases whose losses take turns.
+
+        Args:
+            name: One of :attr:`loss_names`.
+            network: The network.
+            loss: Localization loss, shared by the phases.
+            data: Features and labels of the iteration.
+
+        Returns:
+            Scalar.
+        """
+        return self.losses(network, loss, data)[name]
+
     def check(self, network: AherNet) -> None:  # noqa: B027 - most phases train any network
         """Refuse a network that this phase cannot train.
 

@@ -203,7 +203,7 @@ class PhasedModule(BaseModule):
             if phase.in_turn:
                 losses = {}
                 for name, optimizer in zip(phase.loss_names, optimizers, strict=True):
-                    losses[name] = phase.losses(self.network, self.loss, data)[name]
+                    losses[name] = phase.single_loss(name, self.network, self.loss, data)
                     self._check(phase, {name: losses[name]})
                     self._take_steps(phase, [optimizer], [losses[name]])
             else:

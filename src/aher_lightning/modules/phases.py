@@ -65,9 +65,12 @@ class RecognitionPhase(Phase):
 
     def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
         """Classify foregrounds and moments by their pooled feature maps."""
-        of_part = {"moments": self._moment_loss, "foreground": self._foreground_loss}
-        values = [of_part[part](network, data) for part in self.parts]
-        return dict(zip(self.loss_names, values, strict=True))
+        return {name: self.single_loss(name, network, loss, data) for name in self.loss_names}
+
+    def single_loss(self, name: str, network: AherNet, loss: LocalizationLoss, data: IterationData) -> Tensor:
+        """Classify those of one part alone: what is not asked for is neither computed nor remembered."""
+        of_name = {"moment_cls": self._moment_loss, "foreground_cls": self._foreground_loss}
+        return of_name[name](network, data)
 
     def _moment_loss(self, network: AherNet, data: IterationData) -> Tensor:
         with torch.set_grad_enabled("pyramid" in self.groups):

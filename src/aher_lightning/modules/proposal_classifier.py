@@ -98,9 +98,19 @@ class ProposalClassifierModule(BaseModule):
         """Say that there is nothing to train."""
         raise ConfigError("ProposalClassifierModule trains nothing: use it with 'aher test', 'validate' or 'predict'")
 
+    def on_validation_start(self) -> None:
+        """Draw the same random proposals in every evaluation."""
+        super().on_validation_start()
+        self._videos_drawn = 0
+
     def on_test_start(self) -> None:
-        """Draw the same random proposals in every run."""
+        """Draw the same random proposals in every evaluation."""
         super().on_test_start()
+        self._videos_drawn = 0
+
+    def on_predict_start(self) -> None:
+        """Draw the same random proposals in every evaluation."""
+        super().on_predict_start()
         self._videos_drawn = 0
 
     def _random_proposals(self, num_videos: int) -> tuple[Tensor, Tensor]:

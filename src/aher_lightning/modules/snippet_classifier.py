@@ -131,6 +131,8 @@ class SnippetClassifierModule(BaseModule):
 
     def validation_step(self, batch: UntrimmedBatch, batch_idx: int) -> EvaluationOutput:  # type: ignore[override]
         """Recognize the cropped instances, besides detecting."""
+        encoded = batch.snippets._replace(values=self.snippet_features(batch.snippets.values))
+        batch = batch._replace(snippets=encoded)
         self._recognized.append(self._instance_hits(batch))
         return super().validation_step(batch, batch_idx)
 
@@ -146,11 +148,12 @@ class SnippetClassifierModule(BaseModule):
 
     def _instance_hits(self, batch: UntrimmedBatch) -> Tensor:
         """Whether the mean prediction over an instance's snippets is its category, one float per instance."""
-        probabilities = class_probabilities(self, self.snippet_features(batch.snippets.values))
+        snippets = batch.snippets
+        probabilities = class_probabilities(self, self.snippet_features(snippets.values))
         hits = []
-        for row, video in enumerate(probabilities.split_with_sizes(batch.snippets.lengths.tolist())):
-            places = batch.snippets.first_centres[row] + batch.snippets.steps[row] * torch.arange(len(video))
-            centres_sec = places.to(video.device) * batch.durations_sec[row]
+        for row, video in enumerate(probabilities.split_with_sizes(snippets.lengths.tolist())):
+            numbers = torch.arange(len(video), device=video.device)
+            centres_sec = (snippets.first_centres[row] + snippets.steps[row] * numbers) * batch.durations_sec[row]
             instances = ground_truth(batch.segments_sec[row], batch.labels[row])
             for segment, label in zip(instances.segments, instances.labels, strict=True):
                 nearest = (centres_sec - segment.mean()).abs().argmin()

@@ -1,0 +1,82 @@
+"""Modules that together run every phase, for toy data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from aher_lightning.losses.localization import LocalizationLoss
+from aher_lightning.modules.aher import AherModule
+from aher_lightning.modules.base import BaseModule
+from aher_lightning.modules.localizer import LocalizerModule
+from aher_lightning.modules.phases import AdversaryPhase, DetectorPhase, DiscriminatorPhase, RecognitionPhase
+from aher_lightning.modules.variant_phases import ContextPhase, MomentTransferPhase
+from tests.helpers.end_to_end import PixelDataModule, end_to_end_module
+from tests.helpers.toy import CATEGORIES, MeanBackbone, ToyDataModule, toy_loss, toy_network
+
+SGD = partial(torch.optim.SGD, lr=0.02, momentum=0.9)
+"""Some gradients, such as that of a bias which all categories share, are zero but for rounding. Adam divides by their
+size and would make steps of the rounding."""
+
+ADAM = partial(torch.optim.Adam, lr=0.001, eps=1e-4)
+"""Adam for which rounding is small."""
+
+
+def every_phase() -> BaseModule:
+    """Every phase of AherNet, also those that are left out by default."""
+    return AherModule(
+        CATEGORIES,
+        backbone=MeanBackbone(),
+        network=toy_network,
+        loss=toy_loss(),
+        optimizer=SGD,
+        recognition=RecognitionPhase(groups=("untrimmed_classifier", "moment_classifier", "pyramid"), clip_norm=1.0),
+        discriminator=DiscriminatorPhase(steps=1),
+        adversary=AdversaryPhase(steps=1),
+        detector=DetectorPhase(groups=("pyramid", "heads", "discriminators", "moment_classifier", "transfer")),
+    )
+
+
+def every_other_phase() -> BaseModule:
+    """The phases of the other systems."""
+    return LocalizerModule(
+        CATEGORIES,
+        backbone=MeanBackbone(),
+        network=toy_network,
+        loss=toy_loss(),
+        optimizer=SGD,
+        contexts=ContextPhase(steps=1),
+        transfer=MomentTransferPhase(),
+    )
+
+
+def mined() -> BaseModule:
+    """Losses that choose hard negatives among the whole batch, and a step for each loss."""
+    return AherModule(
+        CATEGORIES,
+        backbone=MeanBackbone(),
+        network=toy_network,
+        loss=LocalizationLoss(),
+        optimizer=ADAM,
+        detector=DetectorPhase(optimizer_per_loss=True),
+    )
+
+
+def from_pixels() -> BaseModule:
+    """Gradients that reach the backbone."""
+    return end_to_end_module(optimizer=SGD)
+
+
+KINDS: dict[str, Callable[[], BaseModule]] = {
+    "aher": every_phase,
+    "localizer": every_other_phase,
+    "mined": mined,
+    "from_pixels": from_pixels,
+}
+
+
+def data_of(kind: str) -> type[ToyDataModule]:
+    """Return the data that a kind is trained on."""
+    return PixelDataModule if kind == "from_pixels" else ToyDataModule
