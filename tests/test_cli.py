@@ -212,7 +212,12 @@ def test_good_videos_are_localized(tmp_path: Path, capsys: pytest.CaptureFixture
     _, checkpoint = checkpointed_localizer(tmp_path)
     videos = [str(write_video(tmp_path / name, VideoSpec(num_frames=40))) for name in ("a b.mp4", "[c].mp4")]
     assert main(["localize", *videos, "--checkpoint", str(checkpoint), "--output", str(tmp_path / "out")]) == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {".localize.json", "a b.json", "[c].json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        ".localize.json",
+        ".localize.jsonl",
+        "a b.json",
+        "[c].json",
+    }
     assert all(json.loads((tmp_path / "out" / name).read_text())["results"] for name in ("a b.json", "[c].json"))
     assert "[c].mp4" in capsys.readouterr().out
 

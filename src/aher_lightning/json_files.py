@@ -134,6 +134,29 @@ def write_text(path: Path, text: str, error: type[AherError]) -> None:
         raise error(f"{given}: cannot be written ({failure.strerror}); choose another place") from None
 
 
+def append_line(path: Path, value: object, error: type[AherError], *, place: str = "place") -> None:
+    """Append a value to a file of JSON lines, at once, so that the lines of several processes never mix.
+
+    Args:
+        path: File to append to; made if needed, as are missing parent folders.
+        value: What the standard :mod:`json` module can write.
+        error: What to raise.
+        place: What to choose another one of if the file cannot be written.
+
+    Raises:
+        AherError: As ``error``, if the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, f"{json.dumps(value)}\n".encode())
+        finally:
+            os.close(descriptor)
+    except OSError as failure:
+        raise error(f"{path}: cannot be written ({failure.strerror}); choose another {place}") from None
+
+
 def unreadable(path: Path, failure: OSError) -> str:
     """Return the message for a JSON file that cannot be opened or read.
 

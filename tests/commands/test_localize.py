@@ -54,7 +54,11 @@ def test_a_broken_video_does_not_stop_the_others(
     broken.write_text("no video")
     with pytest.raises(VideoError, match=r"missing\.mp4"):
         localize([broken, good, missing], checkpoint, tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".localize.json", "good.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        ".localize.json",
+        ".localize.jsonl",
+        "good.json",
+    ]
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 1
     assert "broken.mp4" in errors[0]

@@ -23,8 +23,10 @@ from aher_lightning.models.base import CLIPS_AT_ONCE
 from aher_lightning.models.p3d import P3D
 from aher_lightning.structures import SnippetSequence
 from tests.datasets.test_file_owners import dead_owner
+from tests.helpers.broken_readers import BrokenReader
 from tests.helpers.toy import MeanBackbone
 from tests.helpers.training import small_contract
+from tests.helpers.videos import VideoSpec, write_video
 
 FORK = multiprocessing.get_context("fork")
 IDS = [f"v_{number:02d}" for number in range(12)]
@@ -180,6 +182,20 @@ def test_an_error_that_no_video_is_to_blame_for_ends_the_run_and_frees_the_claim
         extraction(tmp_path, encode=fail, num_workers=2).run(IDS)
     assert list((tmp_path / "claims").iterdir()) == []
     assert extraction(tmp_path).run(IDS).written == 12
+
+
+def test_an_interrupted_run_waits_for_no_decoder(tmp_path: Path) -> None:
+    paths = {name: write_video(tmp_path / f"{name}.mp4", VideoSpec(num_frames=8)) for name in ("a", "hang_decode")}
+    folder = VideoFolder(paths, CONTRACT, reader=BrokenReader(), time_limit_sec=600.0)
+
+    def interrupt(_: Tensor) -> Tensor:
+        raise KeyboardInterrupt
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        extraction(tmp_path / "store", folder, encode=interrupt, num_workers=2).run(list(paths))
+    assert time.monotonic() - started < 300  # starting processes takes some seconds, the limit of the decoder more
+    folder.close()
 
 
 # Several processes

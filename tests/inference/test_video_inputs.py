@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePath
 
 import pytest
@@ -55,6 +56,24 @@ def test_results_never_share_a_name(root: Path) -> None:
         find_inputs([root / "day1" / "cam.mp4", root / "day2" / "cam.mp4"])
     with pytest.raises(DataError, match="two of the videos have the same name"):
         find_inputs([root / "day1", root / "day2"])
+
+
+@pytest.mark.parametrize("name", ["tab\there.mp4", "esc\x1b[31m.mp4", os.fsdecode(b"caf\xe9.mp4"), f"{'x' * 201}.mp4"])
+def test_names_that_cannot_be_told_are_refused_before_any_work(tmp_path: Path, name: str) -> None:
+    for one in ("good.mp4", name):
+        (tmp_path / one).touch()
+    with pytest.raises(DataError, match=r"video id '.* is no plain file name; rename the video") as failure:
+        find_inputs([tmp_path / "good.mp4", tmp_path / name])
+    assert str(failure.value).isprintable()
+
+
+def test_a_pattern_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("Invalid pattern: '**' can only be an entire path component")
+
+    monkeypatch.setattr(Path, "glob", refuse)  # newer versions of Python take what older ones refuse
+    with pytest.raises(DataError, match=r"\*\*\.mp4: is no pattern \(Invalid pattern.*; give one such as"):
+        find_inputs([tmp_path / "**.mp4"])
 
 
 def test_words_that_stand_for_nothing_are_refused(root: Path) -> None:

@@ -103,7 +103,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
     category_labels(categories, localizer.categories)  # refuses unknown ones before any work
     choice: dict[str, Any] = {"top_k": top_k, "min_score": min_score, "categories": categories}
     settings = {"checkpoint": fingerprint(localizer.module), "window_sec": localizer.window_sec, **choice}
-    finished = FinishedVideos(output, settings, overwrite=overwrite)
+    finished = FinishedVideos(output, settings, clips=clips, overwrite=overwrite)
     files = {video: output_files(output, video.name, kinds) for video in inputs}
     waiting = _leave_out_finished(files, finished)
     if waiting:
@@ -121,6 +121,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
             failures.append(error)
             continue
         write_outputs(own, report)
+        finished.add(video)
         _tell(report, own["json"], show, seconds)
     if fiftyone is not None:
         _export(fiftyone, {video.path: own["json"] for video, own in files.items()}, localizer)
@@ -141,7 +142,7 @@ def _refuse_namesakes(inputs: Sequence[VideoInput]) -> None:
 
 def _leave_out_finished(files: _Files, finished: FinishedVideos) -> _Files:
     """The videos that are still to be localized; says how many are not."""
-    waiting = {video: own for video, own in files.items() if not finished.has(own.values())}
+    waiting = {video: own for video, own in files.items() if not finished.has(video, own.values())}
     if len(waiting) < len(files):
         skipped = len(files) - len(waiting)
         output_console().print(f"{skipped} of {len(files)} videos were done before; --overwrite does them again")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from aher_lightning.datasets.annotations import validate_video_id
 from aher_lightning.datasets.text_files import read_lines
 from aher_lightning.datasets.video_list import read_video_list
 from aher_lightning.errors import AnnotationError, DataError
-from aher_lightning.json_files import MalformedError, json_type, read_json
+from aher_lightning.json_files import MalformedError, append_line, json_type, read_json
 
 _LOG = logging.getLogger(__name__)
 
@@ -114,7 +113,7 @@ class Quarantine:
         _LOG.warning("video %r goes into quarantine: %s", video_id, reason)
         if self.path is not None:
             entry = {"video": video_id, "path": str(self.files.get(video_id, "")), "reason": reason}
-            _append_line(self.path, json.dumps(entry))
+            append_line(self.path, entry, DataError, place="'default_root_dir'")
 
     def _reported(self) -> set[str]:
         """The videos that some process of this run has written down."""
@@ -123,16 +122,3 @@ class Quarantine:
         with self.path.open("rb") as file:
             file.seek(self._first_byte)
             return {json.loads(line)["video"] for line in file.read().splitlines()}
-
-
-def _append_line(path: Path, line: str) -> None:
-    """Append a line at once, so that those of several processes never mix."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(descriptor, f"{line}\n".encode())
-        finally:
-            os.close(descriptor)
-    except OSError as failure:
-        raise DataError(f"{path}: cannot be written ({failure.strerror}); choose another 'default_root_dir'") from None

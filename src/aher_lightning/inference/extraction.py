@@ -28,6 +28,9 @@ VIDEOS_AHEAD = 1
 _PATIENCE_SEC = 60.0
 """How long to wait for another process that is merging."""
 
+_ABORT_SEC = 0.5
+"""How long to wait for a decoder that has been told to end before it is told again."""
+
 Decoded = Future[SnippetSequence]
 
 
@@ -184,8 +187,8 @@ class FeatureExtraction:
     def _decode_ahead(self, video_ids: Iterator[str]) -> Generator[tuple[str, Decoded], None, None]:
         """Decode the next videos in threads while the backbone works on this one; yield what is ready first."""
         executor = ThreadPoolExecutor(self.num_workers, thread_name_prefix="decode")
+        waiting: dict[Decoded, str] = {}
         try:
-            waiting: dict[Decoded, str] = {}
             while True:
                 while len(waiting) < self.num_workers + VIDEOS_AHEAD:
                     video_id = next(video_ids, None)
@@ -198,7 +201,13 @@ class FeatureExtraction:
                 ready = next(decoded for decoded in waiting if decoded.done())
                 yield waiting.pop(ready), ready
         finally:
-            executor.shutdown(cancel_futures=True)
+            executor.shutdown(wait=False, cancel_futures=True)
+            # Decoders of an interrupted command must not be waited for. A video that is read in two steps goes on in
+            # another process after the first is ended.
+            while not all(decoded.done() for decoded in waiting):
+                self.folder.close()
+                wait(waiting, timeout=_ABORT_SEC)
+            executor.shutdown()
 
     def _store(self, video_id: str, decoded: Decoded) -> UnusableVideo | None:
         """Encode and write a decoded video; return why it cannot be used."""

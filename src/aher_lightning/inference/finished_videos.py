@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from aher_lightning.errors import PredictionError
-from aher_lightning.json_files import read_json_object, write_json
+from aher_lightning.inference.video_inputs import VideoInput
+from aher_lightning.json_files import append_line, read_json_object, write_json
 
 SETTINGS_FILE = ".localize.json"
 """What the results of a folder were made with; they are not mixed with those of anything else."""
+
+RECORD_FILE = ".localize.jsonl"
+"""Which video files the results are of, a line for each that is done."""
+
+_OTHERWISE = "choose another --output, or add --overwrite to replace"
+
+
+class _Record(NamedTuple):
+    """A video that is done.
+
+    Attributes:
+        source: Its file.
+        size: Bytes of the file.
+        mtime_ns: When the file was last changed.
+        clips: Folder that clips of it were cut into, if any.
+        settings: Tells results of different settings apart.
+    """
+
+    source: str
+    size: int
+    mtime_ns: int
+    clips: str | None
+    settings: str
+
+    def is_of(self, other: _Record) -> bool:
+        """Whether it is the same content, wherever the file is now."""
+        return (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
 
 
 class FinishedVideos:
@@ -18,31 +50,53 @@ class FinishedVideos:
     Args:
         folder: Folder of results; made when needed.
         settings: What decides about the results, plain values: weights, and options that change detections.
+        clips: Folder that clips are to be cut into as well, if any.
         overwrite: Whether to replace what is there, whatever it was made with.
 
     Raises:
         PredictionError: If results in the folder were made with other settings, and must not be replaced.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, object], *, overwrite: bool = False) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, object], *, clips: Path | None = None, overwrite: bool = False
+    ) -> None:
         self.folder = folder
         self.settings = dict(settings)
+        self.clips = None if clips is None else str(clips.absolute())
         self.overwrite = overwrite
         self._path = folder / SETTINGS_FILE
         self._is_noted = False
         if self._path.is_file() and not overwrite:
             self._check()
+        self._records = _read_records(folder / RECORD_FILE)
 
-    def has(self, files: Collection[Path]) -> bool:
+    def has(self, video: VideoInput, files: Collection[Path]) -> bool:
         """Tell whether a video is done.
 
         Args:
+            video: The video; done again if its file has changed since.
             files: All files of its results.
 
         Returns:
-            True if they are there, and are not to be replaced.
+            True if results of this very file are there, with clips if they are asked for, and are not to be replaced.
+
+        Raises:
+            PredictionError: If the results are those of another video of the same name.
         """
-        return not self.overwrite and self._path.is_file() and all(path.is_file() for path in files)
+        noted = self._records.get(video.name.as_posix())
+        if self.overwrite or noted is None or not self._path.is_file() or not all(path.is_file() for path in files):
+            return False
+        try:
+            present = self._record(video)
+        except OSError:
+            return False  # whoever reads it will say what is wrong
+        if not noted.is_of(present) and noted.source != present.source:
+            raise PredictionError(
+                f"{video.path}: {self.folder} has results of another video of this name, {noted.source}; "
+                f"{_OTHERWISE} them"
+            )
+        # Clips that nobody asks for now are no reason to do it again.
+        return noted.is_of(present) and noted.settings == present.settings and self.clips in (None, noted.clips)
 
     def note_settings(self, replaced: Iterable[Path] = ()) -> None:
         """Write down what results are made with; to be called before the first of them is written.
@@ -60,18 +114,47 @@ class FinishedVideos:
             write_json(self._path, self.settings, PredictionError)
             self._is_noted = True
 
+    def add(self, video: VideoInput) -> None:
+        """Write down that a video is done; to be called after the last of its results is written.
+
+        Args:
+            video: The video.
+
+        Raises:
+            PredictionError: If the folder cannot be written to.
+        """
+        with suppress(OSError):  # of a file that has gone meanwhile nothing can be noted
+            entry = {"name": video.name.as_posix(), **self._record(video)._asdict()}
+            append_line(self.folder / RECORD_FILE, entry, PredictionError)
+
+    def _record(self, video: VideoInput) -> _Record:
+        """What is to be noted about a video."""
+        status = video.path.stat()
+        digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
+        return _Record(str(video.path.absolute()), status.st_size, status.st_mtime_ns, self.clips, digest)
+
     def _check(self) -> None:
         """Refuse a folder whose results were made in another way, or nobody knows how."""
         try:
             noted = read_json_object(self._path, PredictionError)
         except PredictionError:
             raise PredictionError(
-                f"{self._path}: is damaged, so how the results beside it were made is not known; choose another "
-                "--output, or add --overwrite to replace them"
+                f"{self._path}: is damaged, so how the results beside it were made is not known; {_OTHERWISE} them"
             ) from None
         differing = [name for name, value in self.settings.items() if noted.get(name) != value]
         if differing:
             raise PredictionError(
-                f"{self.folder}: its results were made with another {' and '.join(differing)}; choose another "
-                "--output, or add --overwrite to replace them"
+                f"{self.folder}: its results were made with another {' and '.join(differing)}; {_OTHERWISE} them"
             )
+
+
+def _read_records(path: Path) -> dict[str, _Record]:
+    """The videos that are done, by name. A line that is damaged costs that video: it is done again."""
+    records = {}
+    with suppress(OSError):
+        for line in path.read_bytes().splitlines():
+            with suppress(ValueError, TypeError, AttributeError, KeyError):
+                entry = json.loads(line)
+                name = str(entry.pop("name"))
+                records[name] = _Record(**entry)
+    return records

@@ -7,6 +7,7 @@ from glob import has_magic
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from aher_lightning.datasets.annotations import validate_video_id
 from aher_lightning.datasets.moments import VIDEO_SUFFIXES
 from aher_lightning.errors import DataError
 
@@ -38,7 +39,8 @@ def find_inputs(words: Sequence[Path]) -> list[VideoInput]:
         The videos, in the order of the words.
 
     Raises:
-        DataError: If a folder or a pattern has no video, or results of two videos would have the same name.
+        DataError: If a folder or a pattern has no video, a pattern or a name is none, or results of two videos would
+            have the same name.
     """
     videos: dict[Path, VideoInput] = {}
     for word in words:
@@ -46,6 +48,7 @@ def find_inputs(words: Sequence[Path]) -> list[VideoInput]:
             videos.setdefault(video.path.resolve(), video)
     names: dict[PurePath, Path] = {}
     for video in videos.values():
+        validate_video_id(video.path.stem, DataError)
         other = names.setdefault(video.name, video.path)
         if other is not video.path:
             raise DataError(
@@ -59,7 +62,7 @@ def _expand(word: Path) -> list[VideoInput]:
     if word.is_dir():
         found, reason = _look_into(word), "holds no video"
     elif has_magic(str(word)) and not word.exists():
-        matches = sorted(Path(word.anchor).glob(str(word.relative_to(word.anchor))))
+        matches = _matches(word)
         found = [video for path in matches for video in (_look_into(path) if path.is_dir() else _as_video(path))]
         reason = "matches no video"
     else:
@@ -67,6 +70,15 @@ def _expand(word: Path) -> list[VideoInput]:
     if not found:
         raise DataError(f"{word}: {reason} ({', '.join(sorted(VIDEO_SUFFIXES))}); correct it")
     return found
+
+
+def _matches(pattern: Path) -> list[Path]:
+    """The files and folders that a pattern stands for."""
+    try:
+        return sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+    except ValueError as failure:
+        reason = " ".join(str(failure).split())
+        raise DataError(f"{pattern}: is no pattern ({reason}); give one such as 'cam*/*.mp4'") from None
 
 
 def _look_into(folder: Path) -> list[VideoInput]:
