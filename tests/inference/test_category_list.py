@@ -44,7 +44,7 @@ def test_a_checkpoint_of_an_older_version_can_be_listed_and_loaded(tmp_path: Pat
     assert load_module(path).added == []
     del content[STATE_KEY]["categories"]
     torch.save(content, path)
-    with pytest.raises(CheckpointError, match=r"last\.ckpt: does not say its categories"):
+    with pytest.raises(CheckpointError, match=r"last\.ckpt: its entry 'categories' is missing"):
         list_categories(path)
 
 

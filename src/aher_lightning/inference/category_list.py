@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from aher_lightning.datasets.moments import MOST_NAMED
-from aher_lightning.errors import CheckpointError, ConfigError
+from aher_lightning.errors import ConfigError
 from aher_lightning.modules.added_categories import added_categories, drop_added
 from aher_lightning.modules.checkpoint import STATE_KEY, check_output, write_checkpoint
 from aher_lightning.modules.pretrained_folder import read_trained
@@ -47,12 +47,9 @@ def list_categories(checkpoint: Path) -> list[ListedCategory]:
     """
     content = read_trained(checkpoint)
     state = content[STATE_KEY]
-    try:
-        version: str | None = state.get("version")
-        added = added_categories(content)
-        untrimmed, moment = state["categories"]["untrimmed"], state["categories"]["moment"]
-    except (AttributeError, KeyError, TypeError):
-        raise CheckpointError(f"{checkpoint}: does not say its categories; give a file of 'aher fit'") from None
+    version: str | None = state.get("version")
+    added = added_categories(content)
+    untrimmed, moment = state["categories"]["untrimmed"], state["categories"]["moment"]
     trained = moment[: len(moment) - len(added)]
     return [
         *(ListedCategory(name, "untrimmed", None, version) for name in untrimmed),

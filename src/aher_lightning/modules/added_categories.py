@@ -16,7 +16,9 @@ MEMORY_KEY = "moment_memory"
 """Where the entry of a checkpoint keeps the moments that training has seen last."""
 
 _PREFIX = "network.added_classifier."
-_ROWS = f"{_PREFIX}rows"
+
+ADDED_ROWS = f"{_PREFIX}rows"
+"""Name of the tensor that says which row each added category has."""
 
 
 class LevelRows(NamedTuple):
@@ -64,11 +66,11 @@ def append_added(checkpoint: dict[str, Any], new: Sequence[AddedCategory], level
         levels: Their classifier on each level.
     """
     weights, state = checkpoint["state_dict"], checkpoint[STATE_KEY]
-    taken = weights.get(_ROWS, torch.zeros(0, dtype=torch.int64))
+    taken = weights.get(ADDED_ROWS, torch.zeros(0, dtype=torch.int64))
     first = int(taken[-1]) + 1 if len(taken) else 0
     own = torch.arange(first, first + len(new))
     total = -(-(first + len(new)) // BLOCK_ROWS) * BLOCK_ROWS
-    weights[_ROWS] = torch.cat([taken, own])
+    weights[ADDED_ROWS] = torch.cat([taken, own])
     for level, rows in enumerate(levels):
         for name, values in (("weight", rows.weight), ("bias", rows.bias)):
             key = f"{_PREFIX}{name}_{level}"
@@ -105,15 +107,15 @@ def drop_added(checkpoint: dict[str, Any], names: Collection[str]) -> None:
         for key in keys:
             del weights[key]
         return
-    rows = weights[_ROWS][kept]
+    rows = weights[ADDED_ROWS][kept]
     # Blocks behind the last one in use are of no use to anybody.
     total = -(-(int(rows[-1]) + 1) // BLOCK_ROWS) * BLOCK_ROWS
     for key in keys:
-        if key != _ROWS:
+        if key != ADDED_ROWS:
             values = torch.zeros_like(weights[key][:total])
             values[rows] = weights[key][rows]
             weights[key] = values
-    weights[_ROWS] = rows
+    weights[ADDED_ROWS] = rows
 
 
 def _forget(memory: Mapping[str, Any], kept: Sequence[int]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from aher_lightning.json_files import read_json_object, write_json, write_text
 from aher_lightning.modules.added_categories import MEMORY_KEY
 from aher_lightning.modules.checkpoint import STATE_KEY, is_own_checkpoint, read_checkpoint
 from aher_lightning.modules.model_card import model_card
+from aher_lightning.modules.state_check import check_trained
 from aher_lightning.new_folder import new_folder
 
 CONFIG_FILE = "config.json"
@@ -77,9 +78,11 @@ def read_trained(path: Path) -> dict[str, Any]:
         A checkpoint; one read of a folder has nothing that training needs to go on.
 
     Raises:
-        CheckpointError: If it is missing, damaged, or holds anything but tensors and plain values.
+        CheckpointError: If it is missing, damaged, or holds anything but tensors and plain values of the right kinds.
     """
-    return _read_folder(path) if path.is_dir() else read_checkpoint(path)
+    checkpoint = _read_folder(path) if path.is_dir() else read_checkpoint(path)
+    check_trained(checkpoint, path)
+    return checkpoint
 
 
 def is_own(path: Path) -> bool:
