@@ -236,7 +236,7 @@ def add_class(
 
 def run(arguments: Sequence[str]) -> None:
     """Run the benchmark as the words of a command line ask for."""
-    words = spell_lists(arguments, {"seeds", "clips", "overrides"})
+    words = spell_lists(arguments, {"seeds": False, "clips": False, "overrides": True})
     auto_cli(add_class, as_positional=False, args=spell_flags(words, set()))
 
 

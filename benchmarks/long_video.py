@@ -165,7 +165,7 @@ def run(arguments: Sequence[str]) -> None:
     if list(arguments[:1]) == ["measure"]:
         output_console().print(json.dumps(measure(Path(arguments[1]))), markup=False)
         return
-    auto_cli(long_video, as_positional=False, args=spell_flags(spell_lists(arguments, {"hours"}), set()))
+    auto_cli(long_video, as_positional=False, args=spell_flags(spell_lists(arguments, {"hours": False}), set()))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,12 +79,63 @@ def test_an_analysis_has_a_kind(words: list[str], capsys: pytest.CaptureFixture[
     assert written.err == kinds
 
 
-@pytest.mark.parametrize("words", [[], ["no-such-verb"], ["--no-such-option"]])
-def test_wrong_usage_shows_the_overview(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(words) == 2
+def test_no_words_show_the_overview(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
     written = capsys.readouterr()
     assert written.out == ""
     assert "usage: aher VERB" in written.err
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("localise", "aher: there is no verb 'localise', did you mean 'localize'? 'aher --help' lists all"),
+        ("no-such-verb", "aher: there is no verb 'no-such-verb'; 'aher --help' lists all"),
+        ("--no-such-option", "aher: there is no verb '--no-such-option'; 'aher --help' lists all"),
+    ],
+)
+def test_an_unknown_verb_is_named(word: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([word, "x"]) == 2
+    assert capsys.readouterr().err == f"{line}\n"
+
+
+@pytest.mark.parametrize("words", [["fit", "--config"], ["check", "--config"]])
+def test_a_configuration_that_is_none_is_wrong_usage(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = write_video(tmp_path / "a.mp4")
+    assert main([*words, str(video)]) == 2
+    assert capsys.readouterr().err == f"aher {words[0]}: {video}: is no text in UTF-8; give a configuration in YAML\n"
+
+
+def test_an_empty_word_is_no_path(fails: Fails) -> None:
+    assert "a file is an empty word where a path belongs" in fails("localize", "", "--checkpoint", "c.ckpt")
+    assert "--checkpoint is an empty word where a path belongs" in fails("list-classes", "--checkpoint", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "code", "line"),
+    [
+        (signal.SIGINT, 130, "aher fit: interrupted; if it has saved a checkpoint, go on with --ckpt_path last"),
+        (signal.SIGTERM, 143, "aher fit: terminated; if it has saved a checkpoint, go on with --ckpt_path last"),
+    ],
+)
+def test_a_training_that_is_told_to_end_says_so(
+    kind: signal.Signals, code: int, line: str, tiny_benchmark: Path, tmp_path: Path
+) -> None:
+    words = [*trainer_words("fit", tiny_benchmark, tmp_path / "out"), "--iterations=100000"]
+    words += ["--checkpoint.every_n_iterations=1", "--trainer.limit_val_batches=0"]
+    program = "from aher_lightning.cli import console_main; console_main()"
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", program, *words], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    ) as process:
+        while process.poll() is None and not list((tmp_path / "out").rglob("last.ckpt")):
+            time.sleep(0.05)
+        process.send_signal(kind)
+        _, written = process.communicate()
+    assert process.returncode == code
+    assert written.decode().splitlines()[-1] == line
 
 
 @pytest.mark.parametrize("verb", [*VERBS, *TRAINER_VERBS])
@@ -169,7 +222,9 @@ def test_bad_checkpoints_fail_with_one_line(tmp_path: Path, tiny_benchmark: Path
         assert message in fails("localize", video, "--checkpoint", checkpoint, "--output", output)
         assert message in fails(*extract_words(tiny_benchmark, checkpoint, output))
         words = trainer_words("test", tiny_benchmark, output)
-        assert ("no such checkpoint" if is_folder else message) in fails(*words, f"--ckpt_path={checkpoint}")
+        assert ("is a folder, and a checkpoint is a file" if is_folder else message) in fails(
+            *words, f"--ckpt_path={checkpoint}"
+        )
         words = trainer_words("fit", tiny_benchmark, output)
         assert message in fails(*words, f'--model.init_args.initial_weights=["{checkpoint}"]')
     assert not output.exists()
@@ -309,8 +364,11 @@ def test_bad_predictions_fail_with_one_line(
 
 def test_training_needs_a_number_of_iterations(tiny_benchmark: Path, tmp_path: Path, fails: Fails) -> None:
     words = trainer_words("fit", tiny_benchmark, tmp_path / "out")
-    for iterations in ("null", "0"):
-        assert "add 'iterations: 1000' to the configuration" in fails(*words, f"--iterations={iterations}")
+    assert "add 'iterations: 1000' to the configuration" in fails(*words, "--iterations=null")
+    assert "'iterations' is -4, and training takes at least 1" in fails(*words, "--iterations=-4")
+    for precision in ("bf16-true", "16-true"):
+        line = fails(*words, f"--trainer.precision={precision}")
+        assert f"precision '{precision}' keeps weights and losses in half precision" in line
     line = fails(*words, "--trainer.val_check_interval=5")
     assert "'trainer.val_check_interval' is 5, but there are only 2 iterations: lower it" in line
     assert "'batch_size', 'eval_batch_size' and 'max_snippets' must be" in fails(*words, "--data.batch_size=0")

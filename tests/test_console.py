@@ -4,8 +4,17 @@ import io
 
 import pytest
 from rich.console import Console
+from rich.control import Control
+from rich.text import Text
 
-from aher_lightning.console import LINES_WITHOUT_TERMINAL, ProgressReporter, error_console, output_console
+from aher_lightning.console import (
+    LINES_WITHOUT_TERMINAL,
+    PlainConsole,
+    ProgressReporter,
+    error_console,
+    output_console,
+    visible,
+)
 
 
 def plain() -> tuple[Console, io.StringIO]:
@@ -109,3 +118,43 @@ def test_consoles_write_to_redirected_streams(capsys: pytest.CaptureFixture[str]
     written = capsys.readouterr()
     assert written.out == "a result " * 40 + "\n"
     assert written.err == "a complaint " * 40 + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("wave [b] 波\u3000é\u200d", "wave [b] 波\u3000é\u200d"),
+        ("\x1b]0;title\x1b[31m", r"\x1b]0;title\x1b[31m"),
+        ("a\rb\x9b", r"a\rb\x9b"),
+        ("a\nb\tc", "a\nb\tc"),
+        ("\u202etxt.mp4", r"\u202etxt.mp4"),
+        ("caf\udce9", r"caf\udce9"),
+    ],
+)
+def test_control_characters_are_shown_and_not_obeyed(text: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert visible(text) == shown
+    error_console().print(text, markup=False)
+    written = capsys.readouterr().err
+    assert visible(written) == written
+
+
+def test_what_rich_says_to_a_terminal_passes() -> None:
+    written = io.StringIO()
+    console = PlainConsole(file=written, force_terminal=True, color_system="standard", highlight=False)
+    console.print("[bold]a\x1b[2Jb[/]")
+    console.control(Control.clear())
+    assert written.getvalue() == "\x1b[1ma\\x1b[2Jb\x1b[0m\n\x1b[2J"
+
+
+@pytest.mark.parametrize("width", [70, 100])
+def test_a_narrow_terminal_cuts_the_note(width: int) -> None:
+    written = io.StringIO()
+    console = Console(file=written, width=width, force_terminal=True)
+    with ProgressReporter("Training AherModule", 600, unit="iterations", console=console) as progress:
+        progress.advance(350, note="[b]recognition 5.67  transfer 2.71  generator 2.96")
+    shown = Text.from_ansi(written.getvalue()).plain
+    assert "Training AherModule" in shown
+    assert "350/600" in shown
+    assert "[b]" in shown
+    assert "generator 2.96" not in shown
+    assert "…" in shown

@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "command_words": set(),
     "figures": set(),
     "new_folder": {"errors"},
-    "shipped_configs": set(),
+    "shipped_configs": {"errors"},
     "ops": RECORDS,
     "models": RECORDS | {"ops"},
     "losses": RECORDS | {"ops"},

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from aher_lightning import shipped_configs
-from aher_lightning.shipped_configs import configs_folder, find_config
+from aher_lightning.errors import ConfigError
+from aher_lightning.shipped_configs import check_config, configs_folder, find_config
 
 
 def test_shipped_configurations_are_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,3 +34,27 @@ def test_a_wheel_carries_its_own_configurations(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(shipped_configs, "_PACKAGE", tmp_path)
     assert configs_folder() == tmp_path / "configs"
     assert find_config("mine.yaml") == str(tmp_path / "configs" / "mine.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"caf\xe9: 1\n", r"c\.yaml: is no text in UTF-8; give a configuration in YAML"),
+        (b"", r"c\.yaml: holds nothing where options are expected; write lines such as 'iterations: 1000'"),
+        (b"- a\n- b\n", r"c\.yaml: holds a list where options are expected"),
+        (b"a:\n\tb: 1\n", r"c\.yaml: is no valid YAML \(line 2: .*\); correct it"),
+        (b"a: [1\n", r"c\.yaml: is no valid YAML \(line 2: .*\); correct it"),
+        (b"a: \x01\n", r"c\.yaml: is no valid YAML \(odd characters\); correct it"),
+    ],
+)
+def test_a_file_without_options_is_named(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as caught:
+        check_config(str(tmp_path / "c.yaml"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_with_options_passes(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("iterations: 1\n")
+    assert check_config(str(tmp_path / "c.yaml")) == str(tmp_path / "c.yaml")
+    assert check_config("missing.yaml") == "missing.yaml"

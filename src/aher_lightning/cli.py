@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from importlib.metadata import version
 
 from rich.markup import escape
@@ -14,8 +15,11 @@ from rich.markup import escape
 from aher_lightning import __version__
 from aher_lightning.console import error_console, output_console
 from aher_lightning.errors import AherError, ConfigError, DataError
-from aher_lightning.shipped_configs import find_config
+from aher_lightning.shipped_configs import check_config, find_config
 from aher_lightning.verbs import TRAINER_VERBS, VERBS, VerbGroup
+
+GO_ON = {"fit": "; if it has saved a checkpoint, go on with --ckpt_path last"}
+"""What to do after an interruption, where it is not simply to give the command again."""
 
 
 def run_verb(name: str, arguments: Sequence[str]) -> object:
@@ -45,6 +49,20 @@ def usage() -> str:
     """Return the overview that ``aher --help`` shows."""
     summaries = {**{name: verb.summary for name, verb in VERBS.items()}, **TRAINER_VERBS}
     return overview("aher VERB", summaries)
+
+
+def unknown_verb(verb: str) -> str:
+    """Return what to say about a verb that there is not.
+
+    Args:
+        verb: The word.
+
+    Returns:
+        One line.
+    """
+    alike = get_close_matches(verb, [*VERBS, *TRAINER_VERBS], n=1)
+    meant = f", did you mean '{alike[0]}'?" if alike else ";"
+    return f"aher: there is no verb '{verb:.40}'{meant} 'aher --help' lists all"
 
 
 def group_usage(name: str, group: VerbGroup) -> str:
@@ -84,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0 success, 1 the work failed, 2 wrong usage.
     """
-    words = find_configs(sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     verb = words[0] if words else ""
     if verb in {"--version", "-V"}:
         output_console().print(f"aher_lightning {__version__}, torch {version('torch')}")
@@ -92,20 +110,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if verb in {"--help", "-h"}:
         output_console().print(usage(), markup=False)
         return 0
+    if verb not in {*VERBS, *TRAINER_VERBS}:
+        error_console().print(unknown_verb(verb) if verb else usage(), markup=False)
+        return 2
+    try:
+        words = find_configs(words)
+    except ConfigError as error:
+        report_failure(verb, error)
+        return 2
+    return run(verb, words[1:])
+
+
+def run(verb: str, arguments: Sequence[str]) -> int:
+    """Run a verb, and tell how it failed if it does.
+
+    Args:
+        verb: The verb.
+        arguments: The words after it.
+
+    Returns:
+        The exit code.
+    """
     try:
         if verb in TRAINER_VERBS:
             from aher_lightning.trainer_cli import run_trainer
 
-            run_trainer(words)
-        elif verb in VERBS:
-            run_verb(verb, words[1:])
+            run_trainer([verb, *arguments])
         else:
-            error_console().print(usage(), markup=False)
-            return 2
+            run_verb(verb, arguments)
     except AherError as error:
         return report_failure(verb, error)
     except SystemExit as stop:  # jsonargparse has said what is wrong with the usage
-        return stop.code if isinstance(stop.code, int) else 2
+        return exit_code(verb, stop)
     except Exception as error:
         # The parser wraps errors of constructors; ours must come out as the one line they are.
         cause = find_user_error(error)
@@ -113,9 +149,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return report_failure(verb, cause)
     except KeyboardInterrupt:
-        error_console().print(f"aher {verb}: interrupted")
-        return 130
+        return report_interruption(verb)
     return 0
+
+
+def exit_code(verb: str, stop: SystemExit) -> int:
+    """Return the exit code of a command that has ended itself, saying so if it was told to.
+
+    Args:
+        verb: What was asked for.
+        stop: How it ended.
+
+    Returns:
+        130 after Ctrl-C and 143 after SIGTERM, in place of what Lightning makes of them; else what it says.
+    """
+    if isinstance(stop.__context__, KeyboardInterrupt):
+        return report_interruption(verb)
+    if type(stop).__name__ == "SIGTERMException":  # Lightning's; by name, lest usage errors wait for its import
+        error_console().print(f"aher {verb}: terminated{GO_ON.get(verb, '')}")
+        return 143
+    return stop.code if isinstance(stop.code, int) else 2
+
+
+def report_interruption(verb: str) -> int:
+    """Say that a command was interrupted.
+
+    Args:
+        verb: What was asked for.
+
+    Returns:
+        The exit code.
+    """
+    error_console().print(f"aher {verb}: interrupted{GO_ON.get(verb, '')}")
+    return 130
 
 
 def report_failure(verb: str, error: AherError) -> int:
@@ -148,7 +214,7 @@ def find_user_error(error: BaseException) -> AherError | None:
     if cause is None and isinstance(error, OSError) and error.filename is not None:
         return DataError(f"{error.filename}: {error.strerror}; choose another place or correct the path")
     if cause is None and is_lightnings(error):
-        return ConfigError(" ".join(str(error).split()))
+        return ConfigError(f"{' '.join(str(error).split())} Lightning says so; change the options of 'trainer'")
     return cause
 
 
@@ -174,13 +240,16 @@ def find_configs(arguments: Sequence[str]) -> list[str]:
 
     Returns:
         The words.
+
+    Raises:
+        ConfigError: If a file holds no options.
     """
     words = list(arguments)
     for position, word in enumerate(words):
         if word.startswith("--config="):
-            words[position] = f"--config={find_config(word.removeprefix('--config='))}"
+            words[position] = f"--config={check_config(find_config(word.removeprefix('--config=')))}"
         elif position and words[position - 1] in {"--config", "-c"}:
-            words[position] = find_config(word)
+            words[position] = check_config(find_config(word))
     return words
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+import unicodedata
+from collections.abc import Iterable
 from types import TracebackType
 
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
+from rich.table import Column
 
 LINES_WITHOUT_TERMINAL = 4
 """How many lines tell the progress of one task where there is no terminal."""
@@ -16,14 +19,50 @@ STEADY_SEC = 1.0
 """No speed is told before so many seconds: it would be that of the first steps."""
 
 
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the direction of what follows: with them, a name can look like another one."""
+
+
+class PlainConsole(Console):
+    """A console on which text is text: control characters in names of others are shown, not obeyed."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yield what is to be written; what rich itself has to say to the terminal passes as it is."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=visible(segment.text))
+
+
+def visible(text: str) -> str:
+    r"""Return a text in which characters that steer a terminal, or that no terminal can show, are spelt out.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        The text, line breaks and tabs as they were.
+
+    Example:
+        >>> print(visible("wave\x1b[31m"))
+        wave\x1b[31m
+    """
+    if text.isprintable():
+        return text
+    return "".join(repr(sign)[1:-1] if _is_steering(sign) else sign for sign in text)
+
+
+def _is_steering(sign: str) -> bool:
+    """Whether a character does something else than to be seen."""
+    return sign not in "\n\t" and (unicodedata.category(sign) in {"Cc", "Cs"} or sign in _DIRECTIONS)
+
+
 def output_console() -> Console:
     """Return a console on standard output; made anew, so that redirected output is honoured."""
-    return Console(highlight=False, soft_wrap=True)
+    return PlainConsole(highlight=False, soft_wrap=True)
 
 
 def error_console() -> Console:
     """Return a console on standard error."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return PlainConsole(stderr=True, highlight=False, soft_wrap=True)
 
 
 class ProgressReporter:
@@ -53,17 +92,23 @@ class ProgressReporter:
         self._begin()
         self._bar: Progress | None = None
         if self.console.is_terminal:
-            text = TextColumn("[progress.description]{task.description}")
-            bar, speed = BarColumn(bar_width=24), TextColumn("{task.fields[speed]}")
-            note = TextColumn("{task.fields[note]}", style="dim")
+            whole = Column(no_wrap=True)
+            rest = Column(no_wrap=True, overflow="ellipsis", ratio=1)  # what a narrow terminal has no room for
             self._bar = Progress(
-                text, bar, MofNCompleteColumn(), speed, TimeRemainingColumn(), note, console=self.console
+                TextColumn("{task.description}", markup=False, table_column=whole),
+                BarColumn(bar_width=14, table_column=whole),
+                MofNCompleteColumn(table_column=whole),
+                TextColumn("{task.fields[speed]}", table_column=whole),
+                TimeRemainingColumn(table_column=whole),
+                TextColumn("{task.fields[note]}", style="dim", markup=False, table_column=rest),
+                console=self.console,
+                expand=True,
             )
 
     def __enter__(self) -> ProgressReporter:
         self._begin()
         if self._bar is not None:
-            self._bar.add_task(escape(self.description), total=self.total, completed=self.done, note="", speed="")
+            self._bar.add_task(self.description, total=self.total, completed=self.done, note="", speed="")
             self._bar.start()
         return self
 

@@ -9,7 +9,8 @@ from typing import get_type_hints
 
 from jsonargparse import SUPPRESS, ArgumentParser
 
-from aher_lightning.command_words import spell_flags, spell_lists, takes_list
+from aher_lightning.command_words import choices, find_empty_path, list_kinds, spell_flags, spell_lists
+from aher_lightning.errors import ConfigError
 from aher_lightning.verbs import Verb
 
 
@@ -37,15 +38,34 @@ def run_function(name: str, verb: Verb, arguments: Sequence[str]) -> object:
     for option in verb.ignored:
         parser.add_argument(f"--{option}", type=_ignore, help=SUPPRESS)
     parser.add_function_arguments(function, as_group=False, as_positional=False, skip=skip)
-    hints = get_type_hints(function)
-    switches = {parameter for parameter, hint in hints.items() if hint is bool}
-    # Where words without a flag mean something else, they cannot be further values of one.
-    lists = {parameter for parameter, hint in hints.items() if verb.positional is None and takes_list(hint)}
-    words = spell_flags(spell_lists(arguments, lists), switches)
-    options = parser.instantiate_classes(parser.parse_args(words)).as_dict()
+    options = parser.instantiate_classes(parser.parse_args(spell(function, verb, arguments))).as_dict()
     for option in ("config", *verb.ignored):
         options.pop(option, None)
     return function(**options)
+
+
+def spell(function: Callable[..., object], verb: Verb, arguments: Sequence[str]) -> list[str]:
+    """Return the words of the command line as the parser wants them.
+
+    Args:
+        function: Which function.
+        verb: The verb that it is.
+        arguments: The words.
+
+    Returns:
+        The words.
+
+    Raises:
+        ConfigError: If an empty word stands for a path.
+    """
+    hints = {name: hint for name, hint in get_type_hints(function).items() if name != "return"}
+    paths = {name for name, hint in hints.items() if Path in choices(hint)}
+    if empty := find_empty_path(arguments, paths, is_positional=verb.positional is not None):
+        raise ConfigError(f"{empty} is an empty word where a path belongs; is a variable of the shell not set?")
+    switches = {name for name, hint in hints.items() if hint is bool}
+    # Where words without an option mean something else, only one can be the value of one.
+    most = 1 if verb.positional is not None else None
+    return spell_flags(spell_lists(arguments, list_kinds(hints), most=most), switches)
 
 
 def _ignore(value: object) -> None:

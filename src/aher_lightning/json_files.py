@@ -134,6 +134,23 @@ def write_text(path: Path, text: str, error: type[AherError]) -> None:
         raise error(f"{given}: cannot be written ({failure.strerror}); choose another place") from None
 
 
+def check_writable(path: Path, error: type[AherError]) -> None:
+    """Refuse a place that cannot be written to, before work is done whose result belongs there.
+
+    Args:
+        path: File to write or to replace later.
+        error: What to raise.
+
+    Raises:
+        AherError: As ``error``, if it is a folder, or the folder that it belongs into cannot be written to.
+    """
+    if path.is_dir():
+        raise error(f"{path}: is a folder; name a file to write")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise error(f"{path}: {folder} cannot be written to; choose another place")
+
+
 def append_line(path: Path, value: object, error: type[AherError], *, place: str = "place") -> None:
     """Append a value to a file of JSON lines, at once, so that the lines of several processes never mix.
 

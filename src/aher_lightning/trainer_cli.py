@@ -38,6 +38,10 @@ SHARDING = ("fsdp", "deepspeed", "modelparallel")
 """Parts of the names of strategies that keep a part of the parameters in each process."""
 
 
+HALF_THROUGHOUT = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
+"""Precisions of which nothing is left in single precision."""
+
+
 class AherCLI(LightningCLI):
     """LightningCLI with our links between data and module; schedules count iterations."""
 
@@ -65,7 +69,10 @@ class AherCLI(LightningCLI):
         parser.link_arguments("seed_everything", "model.init_args.seed")
 
     def before_instantiate_classes(self) -> None:
-        """Refuse strategies that take the networks apart, and dry runs of anything but training."""
+        """Refuse what cannot work: no iteration, dry runs of anything but training, networks or numbers in parts."""
+        iterations = self._get(self.config, "iterations")
+        if iterations is not None and iterations < 1:
+            raise ConfigError(f"'iterations' is {iterations}, and training takes at least 1; correct it")
         if self._get(self.config, "dry_run") and self.subcommand != "fit":
             raise ConfigError(f"'--dry-run' belongs to 'aher fit'; leave it out of 'aher {self.subcommand}'")
         strategy = self._get(self.config, "trainer.strategy")
@@ -74,6 +81,12 @@ class AherCLI(LightningCLI):
             raise ConfigError(
                 f"strategy '{name.rpartition('.')[2]}' spreads parameters over processes, but phases choose parameters "
                 "by group, and the networks are small; use 'trainer.strategy: ddp', or leave it out"
+            )
+        precision = str(self._get(self.config, "trainer.precision") or "")
+        if precision in HALF_THROUGHOUT:
+            raise ConfigError(
+                f"precision '{precision}' keeps weights and losses in half precision, which they do not bear; use "
+                "'bf16-mixed' or '16-mixed'"
             )
 
     def instantiate_classes(self) -> None:
@@ -86,7 +99,7 @@ class AherCLI(LightningCLI):
     def before_fit(self) -> None:
         """Refuse to train without end, or without ever reaching a validation."""
         iterations = self._get(self.config, "iterations")
-        if iterations is None or iterations < 1:
+        if iterations is None:
             raise ConfigError("training needs a number of iterations: add 'iterations: 1000' to the configuration")
         interval = self._get(self.config, "trainer.val_check_interval")
         validates = self._get(self.config, "trainer.limit_val_batches") != 0
@@ -120,7 +133,7 @@ class AherCLI(LightningCLI):
         found = find_last_checkpoint(folder)
         if found is None and self.config.subcommand != "fit":
             raise CheckpointError(f"{folder}: has no checkpoint yet; train one with 'aher fit', or correct the path")
-        _tell_start(folder, found)
+        _tell_start(folder, found, options.get("iterations") if self.config.subcommand == "fit" else None)
         return str(found.path) if found is not None else None
 
 
@@ -161,8 +174,8 @@ def run_trainer(arguments: Sequence[str]) -> None:
 
 
 @rank_zero_only
-def _tell_start(folder: Path, found: FoundCheckpoint | None) -> None:
-    """Say where training starts."""
+def _tell_start(folder: Path, found: FoundCheckpoint | None, iterations: int | None) -> None:
+    """Say where training starts, and if it has come to its end already."""
     console = error_console()
     if found is None:
         console.print(f"{folder}: no checkpoint yet, so training starts from the beginning", markup=False)
@@ -170,3 +183,5 @@ def _tell_start(folder: Path, found: FoundCheckpoint | None) -> None:
     for line in found.damaged:
         console.print(f"passed over: {line}", markup=False)
     console.print(f"going on from {found.path}, after {found.iteration} iterations", markup=False)
+    if iterations is not None and found.iteration >= iterations:
+        console.print(f"there is nothing left to train: raise 'iterations', which is {iterations}", markup=False)

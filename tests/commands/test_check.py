@@ -147,7 +147,7 @@ def test_wrong_numbers_are_refused(tiny_benchmark: Path, tmp_path: Path, options
 
 
 def test_a_folder_is_no_place_for_the_report(tiny_benchmark: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is a folder; name the JSON file to write with --output"):
+    with pytest.raises(DataError, match="is a folder; name a file to write"):
         check(data_module(tiny_benchmark), tmp_path)
 
 

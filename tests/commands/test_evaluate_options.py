@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aher_lightning.cli import main
+from aher_lightning.errors import ConfigError
 
 VIDEOS = {
     "a": [("wave", 10, 20), ("jump", 30, 40)],
@@ -296,15 +297,36 @@ def test_nothing_that_is_read_or_written_is_overwritten(
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_scores_are_shown_where_the_report_cannot_be_written(
-    truth: Path, perfect: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("option", ["--output", "--page"])
+def test_a_place_that_cannot_be_written_is_refused_before_any_work(
+    option: str, truth: Path, perfect: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["evaluate", "--ground-truth", str(truth), "--predictions", str(perfect), "--output", str(tmp_path)]
+    words = ["evaluate", "--ground-truth", str(truth), "--predictions", str(perfect), option, str(tmp_path)]
+    assert main(words) == 1
+    written = capsys.readouterr()
+    assert written.out == ""
+    (line,) = written.err.splitlines()
+    assert line.endswith("is a folder; name a file to write")
+
+
+def test_scores_are_shown_where_the_report_cannot_be_written(
+    truth: Path,
+    perfect: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(path: Path, *_: object, **__: object) -> None:
+        raise ConfigError(f"{path}: cannot be written (No space left on device); choose another place")
+
+    monkeypatch.setattr("aher_lightning.commands.evaluate.write_json", fail)
+    output = str(tmp_path / "r.json")
+    words = ["evaluate", "--ground-truth", str(truth), "--predictions", str(perfect), "--output", output]
     assert main(words) == 1
     written = capsys.readouterr()
     assert "average mAP" in written.out
     (line,) = written.err.splitlines()
-    assert "cannot be written (Is a directory)" in line
+    assert "cannot be written (No space left on device)" in line
 
 
 def test_a_large_file_shows_how_far_it_is(

@@ -56,7 +56,8 @@ def add_class(
         errors.print(f"left out: {line}", markup=False)
     for one in added.categories:
         if one.clips < FEW_CLIPS:
-            errors.print(f"'{one.name}' has only {one.clips} clips; with {FEW_CLIPS} or more it is learnt better")
+            few = f"'{one.name}' has only {one.clips} clips; with {FEW_CLIPS} or more it is learnt better"
+            errors.print(few, markup=False)
         console.print(f"{one.name}: added from {one.clips} clips", markup=False)
     console.print(
         f"{output}: {len(added.categories)} categories more, in {time.monotonic() - started:.0f} s", markup=False

@@ -15,6 +15,7 @@ from aher_lightning.datasets.annotations import AnnotatedVideo
 from aher_lightning.datasets.unusable_videos import UnusableVideo
 from aher_lightning.datasets.video_folder import find_namesakes
 from aher_lightning.errors import ConfigError, DataError
+from aher_lightning.json_files import check_writable
 from aher_lightning.reports.video_check import DurationDifference, VideoCheck
 from aher_lightning.video.auto_reader import AutoReader
 from aher_lightning.video.examination import examine_video
@@ -76,8 +77,7 @@ def check(
         raise ConfigError(f"'num_workers' is {num_workers}: choose 1 or more, or leave it out for one per core")
     if not 0 < time_limit_sec < math.inf:
         raise ConfigError(f"'time_limit_sec' is {time_limit_sec}, but must be above 0; correct it")
-    if output.is_dir():
-        raise DataError(f"{output}: is a folder; name the JSON file to write with --output")
+    check_writable(output, DataError)
     paths, annotated = data.video_paths(), data.videos
     reading = Reading(data.reader or AutoReader(), decode, time_limit_sec)
     ambiguous = find_namesakes(paths)

@@ -17,7 +17,7 @@ from aher_lightning.evaluation.diagnosis import Buckets
 from aher_lightning.evaluation.ground_truth import CategoryGroups, GroundTruth, GroundTruthChoice, read_ground_truth
 from aher_lightning.evaluation.protocol import PROTOCOLS, Protocol, ProtocolName
 from aher_lightning.evaluation.scores import ScoreOptions, evaluation_report
-from aher_lightning.json_files import write_json
+from aher_lightning.json_files import check_writable, write_json
 from aher_lightning.metrics.functional.oracle import Oracle
 from aher_lightning.reports.comparison import ComparisonReport, comparison_view
 from aher_lightning.reports.diagnosis_page import write_page
@@ -170,9 +170,10 @@ def _check_comparison(resamples: int, *, has_more: bool) -> None:
 
 
 def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
-    """Refuse to write over a file that is read, or over the other output."""
+    """Refuse to write over a file that is read, over the other output, or where nothing can be written."""
     taken = {path.resolve() for path in inputs}
     for path in outputs:
+        check_writable(path, ConfigError)
         if path.resolve() in taken:
             raise ConfigError(f"{path}: would be overwritten, but is another file of this evaluation; write elsewhere")
         taken.add(path.resolve())

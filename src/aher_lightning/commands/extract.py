@@ -122,9 +122,13 @@ def _summarize(result: ExtractionResult, output: Path, seconds: float) -> None:
     """Say in a few lines what has been done and what has not."""
     console = output_console()
     rate = f" ({result.written / seconds:.3g} videos/s)" if result.written and seconds > 0 else ""
-    console.print(f"{output}: features of {result.written} videos written in {seconds:.0f} s{rate}", markup=False)
+    done = f"features of {result.written} videos written in {seconds:.0f} s{rate}"
+    has_all = not (result.written or result.skipped or result.elsewhere or result.failures)
+    console.print(f"{output}: {'has the features of all videos already' if has_all else done}", markup=False)
     if result.skipped:
-        console.print(f"{result.skipped} videos left out, which failed before: {output / 'failures.json'}")
+        console.print(
+            f"{result.skipped} videos left out, which failed before: {output / 'failures.json'}", markup=False
+        )
     if result.elsewhere:
         console.print(f"{result.elsewhere} videos are still being worked on by other processes")
     for failure in result.failures[:SHOWN_FAILURES]:

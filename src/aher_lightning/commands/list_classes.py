@@ -34,6 +34,7 @@ def list_classes(checkpoint: Path, json: bool = False) -> list[ListedCategory]:
     for column in ("category", "provenance", "clips", "version"):
         table.add_column(column, justify="right" if column == "clips" else "left")
     for one in listed:
-        table.add_row(Text(one.name), one.provenance, "" if one.clips is None else str(one.clips), one.version or "")
+        clips = "" if one.clips is None else str(one.clips)
+        table.add_row(Text(one.name), one.provenance, clips, Text(one.version or ""))
     output_console().print(table)
     return listed

@@ -93,8 +93,8 @@ def add_categories(
     require_clips(moments, count_clips(moments, names), FEWEST_CLIPS)
     if negatives is None and not len(content[STATE_KEY].get(MEMORY_KEY, {}).get("labels", ())):
         raise CheckpointError(
-            f"{checkpoint}: remembers no moments to tell new categories from (an older version trained it, or "
-            "'remember: 0' was set); give clips of its own categories by --negatives DIR"
+            f"{checkpoint}: remembers no moments to tell new categories from (exported without, trained by an older "
+            "version, or with 'remember: 0'); give clips of its own categories by --negatives DIR"
         )
     module.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     clips = _read(module, moments, names, reader, show, "Reading clips")

@@ -27,8 +27,11 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
+    except RuntimeError:
+        raise ConfigError(f"there is no device '{name:.40}'; give cpu, cuda, cuda:1 and so on, or auto") from None
+    try:
         torch.empty(1, device=device).cpu()
     except (AssertionError, RuntimeError) as error:  # torch without CUDA asserts
         reason = " ".join(str(error).split())
-        raise ConfigError(f"device '{name:.40}' cannot be used ({reason:.100}); give cpu, cuda or auto") from None
+        raise ConfigError(f"device '{name:.40}' cannot be used here ({reason:.100}); give cpu or auto") from None
     return device

@@ -34,10 +34,11 @@ def category_labels(wanted: Sequence[str] | None, known: Sequence[str]) -> list[
         raise ConfigError("'categories' names none; name those to keep, or leave it out for all")
     for name in wanted:
         if name not in known:
-            alike = get_close_matches(name, known, n=3) or list(known[:3])
+            alike = get_close_matches(name, known, n=3)
+            meant = f"did you mean {', '.join(alike)}?" if alike else f"it has {', '.join(known[:3])} and so on;"
             raise ConfigError(
-                f"there is no category '{name:.80}' among the {len(known)} of this checkpoint; did you mean "
-                f"{', '.join(alike)}? 'aher list-classes' shows all"
+                f"there is no category '{name:.80}' among the {len(known)} of this checkpoint; {meant} "
+                "'aher list-classes' shows all"
             )
     return [list(known).index(name) for name in wanted]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from glob import has_magic
 from pathlib import Path, PurePath
@@ -60,6 +61,8 @@ def find_inputs(words: Sequence[Path]) -> list[VideoInput]:
 def _expand(word: Path) -> list[VideoInput]:
     """The videos that one word stands for."""
     if word.is_dir():
+        if not os.access(word, os.R_OK | os.X_OK):
+            raise DataError(f"{word}: cannot be looked into (permission denied); change its rights")
         found, reason = _look_into(word), "holds no video"
     elif has_magic(str(word)) and not word.exists():
         matches = _matches(word)

@@ -68,6 +68,11 @@ def read_plain(path: Path) -> object:
     Raises:
         CheckpointError: If the file is missing, damaged, or holds anything but tensors and plain values.
     """
+    if path.is_dir():
+        raise CheckpointError(
+            f"{path}: is a folder, and a checkpoint is a file of 'aher fit'; to train on from an exported folder, put "
+            "it into 'initial_weights'"
+        )
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint; train one with 'aher fit' or correct the path")
     try:

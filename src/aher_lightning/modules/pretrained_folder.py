@@ -54,18 +54,24 @@ def write_pretrained(
     Raises:
         CheckpointError: If there is something already, or it cannot be written.
     """
-    from safetensors.torch import save_file
-
     state = _without_paths({key: value for key, value in checkpoint[STATE_KEY].items() if key != MEMORY_KEY})
     with new_folder(folder, CheckpointError, replaces=FILES if overwrite else ()) as partial:
         write_json(partial / CONFIG_FILE, {"format": FORMAT, **state}, CheckpointError, indent=1)
         # Copies: tensors that share memory, or are views, are none of safetensors' business.
         weights = {name: value.contiguous().clone() for name, value in checkpoint["state_dict"].items()}
-        save_file(weights, partial / WEIGHTS_FILE, metadata={"format": "pt"})
+        _save(weights, partial / WEIGHTS_FILE)
         memory = checkpoint[STATE_KEY].get(MEMORY_KEY)
         if with_memory and memory is not None:
-            save_file(_flatten_memory(memory), partial / MEMORY_FILE, metadata={"format": "pt"})
+            _save(_flatten_memory(memory), partial / MEMORY_FILE)
         write_text(partial / CARD_FILE, model_card(state, folder.name), CheckpointError)
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write tensors into a new folder; others may read them if they may read its other files."""
+    from safetensors.torch import save_file
+
+    save_file(tensors, path, metadata={"format": "pt"})
+    path.chmod((path.parent / CONFIG_FILE).stat().st_mode)
 
 
 def read_trained(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -147,6 +148,8 @@ def _check_file(path: Path) -> None:
         raise VideoError(f"{path}: no such file; check the path")
     if not path.is_file():
         raise VideoError(f"{path}: is not a file; give the path of a video")
+    if not os.access(path, os.R_OK):
+        raise VideoError(f"{path}: cannot be read (permission denied); change its rights")
     if path.stat().st_size == 0:
         raise VideoError(f"{path}: is empty; copy or download it again")
 
