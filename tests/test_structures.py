@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from aher_lightning.errors import ConfigError
 from aher_lightning.structures import Categories
+from tests.helpers.other_device import other_device
+from tests.helpers.training import pixels
 
 
 def test_detections_are_labelled_by_the_evaluated_categories() -> None:
@@ -31,3 +34,12 @@ def test_labels_of_both_sets_go_boundary_supervised_first() -> None:
     one = Categories(["jump"], ["clap", "nod"], evaluated="untrimmed")
     assert one.names == ["jump"]
     assert one.groups == {"untrimmed": range(1)}
+
+
+def test_snippets_go_to_a_device_as_a_whole() -> None:
+    snippets = pixels(2, 3)
+    with other_device() as device:
+        moved = snippets.on(device)
+        assert {values.device for values in moved} == {device}
+        back = moved.on(torch.device("cpu"))
+    assert all(torch.equal(one, other) for one, other in zip(back, snippets, strict=True))

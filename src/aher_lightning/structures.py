@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
+import torch
 from torch import Tensor
 
 from aher_lightning.errors import ConfigError
@@ -123,6 +124,18 @@ class SnippetSequences(NamedTuple):
     lengths: Tensor
     first_centres: Tensor
     steps: Tensor
+
+    def on(self, device: torch.device) -> SnippetSequences:
+        """Return the same on a device.
+
+        Args:
+            device: Such as that of the module which is to read them.
+
+        Returns:
+            Snippets whose tensors are all there.
+        """
+        # Not called 'to': Lightning would call it in place of moving the fields.
+        return SnippetSequences(*(values.to(device) for values in self))
 
 
 class UntrimmedSample(NamedTuple):

@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import Namespace
 from pytorch_lightning import LightningDataModule, LightningModule
@@ -22,6 +23,7 @@ from aher_lightning.callbacks import (
     PredictionWriter,
     Preemption,
     RunFacts,
+    ScoreTable,
     TimelineImages,
     TrainingCurves,
 )
@@ -64,9 +66,22 @@ class AherCLI(LightningCLI):
         parser.add_lightning_class_args(RunFacts, "facts")
         parser.add_lightning_class_args(Compilation, "compilation")
         parser.add_lightning_class_args(TimelineImages, "timelines")
+        parser.add_lightning_class_args(ScoreTable, "score_table")
         parser.link_arguments("data.categories", "model.init_args.categories", apply_on="instantiate")
         parser.link_arguments("seed_everything", "data.init_args.seed")
         parser.link_arguments("seed_everything", "model.init_args.seed")
+
+    def _prepare_subcommand_parser(
+        self,
+        klass: type,
+        subcommand: str,
+        **kwargs: Any,  # noqa: ANN401 - as Lightning has it
+    ) -> LightningArgumentParser:
+        """Leave the table of scores to our callback, which shows them in percent."""
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        if "verbose" in parser.get_defaults():
+            parser.set_defaults(verbose=False)
+        return parser
 
     def before_instantiate_classes(self) -> None:
         """Refuse what cannot work: no iteration, dry runs of anything but training, networks or numbers in parts."""

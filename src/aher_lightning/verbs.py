@@ -53,7 +53,7 @@ BESIDE_DATA = (
     *("backbone", "checkpoint", "dtype", "retry_failed", "weights"),  # of extract
     *("ckpt_path", "dry_run", "iterations", "model", "seed_everything", "trainer", "weights_only"),  # of fit
     *("compilation", "curves", "discriminator_watch", "facts", "metrics"),  # callbacks
-    *("predictions", "preemption", "progress", "timelines"),
+    *("predictions", "preemption", "progress", "score_table", "timelines"),
 )
 """What a configuration may say besides its data, for the verbs that need no more than the data."""
 

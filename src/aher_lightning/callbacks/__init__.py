@@ -8,6 +8,7 @@ from aher_lightning.callbacks.prediction_writer import PredictionWriter
 from aher_lightning.callbacks.preemption import Preemption
 from aher_lightning.callbacks.progress import PhaseProgress
 from aher_lightning.callbacks.run_facts import RunFacts
+from aher_lightning.callbacks.score_table import ScoreTable
 from aher_lightning.callbacks.timeline_images import TimelineImages
 from aher_lightning.callbacks.training_curves import TrainingCurves
 
@@ -20,6 +21,7 @@ __all__ = [
     "PredictionWriter",
     "Preemption",
     "RunFacts",
+    "ScoreTable",
     "TimelineImages",
     "TrainingCurves",
 ]

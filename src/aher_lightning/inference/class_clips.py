@@ -17,7 +17,6 @@ from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import ConfigError, DataError, VideoError
 from aher_lightning.models.heads import pool_levels
 from aher_lightning.modules.phased import PhasedModule
-from aher_lightning.structures import SnippetSequences
 from aher_lightning.video.reader import VideoReader
 
 FEWEST_CLIPS = 2
@@ -155,8 +154,8 @@ def read_clips(
         except VideoError as error:
             unusable.append(str(error))
         else:
-            moved = SnippetSequences(*(values.to(module.device) for values in snippets))
-            levels = pool_levels(network.levels(module.encode(moved, network.moment_length)))
+            features = module.encode(snippets.on(module.device), network.moment_length)
+            levels = pool_levels(network.levels(features))
             pooled.append([values.cpu() for values in levels])
             labels.append(categories.index(clip.label))
         progress.advance(note=clip.video_id)

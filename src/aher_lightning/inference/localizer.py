@@ -18,7 +18,7 @@ from aher_lightning.inference.rebuild import load_module
 from aher_lightning.inference.selection import category_labels, select_detections
 from aher_lightning.inference.windows import Window, count_shares, split_windows
 from aher_lightning.modules.base import BaseModule
-from aher_lightning.structures import Detections, SnippetSequence, SnippetSequences
+from aher_lightning.structures import Detections, SnippetSequence
 from aher_lightning.video.frame_source import FrameSource
 from aher_lightning.video.reader import VideoInfo, VideoReader
 
@@ -208,7 +208,7 @@ class Localizer:
         places = iter(windows)
         while batch := list(islice(places, WINDOWS_AT_ONCE)):
             packed = pack_snippets(list(islice(snippets, len(batch))))
-            moved = SnippetSequences(*(values.to(self.module.device) for values in packed))
+            moved = packed.on(self.module.device)
             lengths = [window.end_sec - window.start_sec for window in batch]
             durations_sec = torch.tensor(lengths, dtype=torch.float64, device=self.module.device)
             for found in self.module.detect(moved, durations_sec):

@@ -39,7 +39,7 @@ def test_counts_are_those_of_loops(same_backbone: bool) -> None:
     module.contract = classifier.contract = small_contract()
     with torch.inference_mode():
         batch = toy_batch(module, 0.1)
-        counts = count_batch(module, classifier, batch, 0.4)
+        counts = count_batch(module, classifier, batch, 0.4, share_features=same_backbone)
         network = module.network
         outputs = network(module.encode(batch.snippets, 32), "moment")
         proposals = module.decoder.decode_segments(outputs, network.anchors)

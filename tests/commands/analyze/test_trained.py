@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from aher_lightning.commands.analyze.trained import load_trained, move_snippets
+from aher_lightning.commands.analyze.trained import load_trained
 from aher_lightning.errors import CheckpointError, ContractError
 from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.modules.localizer import LocalizerModule
@@ -16,7 +16,7 @@ from aher_lightning.structures import Categories, SnippetSequence
 from aher_lightning.video.contract import TemporalContract
 from tests.helpers.toy import MOMENT, UNTRIMMED, ToyDataModule
 from tests.helpers.trained import checkpointed_localizer
-from tests.helpers.training import pixels, small_contract
+from tests.helpers.training import small_contract
 
 
 class Store:
@@ -61,10 +61,3 @@ def test_other_frames_or_features_are_refused(tmp_path: Path) -> None:
     assert load_trained(path, toy_data(features=Store(mine)), LocalizerModule).iteration == 3
     with pytest.raises(ContractError, match="weights_sha256 is"):
         load_trained(path, toy_data(features=Store(others)), LocalizerModule)
-
-
-def test_snippets_follow_the_module(tmp_path: Path) -> None:
-    module, _ = checkpointed_localizer(tmp_path)
-    moved = move_snippets(pixels(2, 3), module)
-    assert all(torch.equal(one, other) for one, other in zip(moved, pixels(2, 3), strict=True))
-    assert {values.device for values in moved} == {module.device}

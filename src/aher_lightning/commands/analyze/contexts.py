@@ -18,7 +18,7 @@ from aher_lightning.analyses.context_cells import (
     select_cells,
 )
 from aher_lightning.analyses.embedding import embed_features, require_sklearn, separability
-from aher_lightning.commands.analyze.trained import load_trained, move_snippets
+from aher_lightning.commands.analyze.trained import load_trained
 from aher_lightning.console import output_console
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.collate import collate_moments, collate_untrimmed
@@ -129,7 +129,7 @@ def synthetic_cells(
     foreground, background = [], []
     for first, places in _batches(len(dataset), count, data.eval_batch_size, seed, "moments"):
         batch = collate_moments([dataset[SampleKey(place)] for place in places])
-        features = module.encode(move_snippets(batch.snippets, module), network.moment_length)
+        features = module.encode(batch.snippets.on(module.device), network.moment_length)
         synthetic = network.synthesize(features, random_generator(seed, "contexts", first))
         labels = batch.labels.unsqueeze(1).to(features.device)
         levels, states = _levels_and_states(module, synthetic.features, synthetic.segments, labels)
@@ -156,7 +156,7 @@ def real_background_cells(module: PhasedModule, data: MixedDataModule, count: in
     background = []
     for first, places in _batches(len(dataset), count, data.eval_batch_size, seed, "videos"):
         batch = collate_untrimmed([dataset[SampleKey(place)] for place in places])
-        features = module.encode(move_snippets(batch.snippets, module), module.network.length)
+        features = module.encode(batch.snippets.on(module.device), module.network.length)
         segments = clip_segments(normalize_segments(batch.segments_sec, batch.durations_sec)).to(features)
         levels, states = _levels_and_states(module, features, segments, batch.labels.to(features.device))
         background.append(select_cells(levels, states, BACKGROUND, first))

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from torch import Tensor
 
 from aher_lightning.analyses.level_accuracy import LevelAccuracy, count_per_level, level_accuracies, true_categories
-from aher_lightning.commands.analyze.trained import load_trained, move_snippets
+from aher_lightning.commands.analyze.trained import load_trained
 from aher_lightning.console import ProgressReporter, output_console
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.errors import ConfigError
@@ -61,13 +61,14 @@ def levels(
     kind = PhasedModule
     ahernet = load_trained(checkpoint, data, kind, trust_plugins=trust_plugins)  # type: ignore[type-abstract]
     of_moments = load_trained(classifier, data, SnippetClassifierModule, trust_plugins=trust_plugins)
+    share_features = fingerprint(ahernet.backbone) == fingerprint(of_moments.backbone)
     cells = ahernet.network.cells_per_level
     counts = torch.zeros(3, len(cells), dtype=torch.int64)
     loader = data.val_dataloader()
     there = data.presence.usable(data.evaluation_videos(), "videos of evaluation")
     with ProgressReporter("Classifying proposals", len(there), unit="videos") as progress:
         for batch in cast("Iterable[UntrimmedBatch]", loader):
-            counts += count_batch(ahernet, of_moments, batch, min_tiou)
+            counts += count_batch(ahernet, of_moments, batch, min_tiou, share_features=share_features)
             progress.advance(len(batch.video_ids))
     accuracies = level_accuracies(counts, cells)
     write_csv(output / "levels.csv", LevelAccuracy._fields, accuracies)
@@ -78,7 +79,12 @@ def levels(
 
 
 def count_batch(
-    ahernet: PhasedModule, classifier: SnippetClassifierModule, batch: UntrimmedBatch, min_tiou: float
+    ahernet: PhasedModule,
+    classifier: SnippetClassifierModule,
+    batch: UntrimmedBatch,
+    min_tiou: float,
+    *,
+    share_features: bool,
 ) -> Tensor:
     """Count the proposals of some videos, and those that either classifier labels right.
 
@@ -87,18 +93,19 @@ def count_batch(
         classifier: Labels them too.
         batch: The videos.
         min_tiou: Smallest tIoU of a counted proposal.
+        share_features: Whether both have the same backbone, so that features are computed once.
 
     Returns:
         Proposals, right ones of AherNet and right ones of AherNet-, int64 ``(3, L)``.
     """
     network = ahernet.network
-    snippets = move_snippets(batch.snippets, ahernet)
+    snippets = batch.snippets.on(ahernet.device)
     features = ahernet.encode(snippets, network.length)
     outputs = network(features, ahernet.categories.evaluated)
     proposals = ahernet.decoder.decode_segments(outputs, network.anchors)
     anchors_per_cell = len(network.anchors) // sum(network.cells_per_level)
     by_cell = outputs.class_logits.argmax(dim=1).repeat_interleave(anchors_per_cell, dim=1)
-    if fingerprint(ahernet.backbone) != fingerprint(classifier.backbone):
+    if not share_features:
         features = classifier.encode(snippets, network.length)
     probabilities = class_probabilities(classifier, features.transpose(1, 2)).transpose(1, 2)  # (B, K, T)
     by_segment = mean_over_segments(probabilities, proposals).argmax(dim=-1)

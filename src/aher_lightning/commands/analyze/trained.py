@@ -11,7 +11,6 @@ from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.errors import CheckpointError
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.modules.base import BaseModule
-from aher_lightning.structures import SnippetSequences
 from aher_lightning.video.contract import PROVENANCE
 
 Module = TypeVar("Module", bound=BaseModule)
@@ -49,16 +48,3 @@ def load_trained(path: Path, data: MixedDataModule, kind: type[Module], *, trust
     module.require_contract().check_compatible(contract, ignore=ignored)
     module.categories = data.categories
     return module.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-
-
-def move_snippets(snippets: SnippetSequences, module: BaseModule) -> SnippetSequences:
-    """Return snippets on the device of a module.
-
-    Args:
-        snippets: Packed snippets.
-        module: The module that is to read them.
-
-    Returns:
-        The same snippets.
-    """
-    return SnippetSequences(*(values.to(module.device) for values in snippets))
