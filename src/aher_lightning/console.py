@@ -65,6 +65,24 @@ def error_console() -> Console:
     return PlainConsole(stderr=True, highlight=False, soft_wrap=True)
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a number with its noun.
+
+    Args:
+        count: The number.
+        one: The noun of one.
+        many: The noun of several, if that is not the same with an s.
+
+    Returns:
+        Both.
+
+    Example:
+        >>> counted(1, "clip"), counted(0, "clip"), counted(2, "category", "categories")
+        ('1 clip', '0 clips', '2 categories')
+    """
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 class ProgressReporter:
     """Report the progress of one task, its speed and the time left; use it as a context.
 

@@ -75,7 +75,7 @@ def test_an_unfinished_store_is_completed(
     lost.unlink()
     capsys.readouterr()
     extract(data_module(tiny_benchmark), root, checkpoint=checkpoint)
-    assert "features of 1 videos written" in capsys.readouterr().out
+    assert "features of 1 video written" in capsys.readouterr().out
     assert kept.stat().st_mtime_ns == before
     assert lost.is_file()
     assert NpyFeatureStore(root).verify() == []
@@ -109,7 +109,7 @@ def test_a_broken_video_costs_one_video(
     assert f"  {broken}: is damaged" in capsys.readouterr().out
     # Known failures can be left alone ...
     extract(data_module(root), output, checkpoint=checkpoint, retry_failed=False)
-    assert "1 videos left out, which failed before" in capsys.readouterr().out
+    assert "1 video left out, which failed before" in capsys.readouterr().out
     assert read_unusable_videos(output / "failures.json") == [failure]
     # ... but are tried again by default, as the file may have been mended.
     shutil.copy(tiny_benchmark / "videos" / "un_train_00001.mp4", broken)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from aher_lightning.console import ProgressReporter, error_console, output_console
+from aher_lightning.console import ProgressReporter, counted, error_console, output_console
 from aher_lightning.inference.add_class import AddedCategories, add_categories
 
 FEW_CLIPS = 5
@@ -56,10 +56,12 @@ def add_class(
         errors.print(f"left out: {line}", markup=False)
     for one in added.categories:
         if one.clips < FEW_CLIPS:
-            few = f"'{one.name}' has only {one.clips} clips; with {FEW_CLIPS} or more it is learnt better"
+            few = f"'{one.name}' has only {counted(one.clips, 'clip')}; with {FEW_CLIPS} or more it is learnt better"
             errors.print(few, markup=False)
-        console.print(f"{one.name}: added from {one.clips} clips", markup=False)
+        console.print(f"{one.name}: added from {counted(one.clips, 'clip')}", markup=False)
     console.print(
-        f"{output}: {len(added.categories)} categories more, in {time.monotonic() - started:.0f} s", markup=False
+        f"{output}: {counted(len(added.categories), 'category', 'categories')} more, in "
+        f"{time.monotonic() - started:.0f} s",
+        markup=False,
     )
     return added

@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 
-from aher_lightning.console import ProgressReporter, output_console
+from aher_lightning.console import ProgressReporter, counted, output_console
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.feature_store import NpyFeatureStore
 from aher_lightning.datasets.video_folder import VideoFolder
@@ -122,12 +122,13 @@ def _summarize(result: ExtractionResult, output: Path, seconds: float) -> None:
     """Say in a few lines what has been done and what has not."""
     console = output_console()
     rate = f" ({result.written / seconds:.3g} videos/s)" if result.written and seconds > 0 else ""
-    done = f"features of {result.written} videos written in {seconds:.0f} s{rate}"
+    done = f"features of {counted(result.written, 'video')} written in {seconds:.0f} s{rate}"
     has_all = not (result.written or result.skipped or result.elsewhere or result.failures)
     console.print(f"{output}: {'has the features of all videos already' if has_all else done}", markup=False)
     if result.skipped:
         console.print(
-            f"{result.skipped} videos left out, which failed before: {output / 'failures.json'}", markup=False
+            f"{counted(result.skipped, 'video')} left out, which failed before: {output / 'failures.json'}",
+            markup=False,
         )
     if result.elsewhere:
         console.print(f"{result.elsewhere} videos are still being worked on by other processes")

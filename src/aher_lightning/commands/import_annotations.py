@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from aher_lightning.console import output_console
+from aher_lightning.console import counted, output_console
 from aher_lightning.datasets.annotation_writer import write_activitynet
 from aher_lightning.datasets.annotations import AnnotatedVideo, list_categories
 from aher_lightning.datasets.imports.collector import ImportedFile, ImportOptions, LabelSource, no_video
@@ -114,7 +114,8 @@ def _summarize(videos: Mapping[str, AnnotatedVideo], left_out: Iterable[Mapping[
 
 def _describe(output: Path, summary: ImportSummary) -> str:
     """The summary in one line."""
-    parts = [f"{summary.videos} videos, {summary.segments} segments, {len(summary.categories)} categories"]
+    categories = counted(len(summary.categories), "category", "categories")
+    parts = [f"{counted(summary.videos, 'video')}, {counted(summary.segments, 'segment')}, {categories}"]
     for verb, counts in (("left out", summary.left_out), ("kept", summary.kept)):
         if counts:
             parts.append(f"{verb} " + ", ".join(f"{number} {kind}" for kind, number in counts.items()))

@@ -10,7 +10,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from aher_lightning.console import ProgressReporter, error_console, output_console
+from aher_lightning.console import ProgressReporter, counted, error_console, output_console
 from aher_lightning.datasets.annotation_files import read_annotations
 from aher_lightning.datasets.annotations import AnnotatedVideo
 from aher_lightning.errors import ConfigError, VideoError
@@ -184,7 +184,7 @@ def _tell(report: VideoReport, target: Path, show: int, seconds: float) -> None:
             table.add_row(f"{start:.1f} s", f"{end:.1f} s", f"{score:.3f}", Text(report.categories[label]))
         console.print(table)
     speed = f"{seconds:.1f} s, {report.duration_sec / seconds:.3g}x real time"
-    console.print(f"{len(report.detections.scores)} detections written to {target} ({speed})", markup=False)
+    console.print(f"{counted(len(report.detections.scores), 'detection')} written to {target} ({speed})", markup=False)
 
 
 def _export(folder: Path, files: Mapping[Path, Path], localizer: Localizer) -> None:
@@ -195,4 +195,4 @@ def _export(folder: Path, files: Mapping[Path, Path], localizer: Localizer) -> N
     infos = {video: localizer.frames.probe(video) for video in done}
     frames = {video: VideoFrames(info.average_fps, info.frame_count) for video, info in infos.items()}
     export_fiftyone(folder, found, names, frames)
-    output_console().print(f"{len(found)} videos exported for FiftyOne to {folder}", markup=False)
+    output_console().print(f"{counted(len(found), 'video')} exported for FiftyOne to {folder}", markup=False)
