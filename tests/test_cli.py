@@ -126,14 +126,19 @@ def test_a_training_that_is_told_to_end_says_so(
 ) -> None:
     words = [*trainer_words("fit", tiny_benchmark, tmp_path / "out"), "--iterations=100000"]
     words += ["--checkpoint.every_n_iterations=1", "--trainer.limit_val_batches=0"]
-    program = "from aher_lightning.cli import console_main; console_main()"
+    # What starts the tests in the background may have told them to ignore Ctrl-C.
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{listening}; from aher_lightning.cli import console_main; console_main()"
     with subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", program, *words], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
     ) as process:
         while process.poll() is None and not list((tmp_path / "out").rglob("last.ckpt")):
             time.sleep(0.05)
         process.send_signal(kind)
-        _, written = process.communicate()
+        try:
+            _, written = process.communicate(timeout=120)
+        finally:
+            process.kill()
     assert process.returncode == code
     assert written.decode().splitlines()[-1] == line
 

@@ -82,6 +82,22 @@ def test_runs_are_the_same_on_another_device(name: str, tmp_path: Path) -> None:
         torch.testing.assert_close(there[0][key], value, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that torch can use")
+@pytest.mark.parametrize("name", TRAINED)
+def test_runs_on_a_gpu_end_near_those_on_the_processor(name: str, tmp_path: Path) -> None:
+    make, data = TRAINED[name]
+    here, _ = run(make, data, tmp_path, is_far=False, trains=True)
+    torch.manual_seed(0)
+    module = make()
+    trainer = quiet_trainer(tmp_path, 2, callbacks=[], enable_checkpointing=False, accelerator="gpu", devices=1)
+    trainer.fit(module, datamodule=data())
+    (metrics,) = trainer.test(module, datamodule=data(), verbose=False)
+    assert metrics["test/coverage"] == 1.0
+    for key, value in module.state_dict().items():
+        torch.testing.assert_close(value.cpu(), here[key], rtol=1e-2, atol=1e-2)
+
+
 def test_videos_are_localized_on_another_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video = write_video(tmp_path / "a.mp4", VideoSpec(num_frames=120))
     module = small_localizer()

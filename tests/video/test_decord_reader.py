@@ -83,7 +83,7 @@ def test_another_count_of_frames_is_refused(tmp_path: Path, monkeypatch: pytest.
 def test_without_decord_the_message_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_video(tmp_path / "plain.mp4")
     monkeypatch.setattr(DecordReader, "version", "")
-    with pytest.raises(VideoError, match="decord is not installed; choose the AutoReader"):
+    with pytest.raises(VideoError, match=r"decord is not installed \(pip .*\[decord\]\"\); choose the AutoReader"):
         DecordReader().iter_frames(path, [0.0])
     assert DecordReader().probe(path).frame_count == 40
 

@@ -69,7 +69,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
         ground_truth: Annotation file, whose actions are shown above those found, on pages and figures.
         top_k: How many detections to keep of a video at most; 100 for each window that it is long if not given.
         min_score: Smallest score to keep.
-        categories: The categories to keep, such as ``[wave,nod]``; all if not given.
+        categories: The categories to keep, such as ``wave,nod``; all if not given.
         window_sec: Length in seconds of the windows that long videos are localized in; what the checkpoint says if
             not given.
         time_limit_sec: Seconds for which a decoder may do nothing; the video counts as broken after that. Videos are

@@ -20,7 +20,7 @@ class AutoReader(VideoReader):
     ==================================  ========  ====================================================
     file                                reader    why
     ==================================  ========  ====================================================
-    decord is not installed             PyAV      no wheels for macOS and ARM
+    decord is not installed             PyAV      an extra, without wheels for macOS and ARM
     AVI                                 PyAV      decord repeats the packed B-frames of MPEG-4 in AVI
     MPEG-TS, MPEG-PS and the like       PyAV      decord shifts frames, or mixes up the last ones
     10 bits, 4:2:2 and the like         PyAV      decord converts colours differently (3.4 of 255)

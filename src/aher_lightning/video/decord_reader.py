@@ -48,7 +48,7 @@ class DecordReader(VideoReader):
             The reason.
         """
         if not self.version:
-            return "decord is not installed"
+            return 'decord is not installed (pip install "aher-lightning[decord]")'
         if info.rival_streams:
             return "decord may choose another of its equally large video streams"
         if info.container.split(",")[0] not in _EXACT_CONTAINERS:
