@@ -12,9 +12,7 @@ import json
 import logging
 import statistics
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -25,58 +23,13 @@ from rich.table import Table
 from aher_lightning.callbacks import Compilation
 from aher_lightning.command_words import spell_flags
 from aher_lightning.console import output_console
-from aher_lightning.models.aher_net import AherNet
-from aher_lightning.models.p3d_small import P3DSmall
-from aher_lightning.modules.aher import AherModule
-from aher_lightning.modules.phased import TrainingBatch
-from aher_lightning.structures import Categories, MomentBatch, SnippetSequences, UntrimmedBatch
-from aher_lightning.video.contract import TemporalContract
 from processes import memory_mib, run_apart
-from training_loop import Repeated, Stopwatch
+from training_loop import BATCH, Repeated, Stopwatch, make_batch, make_module, train
 
-CHANNELS = 128
-"""Channels of the features, those of the demo's backbone."""
-
-BATCH = 16
 WARM_UP = 5
 """Iterations that are not counted."""
 
 MIB = 2**20
-
-
-def make_snippets(length: int) -> SnippetSequences:
-    """Return random features of a batch of videos."""
-    steps = torch.full((BATCH,), 1.0 / length)
-    lengths = torch.full((BATCH,), length)
-    return SnippetSequences(torch.rand(BATCH * length, CHANNELS), lengths, steps / 2, steps)
-
-
-def make_batch(length: int) -> TrainingBatch:
-    """Return a training batch: videos of two instances, foregrounds, moments."""
-    labels = torch.arange(BATCH) % 5
-    untrimmed = UntrimmedBatch(
-        iteration=0,
-        video_ids=[f"video{row}" for row in range(BATCH)],
-        positions=torch.arange(BATCH),
-        snippets=make_snippets(length),
-        durations_sec=torch.full((BATCH,), 100.0, dtype=torch.float64),
-        segments_sec=torch.tensor([[[10.0, 30.0], [50.0, 90.0]]], dtype=torch.float64).repeat(BATCH, 1, 1),
-        labels=labels.unsqueeze(1).repeat(1, 2),
-    )
-    clips = (MomentBatch(0, [f"{name}{row}" for row in range(BATCH)], make_snippets(16), labels) for name in "fm")
-    foreground, moments = clips
-    return {"untrimmed": untrimmed, "foreground": foreground, "moments": moments}
-
-
-def make_module(length: int, width: int) -> AherModule:
-    """Return AherNet, with all phases of Algorithm 1."""
-    module = AherModule(
-        Categories([f"untrimmed{i}" for i in range(5)], [f"moment{i}" for i in range(5)]),
-        backbone=P3DSmall(),
-        network=partial(AherNet, length=length, stem_channels=(width, width), level_channels=(width,) * 6),
-    )
-    module.contract = TemporalContract(fps=10.0)
-    return module
 
 
 def measure(precision: Any, is_compiled: bool, length: int, width: int, iterations: int) -> dict[str, float]:  # noqa: ANN401
@@ -84,19 +37,8 @@ def measure(precision: Any, is_compiled: bool, length: int, width: int, iteratio
     torch.manual_seed(0)
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     stopwatch = Stopwatch()
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = pl.Trainer(
-            default_root_dir=folder,
-            precision=precision,
-            devices=1,
-            max_epochs=1,
-            callbacks=[stopwatch, Compilation(enabled=is_compiled)],
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        trainer.fit(make_module(length, width), Repeated(make_batch(length), WARM_UP + iterations))
+    callbacks: list[pl.Callback] = [stopwatch, Compilation(enabled=is_compiled)]
+    train(make_module(length, width), Repeated(make_batch(length), WARM_UP + iterations), callbacks, precision)
     counted = stopwatch.seconds[WARM_UP:]
     return {
         "iterations_per_second": 1 / statistics.median(counted),
