@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "figures": set(),
     "new_folder": {"errors"},
     "shipped_configs": {"errors"},
+    "usage_errors": {"errors"},
     "ops": RECORDS,
     "models": RECORDS | {"ops"},
     "losses": RECORDS | {"ops"},

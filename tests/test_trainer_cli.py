@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Union, get_args
 
 import pytest
 import torch
 
 from aher_lightning.cli import main
 from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
+from aher_lightning.trainer_cli import whole_numbers_first
 from tests.helpers.miniature import Miniature, make_miniatures
 
 Train = Callable[..., int]
@@ -83,3 +87,30 @@ def test_strategies_that_take_networks_apart_are_refused(
     (line,) = [one for one in capsys.readouterr().err.splitlines() if one.startswith("aher fit:")]
     assert "spreads parameters over processes" in line
     assert "'trainer.strategy: ddp'" in line
+
+
+def test_one_batch_is_no_share_whatever_was_imported_before() -> None:
+    """In a new process, as what typing remembers cannot be undone."""
+    program = """
+from typing import Optional, Union
+Optional[Union[float, int]]
+from jsonargparse import ArgumentParser
+from aher_lightning.trainer_cli import Trainer
+parser = ArgumentParser()
+parser.add_class_arguments(Trainer, "trainer")
+for words, kind in (("1", int), ("1.0", float), ("0.5", float), ("7", int)):
+    parsed = parser.parse_args([f"--trainer.limit_train_batches={words}", f"--trainer.limit_val_batches={words}"])
+    assert type(parsed.trainer.limit_train_batches) is type(parsed.trainer.limit_val_batches) is kind, words
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
+
+
+def test_unions_keep_their_other_kinds() -> None:
+    def function() -> None: ...
+
+    mixed, other = Union[float, str, int, None], Union[str, float]  # noqa: UP007 - as Lightning writes them
+    function.__annotations__.update(one=mixed, other=other, third=int)
+    whole_numbers_first(function)
+    assert get_args(function.__annotations__["one"]) == (int, float, str, type(None))
+    assert function.__annotations__["other"] is other
+    assert function.__annotations__["third"] is int

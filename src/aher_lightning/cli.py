@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from aher_lightning import __version__
 from aher_lightning.console import error_console, output_console
-from aher_lightning.errors import AherError, ConfigError, DataError
+from aher_lightning.errors import AherError, ConfigError, DataError, UsageError
 from aher_lightning.shipped_configs import check_config, find_config
 from aher_lightning.verbs import TRAINER_VERBS, VERBS, VerbGroup
 
@@ -113,11 +113,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if verb not in {*VERBS, *TRAINER_VERBS}:
         error_console().print(unknown_verb(verb) if verb else usage(), markup=False)
         return 2
-    try:
-        words = find_configs(words)
-    except ConfigError as error:
-        report_failure(verb, error)
-        return 2
     return run(verb, words[1:])
 
 
@@ -132,15 +127,16 @@ def run(verb: str, arguments: Sequence[str]) -> int:
         The exit code.
     """
     try:
+        words = find_configs(arguments)
         if verb in TRAINER_VERBS:
             from aher_lightning.trainer_cli import run_trainer
 
-            run_trainer([verb, *arguments])
+            run_trainer([verb, *words])
         else:
-            run_verb(verb, arguments)
+            run_verb(verb, words)
     except AherError as error:
         return report_failure(verb, error)
-    except SystemExit as stop:  # jsonargparse has said what is wrong with the usage
+    except SystemExit as stop:  # help was asked for, or Lightning was told to end
         return exit_code(verb, stop)
     except Exception as error:
         # The parser wraps errors of constructors; ours must come out as the one line they are.
@@ -194,8 +190,9 @@ def report_failure(verb: str, error: AherError) -> int:
     Returns:
         The exit code.
     """
-    error_console().print(f"[bold red]aher {verb}:[/] {escape(str(error))}")
-    return 1
+    hint = f"; 'aher {verb} --help' lists the options" if isinstance(error, UsageError) else ""
+    error_console().print(f"[bold red]aher {verb}:[/] {escape(str(error) + hint)}")
+    return 2 if isinstance(error, UsageError) else 1
 
 
 def find_user_error(error: BaseException) -> AherError | None:
@@ -242,7 +239,7 @@ def find_configs(arguments: Sequence[str]) -> list[str]:
         The words.
 
     Raises:
-        ConfigError: If a file holds no options.
+        UsageError: If a file holds no options.
     """
     words = list(arguments)
     for position, word in enumerate(words):

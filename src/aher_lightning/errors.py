@@ -35,5 +35,9 @@ class TrainingError(AherError):
     """Training cannot go on: a loss is not finite."""
 
 
+class UsageError(ConfigError):
+    """The words of a command, or a configuration, cannot be understood; the command line exits with 2."""
+
+
 class VideoError(AherError):
     """A video is missing, empty, damaged, or no video at all."""

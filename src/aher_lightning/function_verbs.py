@@ -7,10 +7,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import get_type_hints
 
-from jsonargparse import SUPPRESS, ArgumentParser
+from jsonargparse import SUPPRESS
 
 from aher_lightning.command_words import choices, find_empty_path, list_kinds, spell_flags, spell_lists
-from aher_lightning.errors import ConfigError
+from aher_lightning.errors import UsageError
+from aher_lightning.usage_errors import VerbParser
 from aher_lightning.verbs import Verb
 
 
@@ -29,7 +30,7 @@ def run_function(name: str, verb: Verb, arguments: Sequence[str]) -> object:
         import_module("aher_lightning.components")
     module, function_name = verb.target.split(":")
     function: Callable[..., object] = getattr(import_module(module), function_name)
-    parser = ArgumentParser(prog=f"aher {name}", description=verb.summary)
+    parser = VerbParser(prog=f"aher {name}", description=verb.summary)
     parser.add_argument("--config", action="config", help="YAML file with any of the options below.")
     skip: set[str | int] = set()
     if verb.positional is not None:
@@ -56,12 +57,12 @@ def spell(function: Callable[..., object], verb: Verb, arguments: Sequence[str])
         The words.
 
     Raises:
-        ConfigError: If an empty word stands for a path.
+        UsageError: If an empty word stands for a path.
     """
     hints = {name: hint for name, hint in get_type_hints(function).items() if name != "return"}
     paths = {name for name, hint in hints.items() if Path in choices(hint)}
     if empty := find_empty_path(arguments, paths, is_positional=verb.positional is not None):
-        raise ConfigError(f"{empty} is an empty word where a path belongs; is a variable of the shell not set?")
+        raise UsageError(f"{empty} is an empty word where a path belongs; is a variable of the shell not set?")
     switches = {name for name, hint in hints.items() if hint is bool}
     # Where words without an option mean something else, only one can be the value of one.
     most = 1 if verb.positional is not None else None

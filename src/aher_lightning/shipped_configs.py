@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aher_lightning.errors import ConfigError
+from aher_lightning.errors import UsageError
 
 _PACKAGE = Path(__file__).parent
 
@@ -45,7 +45,7 @@ def check_config(path: str) -> str:
         The same path.
 
     Raises:
-        ConfigError: If the file is no text, no YAML, or holds anything but options.
+        UsageError: If the file is no text, no YAML, or holds anything but options.
     """
     import yaml
 
@@ -54,14 +54,14 @@ def check_config(path: str) -> str:
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as failure:
-        raise ConfigError(f"{path}: cannot be read ({failure.strerror}); change its rights or name another") from None
+        raise UsageError(f"{path}: cannot be read ({failure.strerror}); change its rights or name another") from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{path}: is no text in UTF-8; give a configuration in YAML") from None
+        raise UsageError(f"{path}: is no text in UTF-8; give a configuration in YAML") from None
     except yaml.YAMLError as failure:
         mark, problem = getattr(failure, "problem_mark", None), getattr(failure, "problem", None)
         line = f"line {mark.line + 1}: " if mark is not None else ""
-        raise ConfigError(f"{path}: is no valid YAML ({line}{problem or 'odd characters'}); correct it") from None
+        raise UsageError(f"{path}: is no valid YAML ({line}{problem or 'odd characters'}); correct it") from None
     if not isinstance(content, dict):
         what = "nothing" if content is None else f"a {type(content).__name__}"
-        raise ConfigError(f"{path}: holds {what} where options are expected; write lines such as 'iterations: 1000'")
+        raise UsageError(f"{path}: holds {what} where options are expected; write lines such as 'iterations: 1000'")
     return path

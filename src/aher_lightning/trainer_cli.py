@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
-from pytorch_lightning import LightningDataModule, LightningModule
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -27,13 +29,14 @@ from aher_lightning.callbacks import (
     TimelineImages,
     TrainingCurves,
 )
-from aher_lightning.command_words import spell_flags
+from aher_lightning.command_words import choices, spell_flags
 from aher_lightning.commands.dry_run import dry_run
 from aher_lightning.console import error_console
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.checkpoint import read_checkpoint
 from aher_lightning.modules.last_checkpoint import FoundCheckpoint, find_last_checkpoint
+from aher_lightning.usage_errors import OneLineErrors
 from aher_lightning.verbs import TRAINER_VERBS
 
 SHARDING = ("fsdp", "deepspeed", "modelparallel")
@@ -42,6 +45,28 @@ SHARDING = ("fsdp", "deepspeed", "modelparallel")
 
 HALF_THROUGHOUT = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
 """Precisions of which nothing is left in single precision."""
+
+
+def whole_numbers_first(function: Callable[..., object]) -> None:
+    """Have the parser try whole numbers before others where an argument may be either.
+
+    ``typing`` remembers unions whatever their order: if anything in the process has written ``Union[float, int]``
+    before Lightning writes ``Union[int, float]``, Lightning gets the former, and one batch becomes 1.0, all of them.
+
+    Args:
+        function: Its annotations are changed.
+    """
+    for name, hint in function.__annotations__.items():
+        kinds = list(choices(hint))
+        if {int, float} <= set(kinds) and kinds.index(float) < kinds.index(int):
+            function.__annotations__[name] = reduce(or_, [int, *(kind for kind in kinds if kind is not int)])
+
+
+whole_numbers_first(Trainer.__init__)
+
+
+class TrainerParser(OneLineErrors, LightningArgumentParser):
+    """The parser of Lightning's verbs."""
 
 
 class AherCLI(LightningCLI):
@@ -183,6 +208,7 @@ def run_trainer(arguments: Sequence[str]) -> None:
             "enable_model_summary": False,
             "num_sanity_val_steps": 0,
         },
+        parser_class=TrainerParser,
         parser_kwargs={verb: {"usage": f"aher {verb} --config FILE [options]"} for verb in TRAINER_VERBS},
         args=spell_flags(arguments, {"dry_run"}),
     )
