@@ -120,10 +120,12 @@ VALUES = [None, "abc", 5, -1, float("nan"), [], {}, [1], {"a": 1}, True, torch.z
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("value", VALUES, ids=str)
-def test_whatever_is_in_any_place_no_command_stumbles(sound: dict[str, Any], value: object, tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", range(3))
+def test_whatever_is_in_any_place_no_command_stumbles(sound: dict[str, Any], first: int, tmp_path: Path) -> None:
+    """Three of the values in every place, other ones in its neighbours."""
     tried = 0
-    for path in places(sound[STATE_KEY]):
+    for number, path in enumerate(places(sound[STATE_KEY])):
+        value = VALUES[(3 * number + first) % len(VALUES)]
         write_checkpoint(tmp_path / "f.ckpt", changed(sound, (STATE_KEY, *path), value))
         for command in (
             lambda: list_categories(tmp_path / "f.ckpt"),

@@ -16,6 +16,7 @@ from aher_lightning.video.clips import iter_fitted_frames
 from aher_lightning.video.contract import TemporalContract
 from aher_lightning.video.fitted_frames import read_fitted_frames
 from aher_lightning.video.isolated_pool import IsolatedPool
+from aher_lightning.video.isolated_worker import START_LIMIT_SEC
 from aher_lightning.video.reader import VideoInfo, VideoReader
 
 Result = TypeVar("Result")
@@ -53,7 +54,8 @@ class FrameSource:
 
     def start(self) -> None:
         """Start a child process if one will be needed; it then has imported what it needs, which takes seconds."""
-        self._call(_be_ready, path=Path())
+        if self.time_limit_sec is not None:
+            self._children.call(_be_ready, path=Path(), time_limit_sec=START_LIMIT_SEC)
 
     def probe(self, path: Path) -> VideoInfo:
         """Return facts about a video.
