@@ -9,7 +9,7 @@ import torch
 from aher_lightning.errors import VideoError
 from aher_lightning.video.clips import iter_fitted_frames
 from aher_lightning.video.contract import TemporalContract
-from aher_lightning.video.fitted_frames import read_fitted_frames
+from aher_lightning.video.fitted_frames import next_fitted_frames, open_fitted_frames, read_fitted_frames
 from aher_lightning.video.pyav_reader import PyAVReader
 from tests.helpers.videos import VideoSpec, read_numbers, write_video
 
@@ -36,3 +36,18 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_text("no video")
     with pytest.raises(VideoError, match=r"broken\.mp4: .*no video"):
         read_fitted_frames(PyAVReader(), tmp_path / "broken.mp4", CONTRACT, [0.0])
+
+
+def test_parts_of_a_video_follow_one_another(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", VideoSpec(num_frames=30, width=64, height=64))
+    times_sec = [(number + 0.5) / 10 for number in range(10)]
+    whole = read_fitted_frames(PyAVReader(), path, CONTRACT, times_sec)
+    open_fitted_frames(PyAVReader(), path, CONTRACT, times_sec)
+    parts = [next_fitted_frames(4) for _ in range(4)]
+    assert [len(part) for part in parts] == [4, 4, 2, 0]
+    assert np.array_equal(np.concatenate(parts[:3]), whole)
+    # Another video takes the place of one that was not read to its end.
+    open_fitted_frames(PyAVReader(), path, CONTRACT, times_sec)
+    next_fitted_frames(4)
+    open_fitted_frames(PyAVReader(), path, CONTRACT, times_sec[:1])
+    assert np.array_equal(next_fitted_frames(4), whole[:1])

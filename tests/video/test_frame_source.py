@@ -105,3 +105,15 @@ def test_without_a_limit_there_is_no_child(video: Path) -> None:
 def test_a_copy_reads_the_same(video: Path) -> None:
     copy = pickle.loads(pickle.dumps(FrameSource(CONTRACT, PyAVReader())))
     assert torch.equal(copy.read(video, TIMES_SEC[:2]), FrameSource(CONTRACT).read(video, TIMES_SEC[:2]))
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_streams_at_the_same_time_do_not_mix(video: Path, apart: FrameSource) -> None:
+    whole = FrameSource(CONTRACT).read(video, TIMES_SEC)
+    one, other = apart.stream(video, TIMES_SEC), apart.stream(video, TIMES_SEC[10:])
+    for number in range(12):
+        assert torch.equal(next(one), whole[number])
+        assert torch.equal(next(other), whole[10 + number])
+    one.close()  # type: ignore[attr-defined]  # a generator
+    assert torch.equal(torch.stack(list(apart.stream(video, TIMES_SEC))), whole)
+    assert torch.equal(torch.stack(list(other)), whole[22:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from aher_lightning.errors import ConfigError
 from aher_lightning.video.auto_reader import AutoReader
 from aher_lightning.video.clips import iter_fitted_frames
 from aher_lightning.video.contract import TemporalContract
-from aher_lightning.video.fitted_frames import read_fitted_frames
+from aher_lightning.video.fitted_frames import next_fitted_frames, open_fitted_frames, read_fitted_frames
 from aher_lightning.video.isolated_pool import IsolatedPool
 from aher_lightning.video.isolated_worker import START_LIMIT_SEC
 from aher_lightning.video.reader import VideoInfo, VideoReader
@@ -22,7 +22,7 @@ from aher_lightning.video.reader import VideoInfo, VideoReader
 Result = TypeVar("Result")
 
 PART_BYTES = 2**25
-"""Size of the frames that a child process gives at once: far more than are decoded twice because of a seek."""
+"""Size of the frames that a child process gives at once."""
 
 
 class FrameSource:
@@ -103,8 +103,11 @@ class FrameSource:
             yield from iter_fitted_frames(self.reader, path, self.contract, times_sec)
             return
         length = max(PART_BYTES // (3 * self.contract.crop**2), 1)
-        for first in range(0, len(times_sec), length):
-            yield from self.read(path, times_sec[first : first + length])
+        limit: dict[str, Any] = {"path": path, "time_limit_sec": self.time_limit_sec}
+        with self._children.lend(path) as worker:
+            worker.call(open_fitted_frames, self.reader, path, self.contract, times_sec, **limit)
+            while len(part := worker.call(next_fitted_frames, length, **limit)):
+                yield from torch.from_numpy(part)
 
     def close(self) -> None:
         """End the child processes, also those that decode for other threads; reading goes on in new ones."""

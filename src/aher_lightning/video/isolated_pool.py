@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -54,9 +55,25 @@ class IsolatedPool:
             RuntimeError: If the pool is closed, before or meanwhile.
             Exception: What the function raises.
         """
+        with self.lend(path) as worker:
+            return worker.call(function, *args, path=path, time_limit_sec=time_limit_sec)
+
+    @contextmanager
+    def lend(self, path: Path) -> Iterator[IsolatedWorker]:
+        """Lend a worker for several calls, which its child may remember something between.
+
+        Args:
+            path: The video that it works on, for messages.
+
+        Yields:
+            A worker that nobody else has until the context is left.
+
+        Raises:
+            RuntimeError: If the pool is closed.
+        """
         worker = self._take(path)
         try:
-            return worker.call(function, *args, path=path, time_limit_sec=time_limit_sec)
+            yield worker
         finally:
             self._give_back(worker)
 
