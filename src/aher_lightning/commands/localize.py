@@ -90,8 +90,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
     if show < 0 or (top_k is not None and top_k < 1):
         raise ConfigError("'show' must be at least 0 and 'top_k' at least 1; correct them")
     kinds, inputs = parse_formats(formats), find_inputs(videos)
-    if fiftyone is not None:
-        _refuse_namesakes(inputs)
+    _refuse_namesakes(inputs if fiftyone is not None else ())
     truth = None if ground_truth is None else _read_truth(ground_truth)
     localizer = Localizer.from_checkpoint(
         checkpoint,
@@ -108,7 +107,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
     waiting = _leave_out_finished(files, finished)
     if waiting:
         localizer.frames.start()
-    failures = []
+    failures: list[VideoError] = []
     for video, own in waiting.items():
         started = time.monotonic()
         try:
@@ -125,10 +124,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
         _tell(report, own["json"], show, seconds)
     if fiftyone is not None:
         _export(fiftyone, {video.path: own["json"] for video, own in files.items()}, localizer)
-    for failure in failures[:-1]:
-        error_console().print(str(failure), markup=False)
-    if failures:
-        raise failures[-1]
+    _raise_failures(failures)
     return [own["json"] for own in waiting.values()]
 
 
@@ -138,6 +134,14 @@ def _refuse_namesakes(inputs: Sequence[VideoInput]) -> None:
         raise ConfigError(
             "FiftyOne tells videos by their names, and two have the same; export them one after the other"
         )
+
+
+def _raise_failures(failures: Sequence[VideoError]) -> None:
+    """Print all failures but the last, which ends the command; nothing happens without any."""
+    for failure in failures[:-1]:
+        error_console().print(str(failure), markup=False)
+    if failures:
+        raise failures[-1]
 
 
 def _leave_out_finished(files: _Files, finished: FinishedVideos) -> _Files:
