@@ -36,8 +36,10 @@ def check_trained(checkpoint: Mapping[str, Any], path: Path) -> None:
     for name, is_sound in _CHECKS.items():
         if not is_sound(state.get(name)):
             raise _damaged(path, name)
-    if state.get("contract", "missing") is not None:
-        _check_contract(state.get("contract"), path)
+    # Nothing where data had none; a checkpoint without the entry is none of this package.
+    contract = state.get("contract", "missing")
+    if contract is not None:
+        _check_contract(contract, path)
     moment, added = state["categories"]["moment"], state.get("added", [])
     if not _are_added(added, moment):
         raise _damaged(path, "added")

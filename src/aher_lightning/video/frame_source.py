@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -102,11 +102,11 @@ class FrameSource:
         if self.time_limit_sec is None:
             yield from iter_fitted_frames(self.reader, path, self.contract, times_sec)
             return
-        length = max(PART_BYTES // (3 * self.contract.crop**2), 1)
-        limit: dict[str, Any] = {"path": path, "time_limit_sec": self.time_limit_sec}
+        length, limit_sec = max(PART_BYTES // (3 * self.contract.crop**2), 1), self.time_limit_sec
         with self._children.lend(path) as worker:
-            worker.call(open_fitted_frames, self.reader, path, self.contract, times_sec, **limit)
-            while len(part := worker.call(next_fitted_frames, length, **limit)):
+            video = (self.reader, path, self.contract, times_sec)
+            worker.call(open_fitted_frames, *video, path=path, time_limit_sec=limit_sec)
+            while len(part := worker.call(next_fitted_frames, length, path=path, time_limit_sec=limit_sec)):
                 yield from torch.from_numpy(part)
 
     def close(self) -> None:
