@@ -13,6 +13,8 @@ import numpy.typing as npt
 import pytest
 from av.video.stream import VideoStream
 
+from aher_lightning.video.reader import VideoReader
+
 Image = npt.NDArray[np.uint8]
 
 REAL_VIDEOS = Path(__file__).parents[3] / "shared" / "data" / "videos"
@@ -72,6 +74,11 @@ def read_number(image: Image) -> int:
 def read_numbers(images: Sequence[Image] | Image) -> list[int]:
     """Return the numbers that pictures show."""
     return [read_number(image) for image in images]
+
+
+def read_frames(reader: VideoReader, path: Path, times_sec: Sequence[float]) -> Image:
+    """Return the frames on display at the given times at once, ``(n, H, W, 3)``."""
+    return np.stack(list(reader.iter_frames(path, times_sec)))
 
 
 def write_video(path: Path, *specs: VideoSpec, container_options: dict[str, str] | None = None) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.errors import VideoError
+from aher_lightning.errors import DecoderLostError, VideoError
 from aher_lightning.video.isolated_pool import IsolatedPool
 from tests.helpers import isolated_functions as functions
 
@@ -59,7 +59,7 @@ def test_a_crash_costs_one_call() -> None:
         ]
         failures = [future.exception() for future in futures]
         assert [future.result() for future in futures[::2]] == [2, 4, 6]
-        assert [type(failure) for failure in failures[1::2]] == [VideoError, VideoError]
+        assert [type(failure) for failure in failures[1::2]] == [DecoderLostError, DecoderLostError]
 
 
 def test_closing_ends_calls_that_wait_and_refuses_others() -> None:

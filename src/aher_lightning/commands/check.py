@@ -14,7 +14,7 @@ from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.annotations import AnnotatedVideo
 from aher_lightning.datasets.unusable_videos import UnusableVideo
 from aher_lightning.datasets.video_folder import find_namesakes
-from aher_lightning.errors import ConfigError, DataError
+from aher_lightning.errors import ConfigError, DataError, DecoderLostError
 from aher_lightning.json_files import check_writable
 from aher_lightning.reports.video_check import DurationDifference, VideoCheck
 from aher_lightning.video.auto_reader import AutoReader
@@ -45,7 +45,12 @@ class Reading(NamedTuple):
     def read(self, pool: IsolatedPool, path: Path) -> VideoInfo:
         """Read a video in a child process; see :func:`~aher_lightning.video.examination.examine_video`."""
         limit_sec = self.time_limit_sec
-        return pool.call(examine_video, self.reader, path, self.decodes, path=path, time_limit_sec=limit_sec)
+        try:
+            return pool.call(examine_video, self.reader, path, self.decodes, path=path, time_limit_sec=limit_sec)
+        except DecoderLostError:
+            if self.reader.fallback is None:
+                raise
+        return self._replace(reader=self.reader.fallback).read(pool, path)
 
 
 def check(

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar, cast
 
-from aher_lightning.errors import AherError, ConfigError, VideoError
+from aher_lightning.errors import AherError, ConfigError, DecoderLostError
 from aher_lightning.video.channel import Channel
 from aher_lightning.video.isolated_worker import START_LIMIT_SEC, Loaded, Raised, Request, Returned, Unloadable
 
@@ -59,7 +59,7 @@ class IsolatedWorker:
             What the function returns.
 
         Raises:
-            VideoError: If the child crashes, or is not done in time; the next call gets another child.
+            DecoderLostError: If the child crashes or exceeds the time limit; the next call starts another child.
             ConfigError: If function or arguments cannot get into the child, or the child cannot be started.
             RuntimeError: If the worker is aborted, before or meanwhile.
             Exception: What the function raises.
@@ -101,7 +101,9 @@ class IsolatedWorker:
             ending = child.ending()
             if ending == _signal_name(signal.SIGALRM):  # it has looked at the clock before this process did
                 raise _too_slow(path, request.time_limit_sec) from None
-            raise VideoError(f"{path}: its decoder crashed ({ending}); convert the file again or remove it") from None
+            raise DecoderLostError(
+                f"{path}: its decoder crashed ({ending}); convert the file again or remove it"
+            ) from None
 
     def _send(self, request: Request, path: Path) -> _Child:
         """Return a child that has loaded the request."""
@@ -233,9 +235,9 @@ def _pack(function: Callable[..., object], arguments: tuple[object, ...]) -> byt
         ) from None
 
 
-def _too_slow(path: Path, time_limit_sec: float) -> VideoError:
+def _too_slow(path: Path, time_limit_sec: float) -> DecoderLostError:
     """The error about a video that takes too long."""
-    return VideoError(
+    return DecoderLostError(
         f"{path}: not decoded within {time_limit_sec:g} s; raise 'time_limit_sec' if it is long, "
         "else convert the file again or remove it"
     )

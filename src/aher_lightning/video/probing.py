@@ -240,7 +240,6 @@ class _Packets:
         duration = self.end_sec - float(starts[0])
         rotation = quarter_turns(frame) * 90
         width, height = (frame.width, frame.height) if rotation % 180 == 0 else (frame.height, frame.width)
-        streams = [stream for stream in self.container.streams.video if stream.codec_context is not None]
         places = np.linspace(0.0, times[-1], len(times))
         info = VideoInfo(
             path=path,
@@ -254,7 +253,7 @@ class _Packets:
             container=self.container.format.name,
             pixel_format=frame.format.name,
             has_constant_rate=bool(np.abs(times - places).max() <= _JITTER_SEC),
-            rival_streams=[_count_pixels(stream) for stream in streams].count(_count_pixels(self.stream)) - 1,
+            further_streams=len(self.container.streams.video) - 1,
         )
         keys = np.sort(np.asarray(self.key_starts)) - starts[0]
         return FrameIndex(info, float(starts[0]), times, keys, self.stream.index)

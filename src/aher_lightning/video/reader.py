@@ -10,8 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from aher_lightning.errors import VideoError
-
 Image = npt.NDArray[np.uint8]
 """One picture, RGB, shape ``(H, W, 3)``, upright."""
 
@@ -34,7 +32,7 @@ class VideoInfo(NamedTuple):
         container: Name of the file format as FFmpeg says it, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
         pixel_format: Name of the pixel format, such as ``yuv420p``.
         has_constant_rate: Whether all frames last equally long, up to the rounding of time stamps.
-        rival_streams: Number of further video streams with as many pixels; readers decode the one with most pixels.
+        further_streams: Number of further video streams; readers decode the one with most pixels.
     """
 
     path: Path
@@ -48,7 +46,7 @@ class VideoInfo(NamedTuple):
     container: str
     pixel_format: str
     has_constant_rate: bool
-    rival_streams: int
+    further_streams: int
 
 
 class VideoReader(ABC):
@@ -64,6 +62,11 @@ class VideoReader(ABC):
     @abstractmethod
     def version(self) -> str:
         """Version of the decoding library, for the temporal contract."""
+
+    @property
+    def fallback(self) -> VideoReader | None:
+        """The reader to try where this one crashes or hangs, if there is one."""
+        return None
 
     @abstractmethod
     def probe(self, path: Path) -> VideoInfo:
@@ -96,28 +99,6 @@ class VideoReader(ABC):
             VideoError: If the file is missing, empty, damaged, truncated or no video.
             ValueError: If the times do not ascend or are not finite.
         """
-
-    def read_frames(self, path: Path, times_sec: Sequence[float]) -> Image:
-        """Return the frames on display at the given times at once; for few frames or small pictures.
-
-        Args:
-            path: File to decode.
-            times_sec: Seconds after the first frame, ascending; n of them.
-
-        Returns:
-            Pictures, RGB uint8, shape ``(n, H, W, 3)``.
-
-        Raises:
-            VideoError: If the file cannot be decoded, or the picture size changes on the way.
-            ValueError: If the times do not ascend or are not finite.
-        """
-        info = self.probe(path)
-        frames = np.empty((len(times_sec), info.height, info.width, 3), dtype=np.uint8)
-        for position, image in enumerate(self.iter_frames(path, times_sec)):
-            if image.shape != frames.shape[1:]:
-                raise VideoError(f"{path}: the picture size changes within the video; convert it to one size")
-            frames[position] = image
-        return frames
 
 
 def ascending_times(times_sec: Sequence[float]) -> npt.NDArray[np.float64]:
