@@ -55,13 +55,6 @@ def test_requests_are_answered_until_the_owner_is_gone(ends: tuple[Channel, Chan
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
-def test_anything_but_a_request_is_a_mistake(ends: tuple[Channel, Channel]) -> None:
-    here, there = ends
-    here.send("hello")
-    with pytest.raises(TypeError, match="expected a request, but received str"):
-        serve(there)
-
-
 @pytest.mark.parametrize(
     ("function", "argument", "kind", "text"),
     [

@@ -12,7 +12,6 @@ import pytest
 
 from aher_lightning.errors import VideoError
 from aher_lightning.video.auto_reader import AutoReader
-from aher_lightning.video.clips import grid_times
 from aher_lightning.video.decord_reader import DecordReader
 from aher_lightning.video.pyav_reader import PyAVReader
 from aher_lightning.video.reader import Image, VideoInfo, VideoReader
@@ -152,7 +151,7 @@ def test_decord_decodes_all_but_the_files_that_it_is_known_to_get_wrong() -> Non
 def test_bad_files_are_refused_with_their_reason(name: str, use_decord: bool) -> None:
     path, reader = REAL_VIDEOS / name, AutoReader(use_decord)
     with pytest.raises(VideoError, match=f"{name}: {REFUSED[name]}") as caught:
-        list(reader.iter_frames(path, grid_times(reader.probe(path).duration_sec, 30.0)))
+        list(reader.iter_frames(path, np.arange(0, reader.probe(path).duration_sec, 1 / 30).tolist()))
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(f"{path}: ")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -125,7 +126,7 @@ def read_all(
         ProgressReporter("Checking", len(paths), unit="videos") as progress,
         ThreadPoolExecutor(num_workers) as executor,
         # Left first, also when interrupted: no call goes on without it, so that the threads end at once.
-        IsolatedPool() as pool,
+        closing(IsolatedPool()) as pool,
     ):
         futures = {executor.submit(reading.read, pool, path): name for name, path in paths.items()}
         for future in as_completed(futures):
