@@ -19,10 +19,9 @@ _reported: set[str | Path] = set()
 
 
 class AutoReader(VideoReader):
-    """Decode with PyAV; on request with decord where that gives the same frames.
+    """Decode with PyAV, which was faster (``benchmarks/decoding.py``), or on request with decord where it is exact.
 
-    PyAV is the default because it was faster on real files (``benchmarks/decoding.py``). The choice changes no frame.
-    With ``use_decord``:
+    The choice changes no frame. With ``use_decord``:
 
     ==================================  ========  ======================================================
     file                                reader    why

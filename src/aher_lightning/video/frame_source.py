@@ -1,4 +1,4 @@
-"""Small frames of video files, decoded in this process or, if there is a time limit, apart from it."""
+"""Small frames of video files, decoded in this process or, under a time limit, in child processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 PART_BYTES = 2**25
-"""Size of the frames that a child process gives at once."""
+"""Size of the frames that a child process returns at once."""
 
 
 class FrameSource:
@@ -58,7 +58,7 @@ class FrameSource:
         self._replacements: dict[Path, VideoReader] = {}
 
     def start(self) -> None:
-        """Start a child process if one will be needed; it then has imported what it needs, which takes seconds."""
+        """Start a child process if one is needed, and let it import what it needs, which takes seconds."""
         if self.time_limit_sec is not None:
             self._children.call(_be_ready, path=Path(), time_limit_sec=START_LIMIT_SEC)
 
@@ -97,7 +97,7 @@ class FrameSource:
         return self.read(path, times_sec)
 
     def stream(self, path: Path, times_sec: Sequence[float]) -> Iterator[Tensor]:
-        """Yield the frames on display at some times, of which few are in memory at once.
+        """Yield the frames on display at some times, holding few of them.
 
         Args:
             path: The file.
@@ -119,7 +119,7 @@ class FrameSource:
             yield from self.stream(path, times_sec[done:])
 
     def close(self) -> None:
-        """End the child processes, also those that decode for other threads; reading goes on in new ones."""
+        """End all child processes, also those that decode for other threads; later calls start new ones."""
         children, self._children = self._children, IsolatedPool()
         children.close()
 
@@ -128,7 +128,7 @@ class FrameSource:
         return self._replacements.get(path, self.reader)
 
     def _fall_back(self, path: Path, reader: VideoReader, failure: DecoderLostError) -> None:
-        """Replace a reader that has crashed or hung on a video; fail where nothing replaces it."""
+        """Replace the reader of a video on which it crashed or hung, if it has a fallback."""
         if reader.fallback is None:
             raise failure
         _LOG.warning(f"{path}: its decoder crashed or hung; trying {type(reader.fallback).__name__}")

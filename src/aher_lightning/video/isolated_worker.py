@@ -31,27 +31,18 @@ class Request(NamedTuple):
     time_limit_sec: float
 
 
-class Loaded(NamedTuple):
-    """First answer: the function is imported, and its time runs."""
+class Outcome(NamedTuple):
+    """What came of a request.
 
-
-class Unloadable(NamedTuple):
-    """First and only answer to a request that cannot be imported, with the reason in one line."""
-
-    reason: str
-
-
-class Returned(NamedTuple):
-    """Second answer: what the function returned."""
+    Attributes:
+        value: What the function returned.
+        error: What it raised, if anything.
+        traceback: Where it raised that.
+    """
 
     value: object
-
-
-class Raised(NamedTuple):
-    """Second answer: what the function raised, and its traceback."""
-
-    error: BaseException
-    traceback: str
+    error: BaseException | None = None
+    traceback: str = ""
 
 
 def main() -> None:
@@ -80,7 +71,7 @@ def serve(channel: Channel) -> None:
         return  # the owner is gone
 
 
-def run(function: Callable[..., object], arguments: tuple[object, ...]) -> Returned | Raised:
+def run(function: Callable[..., object], arguments: tuple[object, ...]) -> Outcome:
     """Call a function and catch whatever it raises.
 
     Args:
@@ -91,16 +82,15 @@ def run(function: Callable[..., object], arguments: tuple[object, ...]) -> Retur
         The result or the error; a RuntimeError in place of one that cannot be pickled or is no ``Exception``.
     """
     try:
-        return Returned(function(*arguments))
+        return Outcome(function(*arguments))
     except BaseException as error:  # the owner raises it again
-        where = traceback.format_exc()
         # What ends a Python program must not end the owner.
         travels = isinstance(error, Exception) and _can_travel(error)
-        return Raised(error if travels else RuntimeError(_one_line(error)), where)
+        return Outcome(None, error if travels else RuntimeError(_one_line(error)), traceback.format_exc())
 
 
 def _answer(channel: Channel) -> None:
-    """Answer one request.
+    """Answer one request: first an empty text once it is loaded, or why it cannot be, and then its outcome.
 
     The kernel ends this process soon after the limit in any case: the owner may be gone, and a decoder that is stuck in
     native code stops all Python code.
@@ -111,16 +101,16 @@ def _answer(channel: Channel) -> None:
         function, arguments = pickle.loads(request.content)
     except Exception as error:  # importing runs foreign code, which may raise anything
         signal.setitimer(signal.ITIMER_REAL, 0)
-        channel.send(Unloadable(_one_line(error)))
+        channel.send(_one_line(error))
         return
-    channel.send(Loaded())
+    channel.send("")
     signal.setitimer(signal.ITIMER_REAL, request.time_limit_sec + GRACE_SEC)
     outcome = run(function, arguments)
     signal.setitimer(signal.ITIMER_REAL, 0)
     try:
         channel.send(outcome)
     except (pickle.PicklingError, TypeError, AttributeError) as error:
-        channel.send(Raised(TypeError(f"the result cannot be sent ({_one_line(error)})"), ""))
+        channel.send(Outcome(None, TypeError(f"the result cannot be sent ({_one_line(error)})")))
 
 
 def _can_travel(error: BaseException) -> bool:

@@ -16,7 +16,7 @@ from typing import TypeVar, cast
 
 from aher_lightning.errors import AherError, ConfigError, DecoderLostError
 from aher_lightning.video.channel import Channel
-from aher_lightning.video.isolated_worker import START_LIMIT_SEC, Raised, Request, Returned, Unloadable
+from aher_lightning.video.isolated_worker import START_LIMIT_SEC, Outcome, Request
 
 Result = TypeVar("Result")
 
@@ -66,9 +66,9 @@ class IsolatedWorker:
             # Whatever it was, the next answer would be one to this call.
             self.close()
             raise
-        if isinstance(outcome, Raised):
-            if isinstance(outcome.error, AherError):
-                raise outcome.error
+        if isinstance(outcome.error, AherError):
+            raise outcome.error
+        if outcome.error is not None:
             raise outcome.error from _RemoteError(outcome.traceback)
         return cast(Result, outcome.value)
 
@@ -85,7 +85,7 @@ class IsolatedWorker:
             self._child.close()
         self._child = None
 
-    def _run(self, request: Request, path: Path) -> Returned | Raised:
+    def _run(self, request: Request, path: Path) -> Outcome:
         """Have a request done."""
         child = self._send(request, path)
         too_slow = DecoderLostError(
@@ -167,21 +167,21 @@ class _Child:
         self._channel.limit(START_LIMIT_SEC)
         try:
             self._channel.send(request)
-            reply = self._channel.receive()
+            reason = self._channel.receive()
         except TimeoutError:
             raise ConfigError(
                 f"the decoding process did not start within {START_LIMIT_SEC:g} s; try again, {_WITHOUT}"
             ) from None
-        if isinstance(reply, Unloadable):
+        if reason:
             raise ConfigError(
-                f"the decoding process cannot import what it needs ({reply.reason}); "
+                f"the decoding process cannot import what it needs ({reason}); "
                 f"define readers in an importable module, {_WITHOUT}"
             )
 
-    def outcome(self, time_limit_sec: float) -> Returned | Raised:
+    def outcome(self, time_limit_sec: float) -> Outcome:
         """Wait for the outcome of the request."""
         self._channel.limit(time_limit_sec)
-        return cast("Returned | Raised", self._channel.receive())
+        return cast(Outcome, self._channel.receive())
 
     def abort(self) -> None:
         """Kill the child, and wake who waits for it."""

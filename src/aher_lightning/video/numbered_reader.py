@@ -55,7 +55,7 @@ class NumberedReader(VideoReader):
 
     @abstractmethod
     def objection(self, info: VideoInfo) -> str:
-        """Return why the library must not decode a file, or an empty text if it decodes it exactly.
+        """Return why the library must not decode a file; empty if it decodes it exactly.
 
         Args:
             info: Facts about the file.
@@ -66,10 +66,7 @@ class NumberedReader(VideoReader):
 
     @abstractmethod
     def load(self) -> Library:
-        """Import the library.
-
-        Returns:
-            What opens and reads videos.
+        """Return the library, imported now.
 
         Raises:
             ConfigError: If it cannot be imported.

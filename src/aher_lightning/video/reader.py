@@ -14,11 +14,11 @@ Image = npt.NDArray[np.uint8]
 """One picture, RGB, shape ``(H, W, 3)``, upright."""
 
 TIME_TOLERANCE_SEC = 1e-6
-"""A frame that starts so little after a time counts as shown at it; absorbs rounding, far below any frame duration."""
+"""A frame that starts this little after a time is shown at it; absorbs rounding, far below any frame duration."""
 
 
 class VideoInfo(NamedTuple):
-    """Facts about the best video stream of a file, counted from its packets rather than believed.
+    """Facts about the best video stream of a file, from its packets rather than its header.
 
     Attributes:
         path: The file.
@@ -28,8 +28,8 @@ class VideoInfo(NamedTuple):
         average_fps: Frames per second on average.
         frame_count: Number of frames found in the file.
         codec: Name of the decoder, such as ``h264``.
-        rotation: Degrees (0, 90, 180, 270) by which readers turn the stored picture anti-clockwise, to be upright.
-        container: Name of the file format as FFmpeg says it, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
+        rotation: Degrees (0, 90, 180, 270) by which readers turn the stored picture anti-clockwise.
+        container: FFmpeg's name of the file format, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
         pixel_format: Name of the pixel format, such as ``yuv420p``.
         has_constant_rate: Whether all frames last equally long, up to the rounding of time stamps.
         further_streams: Number of further video streams; readers decode the one with most pixels.
@@ -50,12 +50,10 @@ class VideoInfo(NamedTuple):
 
 
 class VideoReader(ABC):
-    """Decodes video files; times are seconds after the first frame, whatever time stamp that carries.
+    """Decodes video files; times are seconds after the first frame, whatever its time stamp.
 
-    The frame of a time is the one on display then: the last that starts at or before it, the first
-    frame for earlier times, the last one for later times. Subclasses implement :meth:`probe` and
-    :meth:`iter_frames`; both must raise :class:`~aher_lightning.errors.VideoError` with one line that
-    names the file, the reason and the remedy.
+    The frame on display at a time is the last that starts no later, or the first frame for earlier times. Both methods
+    must raise :class:`~aher_lightning.errors.VideoError` with one line that names file, reason and remedy.
     """
 
     @property
@@ -73,7 +71,7 @@ class VideoReader(ABC):
         """Return facts about a video.
 
         Args:
-            path: File to look at.
+            path: The file.
 
         Returns:
             The facts.
@@ -84,9 +82,9 @@ class VideoReader(ABC):
 
     @abstractmethod
     def iter_frames(self, path: Path, times_sec: Sequence[float]) -> Iterator[Image]:
-        """Yield the frame on display at each time, in one pass that holds few pictures at once.
+        """Yield the frame on display at each time, in one pass that holds few pictures.
 
-        Neighbouring times with the same frame may yield the same array again: do not write into it.
+        May yield the same array again: do not write into it.
 
         Args:
             path: File to decode.
@@ -102,7 +100,7 @@ class VideoReader(ABC):
 
 
 def ascending_times(times_sec: Sequence[float]) -> npt.NDArray[np.float64]:
-    """Return requested times as an array, refusing what a single pass cannot serve.
+    """Return times as an array; refuse what a single pass cannot serve.
 
     Args:
         times_sec: Seconds after the first frame.
