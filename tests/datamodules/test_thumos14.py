@@ -65,7 +65,7 @@ def test_every_choice_of_evaluated_categories_has_its_videos(folders: tuple[Path
 
 
 def test_full_supervision_trains_on_the_videos_behind_the_moments(folders: tuple[Path, Path]) -> None:
-    data = data_module(folders, annotated_share=1.0)
+    data = data_module(folders, label_fraction=1.0)
     assert names(data.untrimmed_videos()) == ["s_train", "h_train"]
     assert names(data.evaluation_videos()) == ["s_val"]
     assert (len(data.categories.untrimmed), data.categories.moment) == (200, [])

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from aher_lightning.datasets.annotations import AnnotatedVideo, Instance
+from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
 from aher_lightning.datasets.foreground import foreground_clips
 from aher_lightning.datasets.moments import TrimmedClip
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.datasets.annotations import AnnotatedVideo, Instance
+from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
 from aher_lightning.datasets.moment_layouts import CategoryFolders, CutMoments, NamedFiles, list_videos
 from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.datasets.name_pattern import NamePattern

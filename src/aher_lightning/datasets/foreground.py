@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aher_lightning.datasets.annotations import AnnotatedVideo
+from aher_lightning.annotations.activitynet import AnnotatedVideo
 from aher_lightning.datasets.moments import TrimmedClip
 
 

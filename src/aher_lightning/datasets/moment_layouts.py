@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from aher_lightning.datasets.annotations import AnnotatedVideo, list_categories
+from aher_lightning.annotations.activitynet import AnnotatedVideo, list_categories
 from aher_lightning.datasets.foreground import foreground_clips
 from aher_lightning.datasets.moments import (
     VIDEO_SUFFIXES,
