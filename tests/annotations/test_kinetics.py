@@ -14,7 +14,7 @@ from aher_lightning.annotations.kinetics import (
     read_kinetics_segments,
     youtube_id,
 )
-from aher_lightning.datasets.moments import TrimmedClip
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.errors import AnnotationError, DataError
 from tests.helpers.real_data import real_data
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.activitynet import ActivityNetDataModule
-from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.errors import AnnotationError, DataError
 from aher_lightning.video.contract import TemporalContract
 from tests.helpers.paper_data import entry, write_split

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from aher_lightning.annotations.activitynet import Instance
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.folder import FolderDataModule
-from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.datasets.sample_rules import SampleRules
 from aher_lightning.errors import AnnotationError, ConfigError, DataError
 from aher_lightning.modules.aher import AherModule

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.kinetics import Kinetics600DataModule
-from aher_lightning.datasets.moments import MomentDataset, TrimmedClip
+from aher_lightning.datasets.moments import MomentDataset
 from aher_lightning.errors import AnnotationError, ConfigError, DataError
 from tests.helpers.paper_data import CONTRACT, entry, touch, write_activitynet, write_features, write_split
 from tests.helpers.real_data import real_data

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.thumos14 import Thumos14DataModule
-from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.errors import AnnotationError, DataError
 from tests.helpers.paper_data import CONTRACT, entry, touch, write_activitynet, write_split
 from tests.helpers.real_data import real_data

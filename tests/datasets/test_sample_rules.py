@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
-from aher_lightning.datasets.moments import TrimmedClip
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datasets.sample_rules import SampleRules
 from aher_lightning.datasets.snippet_source import SnippetSource
 from aher_lightning.datasets.video_folder import VideoFolder

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aher_lightning.datasets.moments import TrimmedClip
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datasets.video_availability import LeftOut, VideoAvailability
 from aher_lightning.errors import DataError
 

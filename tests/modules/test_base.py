@@ -10,9 +10,9 @@ import torch
 from pytorch_lightning.loggers import CSVLogger
 
 from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.callbacks import IterationCheckpoint
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
-from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError, VideoError
 from aher_lightning.models.backbones.p3d import P3D
 from aher_lightning.models.base import CLIPS_AT_ONCE

@@ -18,7 +18,7 @@ from aher_lightning.annotations.activitynet import (
 )
 from aher_lightning.annotations.category_lists import plain_name
 from aher_lightning.annotations.text_files import parse_seconds, read_instances, read_lines
-from aher_lightning.datasets.moments import VIDEO_SUFFIXES, TrimmedClip, moment_id
+from aher_lightning.annotations.trimmed_clips import VIDEO_SUFFIXES, TrimmedClip, moment_id
 from aher_lightning.errors import AnnotationError, DataError
 from aher_lightning.files.json_files import MalformedError
 
@@ -158,7 +158,7 @@ def find_kinetics_clips(root: Path, categories: Sequence[str]) -> dict[TrimmedCl
 
     Folders may spell the categories in any case, with spaces, underscores or other punctuation. A file named
     ``<youtube_id>_<start>_<end>`` gets that id, any other one the id that
-    :func:`~aher_lightning.datasets.moments.moment_id` makes. The files ``._*`` that some archives hold are no videos.
+    :func:`~aher_lightning.annotations.trimmed_clips.moment_id` makes. The files ``._*`` that some archives hold are no videos.
 
     Args:
         root: Folder that holds ``<category>/<clip>`` video files.

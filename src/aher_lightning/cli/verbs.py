@@ -48,7 +48,7 @@ ANALYSES = {
         names_classes=True,
     ),
     "label-fractions": Verb(
-        "aher_lightning.cli.commands.analyze.label_fractions:fractions",
+        "aher_lightning.cli.commands.analyze.label_fractions:label_fractions",
         "full supervision on a share of the annotations",
     ),
     "timelines": Verb("aher_lightning.cli.commands.analyze.timelines:timelines", "detections over the time of videos"),

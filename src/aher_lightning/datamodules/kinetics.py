@@ -15,13 +15,13 @@ from aher_lightning.annotations.kinetics import (
     read_kinetics_segments,
     youtube_id,
 )
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.paper_setting import (
     GUIDE,
     PaperSettingDataModule,
     find_activitynet_videos,
     read_activitynet_folder,
 )
-from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.datasets.snippet_source import VideoSource
 from aher_lightning.datasets.video_folder import VideoFolder, find_videos
 from aher_lightning.errors import ConfigError, DataError, VideoError

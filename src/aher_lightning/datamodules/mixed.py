@@ -15,10 +15,11 @@ from torch.utils.data import DataLoader
 
 from aher_lightning.annotations.activitynet import AnnotatedVideo, restrict
 from aher_lightning.annotations.label_fraction import take_fraction
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.evaluation_loader import EvaluationLoader
 from aher_lightning.datamodules.iteration_loader import IterationLoader
 from aher_lightning.datasets.collate import collate_moments, collate_readable, collate_untrimmed
-from aher_lightning.datasets.moments import MomentDataset, TrimmedClip
+from aher_lightning.datasets.moments import MomentDataset
 from aher_lightning.datasets.quarantine import QUARANTINE_FILE, Quarantine, read_quarantine
 from aher_lightning.datasets.readable import OmittingDataset, SubstitutingDataset
 from aher_lightning.datasets.sample_rules import SampleRules

@@ -7,13 +7,13 @@ from typing import Any
 
 from aher_lightning.annotations.activitynet import AnnotatedVideo
 from aher_lightning.annotations.thumos14 import read_thumos14
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.paper_setting import (
     GUIDE,
     PaperSettingDataModule,
     find_activitynet_videos,
     read_activitynet_folder,
 )
-from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.datasets.video_folder import find_videos
 from aher_lightning.errors import DataError
 

@@ -53,7 +53,7 @@ class VideoAvailability:
         left_out: What became of each part of the data that :meth:`usable` was asked for, by what it is.
 
     Example:
-        >>> from aher_lightning.datasets.moments import TrimmedClip
+        >>> from aher_lightning.annotations.trimmed_clips import TrimmedClip
         >>> presence = VideoAvailability(["a"], "no file in data/videos")
         >>> [clip.video_id for clip in presence.usable([TrimmedClip("a", None, "clap")], "moments")]
         ['a']

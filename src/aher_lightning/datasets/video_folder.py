@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from aher_lightning.datasets.moments import VIDEO_SUFFIXES
+from aher_lightning.annotations.trimmed_clips import VIDEO_SUFFIXES
 from aher_lightning.errors import DataError
 from aher_lightning.features.spans import snippets_in_span
 from aher_lightning.structures import SnippetSequence

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from aher_lightning.annotations.category_lists import plain_name
+from aher_lightning.annotations.trimmed_clips import find_moments, scan_moment_folder
 from aher_lightning.datasets.collate import pack_snippets
-from aher_lightning.datasets.moments import find_moments, scan_moment_folder
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import ConfigError, DataError, VideoError
 from aher_lightning.models.heads import pool_levels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aher_lightning.datasets.moments import VIDEO_SUFFIXES
+from aher_lightning.annotations.trimmed_clips import VIDEO_SUFFIXES
 from aher_lightning.errors import DataError
 from aher_lightning.video.auto_reader import AutoReader
 from aher_lightning.video.reader import VideoInfo, VideoReader

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from aher_lightning.analyses.label_fractions import FractionPoint
-from aher_lightning.cli.commands.analyze.label_fractions import fractions, read_average
+from aher_lightning.cli.commands.analyze.label_fractions import label_fractions, read_average
 from aher_lightning.cli.main import main
 from aher_lightning.errors import DataError
 
@@ -19,7 +19,7 @@ def metrics(folder: Path, name: str, value: object) -> Path:
 
 def test_the_curve_and_the_level_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     supervised = {"1.0": metrics(tmp_path, "all", 0.4), "0.5": metrics(tmp_path, "half", 0.2)}
-    table = fractions(supervised, metrics(tmp_path, "ahernet", 0.3), tmp_path / "out")
+    table = label_fractions(supervised, metrics(tmp_path, "ahernet", 0.3), tmp_path / "out")
     assert table == [FractionPoint(0.0, 0.3), FractionPoint(0.5, 0.2), FractionPoint(1.0, 0.4)]
     assert (tmp_path / "out" / "fractions.csv").read_text() == "fraction,mAP\n0.0,0.3\n0.5,0.2\n1.0,0.4\n"
     assert (tmp_path / "out" / "fractions.png").read_bytes()[1:4] == b"PNG"

@@ -15,7 +15,7 @@ METRIC = "test/mAP"
 """Key of the average mAP in the files of ``aher test``."""
 
 
-def fractions(supervised: dict[str, Path], ahernet: Path, output: Path = Path("analysis")) -> list[FractionPoint]:
+def label_fractions(supervised: dict[str, Path], ahernet: Path, output: Path = Path("analysis")) -> list[FractionPoint]:
     """Show how many temporal annotations full supervision needs to beat AherNet.
 
     Args:
