@@ -158,7 +158,8 @@ def find_kinetics_clips(root: Path, categories: Sequence[str]) -> dict[TrimmedCl
 
     Folders may spell the categories in any case, with spaces, underscores or other punctuation. A file named
     ``<youtube_id>_<start>_<end>`` gets that id, any other one the id that
-    :func:`~aher_lightning.annotations.trimmed_clips.moment_id` makes. The files ``._*`` that some archives hold are no videos.
+    :func:`~aher_lightning.annotations.trimmed_clips.moment_id` makes. The files ``._*`` that some archives hold are no
+    videos.
 
     Args:
         root: Folder that holds ``<category>/<clip>`` video files.

@@ -1,4 +1,4 @@
-"""Trimmed clips: the moments that a folder holds, and the annotated instances of videos, cut out as if they were such."""
+"""Trimmed clips: the moments in a folder, and annotated instances cut out as if they were moments."""
 
 from __future__ import annotations
 
