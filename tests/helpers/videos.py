@@ -114,6 +114,22 @@ def copy_shifted(source: Path, target: Path, by_sec: float = 0.0, title: str = "
     return target
 
 
+def write_resized(path: Path) -> Path:
+    """Write a Matroska file of 64x48 pictures 0 to 19, then 96x48 ones from 20 on, ten a second."""
+    options = {"bf": "0"}
+    parts = (VideoSpec(20, options=options), VideoSpec(20, width=96, first_number=20, options=options))
+    stored = path.with_suffix(".h264")
+    content = [write_video(stored, part).read_bytes() for part in parts]
+    stored.write_bytes(b"".join(content))
+    with av.open(str(stored)) as origin, av.open(str(path), "w") as container:
+        copy = container.add_stream_from_template(origin.streams.video[0])
+        for number, packet in enumerate(packet for packet in origin.demux(video=0) if packet.size):
+            packet.pts, packet.dts, packet.duration = number, number, 1
+            packet.time_base, packet.stream = Fraction(1, 10), copy
+            container.mux(packet)
+    return path
+
+
 def write_sound(path: Path) -> Path:
     """Write a file with a sound stream only."""
     with av.open(str(path), "w") as container:

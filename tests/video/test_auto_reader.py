@@ -20,6 +20,7 @@ from tests.helpers.videos import (
     read_frames,
     read_numbers,
     write_corrupt,
+    write_resized,
     write_video,
 )
 
@@ -124,6 +125,13 @@ def test_pyav_takes_over_where_decord_gives_up(
     for _ in range(2):
         assert read_numbers(read_frames(AutoReader(use_decord=True), path, MIDDLES)) == list(range(40))
     assert caplog.messages == [f"{path}: decord has had enough; PyAV decodes it"]
+
+
+@pytest.mark.parametrize("use_decord", [False, True])
+def test_pictures_whose_size_changes_keep_their_sizes(tmp_path: Path, use_decord: bool) -> None:
+    images = list(AutoReader(use_decord).iter_frames(write_resized(tmp_path / "resized.mkv"), MIDDLES))
+    assert [image.shape for image in images] == [(48, 64, 3)] * 20 + [(48, 96, 3)] * 20
+    assert read_numbers(images) == list(range(40))
 
 
 @pytest.mark.parametrize("use_decord", [False, True])

@@ -7,7 +7,7 @@ import pytest
 from aher_lightning.errors import VideoError
 from aher_lightning.video.decord_reader import DecordReader
 from aher_lightning.video.pyav_reader import PyAVReader
-from tests.helpers.videos import VideoSpec, read_frames, read_numbers, write_video
+from tests.helpers.videos import VideoSpec, read_frames, read_numbers, write_resized, write_video
 
 MIDDLES = [(position + 0.5) / 10 for position in range(40)]
 
@@ -68,6 +68,14 @@ def test_narrow_pictures_with_a_fourth_channel_are_refused(tmp_path: Path) -> No
     path = write_video(tmp_path / "narrow.mp4", VideoSpec(width=48, height=64))
     with pytest.raises(VideoError, match=r"shape \(64, 48, 4\); choose the AutoReader"):
         list(DecordReader().iter_frames(path, [0.0]))
+
+
+@needs_decord
+def test_pictures_whose_size_changes_are_refused(tmp_path: Path) -> None:
+    path = write_resized(tmp_path / "resized.mkv")
+    assert PyAVReader().probe(path).frame_count == 40
+    with pytest.raises(VideoError, match=r"resized\.mkv: decord scales pictures whose size changes on the way; choose"):
+        next(DecordReader().iter_frames(path, [0.0]))
 
 
 def test_without_decord_the_message_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

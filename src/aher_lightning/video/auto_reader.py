@@ -35,6 +35,7 @@ class AutoReader(VideoReader):
     several video streams               PyAV      in doubt: decord may choose another one
     decord counts other frames or       PyAV      its numbers then mean other pictures; narrow pictures
     returns pictures of another shape             get a fourth channel
+    the size of pictures changes        PyAV      decord scales them all to the first size
     decord fails on the way             PyAV      continues from there; fails too if the file is damaged
     H.264, H.265, VP9, MPEG-4 in MP4,   decord    same frames and pixels; variable rate too, since times
     MOV, MKV and WebM, 8 bits, 4:2:0              come from the packets

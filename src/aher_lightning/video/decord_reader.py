@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from aher_lightning.video.numbered_reader import EXACT_CONTAINERS, EXACT_PIXEL_FORMATS, Library, NumberedReader
+from functools import lru_cache
+from pathlib import Path
+
+from aher_lightning.errors import VideoError
+from aher_lightning.video.numbered_reader import EXACT_CONTAINERS, EXACT_PIXEL_FORMATS, REMEDY, Library, NumberedReader
+from aher_lightning.video.probing import FrameIndex, open_video
 from aher_lightning.video.reader import VideoInfo
 
 _EXACT_CODECS = {"h264", "hevc", "vp9", "mpeg4"}
@@ -38,8 +43,24 @@ class DecordReader(NumberedReader):
         import decord  # isort: skip
 
         decord.logging.set_level(decord.logging.QUIET)
+
+        def open_exact(index: FrameIndex) -> object:
+            path = index.info.path
+            if len(index.key_times_sec) > 1 and _changes_size(path, path.stat().st_mtime_ns):
+                raise VideoError(f"{path}: decord scales pictures whose size changes on the way; {REMEDY}")
+            return decord.VideoReader(str(path.absolute()), num_threads=1)
+
         return Library(
-            open=lambda index: decord.VideoReader(str(index.info.path.absolute()), num_threads=1),
+            open=open_exact,
             to_array=lambda frame: frame.asnumpy(),
             failures=(decord.DECORDError,),
         )
+
+
+@lru_cache(maxsize=4096)
+def _changes_size(path: Path, modified_ns: int) -> bool:
+    """Whether the key frames of a file of that age differ in size."""
+    del modified_ns
+    with open_video(path) as (container, stream):
+        stream.codec_context.skip_frame = "NONKEY"
+        return len({(frame.width, frame.height) for frame in container.decode(stream)}) > 1
