@@ -65,7 +65,8 @@ class IsolatedPool:
             self._forget()
         with self._lock:
             self._is_closed = True
-            idle, self._idle = self._idle, []
+            idle = list(self._idle)
+            self._idle.clear()
             # Each of these is closed by the call that has it.
             for worker in self._busy:
                 worker.abort()
