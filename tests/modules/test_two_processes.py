@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import Tensor, distributed
 
@@ -110,3 +111,39 @@ def test_evaluation_is_the_same_to_the_last_digit(tmp_path: Path) -> None:
     assert isinstance(first, dict)
     assert first["val/coverage"] == 1.0
     assert first["val/mAP"] > 0
+
+
+def under_a_default_trainer(_: int, folder: str) -> tuple[dict[str, Tensor], dict[str, float], list[str]]:
+    """Weights and metrics after training, and the videos that this process predicts."""
+    world_size = distributed.get_world_size() if distributed.is_initialized() else 1
+    trainer = pl.Trainer(
+        default_root_dir=folder,
+        accelerator="cpu",
+        devices=world_size,
+        max_epochs=1,
+        limit_train_batches=3,
+        logger=False,
+        enable_progress_bar=False,
+    )
+    module, data = every_phase(), FiveVideos(batch_size=BATCH // world_size, eval_batch_size=1)
+    trainer.fit(module, datamodule=data)
+    metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
+    metrics |= trainer.test(module, datamodule=data, verbose=False)[0]
+    predicted = trainer.predict(module, datamodule=data)
+    weights = {key: value.clone() for key, value in module.state_dict().items()}
+    return weights, metrics, [video_id for output in predicted or [] for video_id in output.video_ids]  # type: ignore[union-attr]
+
+
+@pytest.mark.ddp
+def test_lightnings_default_trainer_leaves_samplers_alone(tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    first, second = run_on_processes(under_a_default_trainer, 2, tmp_path / "two", str(tmp_path / "two"))
+    weights, metrics, predicted = under_a_default_trainer(0, str(tmp_path / "one"))
+    assert isinstance(first, tuple)
+    assert isinstance(second, tuple)
+    assert first[1] == second[1]
+    assert first[1] == pytest.approx(metrics, abs=TOLERANCE)
+    assert metrics["val/coverage"] == metrics["test/coverage"] == 1.0
+    assert sorted(first[2] + second[2]) == predicted == [f"val{number}" for number in range(5)]
+    for key, value in weights.items():
+        assert float((first[0][key].double() - value.double()).abs().max()) <= TOLERANCE, key

@@ -25,8 +25,8 @@ from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.added_categories import MEMORY_KEY, added_categories, count_added_rows, drop_added
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.checkpoint import STATE_KEY
-from aher_lightning.modules.gradient_sync import average_gradients
-from aher_lightning.modules.health import Batch, check_losses
+from aher_lightning.modules.gradient_sync import average_gradients_over_processes
+from aher_lightning.modules.health import Batch, check_losses_over_processes
 from aher_lightning.modules.iteration_data import IterationData, LabelledClips, LabelledVideos
 from aher_lightning.modules.phase import Phase
 from aher_lightning.ops.precision import fresh_casts
@@ -216,7 +216,7 @@ class PhasedModule(BaseModule):
 
     def _check(self, phase: Phase, losses: Mapping[str, Tensor]) -> None:
         """Stop where a loss is not finite, before it spoils any weight."""
-        check_losses(self, phase.name, losses, self._batch, self._random_state)
+        check_losses_over_processes(self, phase.name, losses, self._batch, self._random_state)
 
     def _take_steps(self, phase: Phase, optimizers: Sequence[LightningOptimizer], objectives: Sequence[Tensor]) -> None:
         """Take all gradients, then a step with each optimizer."""
@@ -241,7 +241,7 @@ class PhasedModule(BaseModule):
         # Lightning would send the gradients of all parameters, of other phases too.
         with self._without_sync():
             self.manual_backward(objective, retain_graph=keep_graph)
-        average_gradients(parameters)
+        average_gradients_over_processes(parameters)
         if clip_norm > 0:
             nn.utils.clip_grad_norm_(parameters, clip_norm * self._loss_scale())
         return [parameter.grad for parameter in parameters]
