@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytorch_lightning as pl
@@ -13,6 +13,7 @@ from torch import Tensor, distributed
 from aher_lightning.annotations.activitynet import AnnotatedVideo
 from aher_lightning.callbacks import IterationCheckpoint
 from aher_lightning.modules.aher import AherModule
+from aher_lightning.modules.base import EvaluationOutput
 from tests.helpers.all_phases import KINDS, data_of, every_phase
 from tests.helpers.gloo import run_on_processes
 from tests.helpers.toy import CATEGORIES, MOMENT, MeanBackbone, ToyDataModule, toy_loss, toy_network, toy_video
@@ -113,37 +114,31 @@ def test_evaluation_is_the_same_to_the_last_digit(tmp_path: Path) -> None:
     assert first["val/mAP"] > 0
 
 
-def under_a_default_trainer(_: int, folder: str) -> tuple[dict[str, Tensor], dict[str, float], list[str]]:
-    """Weights and metrics after training, and the videos that this process predicts."""
+def under_a_default_trainer(_: int, folder: str) -> tuple[dict[str, float], list[str], dict[str, Tensor], float]:
+    """Metrics, the videos that this process predicts, and weights and coverage after training."""
     world_size = distributed.get_world_size() if distributed.is_initialized() else 1
-    trainer = pl.Trainer(
-        default_root_dir=folder,
-        accelerator="cpu",
-        devices=world_size,
-        max_epochs=1,
-        limit_train_batches=3,
-        logger=False,
-        enable_progress_bar=False,
-    )
+    options: dict[str, Any] = {"devices": world_size, "max_epochs": 1, "limit_train_batches": 3, "logger": False}
+    trainer = pl.Trainer(default_root_dir=folder, accelerator="cpu", enable_progress_bar=False, **options)
+    torch.manual_seed(0)
     module, data = every_phase(), FiveVideos(batch_size=BATCH // world_size, eval_batch_size=1)
+    (metrics,) = trainer.test(module, datamodule=data, verbose=False)
+    predicted = cast("list[EvaluationOutput]", trainer.predict(module, datamodule=data))
     trainer.fit(module, datamodule=data)
-    metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
-    metrics |= trainer.test(module, datamodule=data, verbose=False)[0]
-    predicted = trainer.predict(module, datamodule=data)
     weights = {key: value.clone() for key, value in module.state_dict().items()}
-    return weights, metrics, [video_id for output in predicted or [] for video_id in output.video_ids]  # type: ignore[union-attr]
+    video_ids = [video_id for output in predicted for video_id in output.video_ids]
+    return dict(metrics), video_ids, weights, float(trainer.callback_metrics["val/coverage"])
 
 
 @pytest.mark.ddp
 def test_lightnings_default_trainer_leaves_samplers_alone(tmp_path: Path) -> None:
     (tmp_path / "two").mkdir()
     first, second = run_on_processes(under_a_default_trainer, 2, tmp_path / "two", str(tmp_path / "two"))
-    weights, metrics, predicted = under_a_default_trainer(0, str(tmp_path / "one"))
+    metrics, video_ids, weights, coverage = under_a_default_trainer(0, str(tmp_path / "one"))
     assert isinstance(first, tuple)
     assert isinstance(second, tuple)
-    assert first[1] == second[1]
-    assert first[1] == pytest.approx(metrics, abs=TOLERANCE)
-    assert metrics["val/coverage"] == metrics["test/coverage"] == 1.0
-    assert sorted(first[2] + second[2]) == predicted == [f"val{number}" for number in range(5)]
+    assert first[0] == second[0] == metrics
+    assert sorted(first[1] + second[1]) == video_ids == [f"val{number}" for number in range(5)]
+    assert first[3] == second[3] == coverage == metrics["test/coverage"] == 1.0
     for key, value in weights.items():
-        assert float((first[0][key].double() - value.double()).abs().max()) <= TOLERANCE, key
+        assert torch.equal(first[2][key], second[2][key]), key
+        assert float((first[2][key].double() - value.double()).abs().max()) <= TOLERANCE, key
