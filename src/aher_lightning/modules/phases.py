@@ -52,7 +52,7 @@ class RecognitionPhase(Phase):
     ) -> None:
         super().__init__(groups=groups, **options)
         if not parts:
-            raise ConfigError("phase 'recognition' has no 'parts'; name some, or leave it out by 'steps: 0'")
+            raise ConfigError("phase 'recognition' has no 'parts'; name some, or set 'enabled: false'")
         self.parts = tuple(parts)
         self.weight = weight
         self.levels: Literal["sum", "mean"] = levels
@@ -158,7 +158,7 @@ class DiscriminatorPhase(AdversarialPhase):
 
     Args:
         groups: See :class:`Phase`.
-        steps: See :class:`Phase`. None by default, because :class:`DetectorPhase` has this loss too.
+        enabled: See :class:`Phase`. Not by default, because :class:`DetectorPhase` has this loss too.
         **options: See :class:`AdversarialPhase`.
     """
 
@@ -169,10 +169,10 @@ class DiscriminatorPhase(AdversarialPhase):
         self,
         *,
         groups: Sequence[str] = ("discriminators",),
-        steps: int = 0,
+        enabled: bool = False,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(groups=groups, steps=steps, **options)
+        super().__init__(groups=groups, enabled=enabled, **options)
 
     def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
         """Tell the background of synthetic moments from real background."""
@@ -193,28 +193,28 @@ class GeneratorAdversarialPhase(AdversarialPhase):
 
     Args:
         groups: See :class:`Phase`.
-        steps: See :class:`Phase`. None by default, because :class:`GeneratorPhase` has this loss too.
+        enabled: See :class:`Phase`. Not by default, because :class:`GeneratorPhase` has this loss too.
         **options: See :class:`AdversarialPhase`.
     """
 
-    name = "adversary"
-    loss_names = ("adversary_adv",)
+    name = "generator_adversarial"
+    loss_names = ("generator_adversarial_adv",)
 
     def __init__(
         self,
         *,
         groups: Sequence[str] = ("generators",),
-        steps: int = 0,
+        enabled: bool = False,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(groups=groups, steps=steps, **options)
+        super().__init__(groups=groups, enabled=enabled, **options)
 
     def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
         """Deceive the discriminator."""
         synthetic = network.synthesize(data.moments.features, data.generator)
         fake_logits = network.discriminate(network.levels(synthetic.features))
         adversarial = generator_loss(fake_logits, common_background(network, loss, data, synthetic))
-        return {"adversary_adv": self.adversarial_weight * adversarial}
+        return {"generator_adversarial_adv": self.adversarial_weight * adversarial}
 
 
 class DetectorPhase(AdversarialPhase):
