@@ -335,7 +335,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         """Rank of this process and number of processes."""
         if self.trainer is None:
             return 0, 1
-        if self.trainer.overfit_batches:
+        if self.trainer.overfit_batches:  # type: ignore[attr-defined]  # Lightning does not declare it
             raise ConfigError(
                 "'trainer.overfit_batches' replaces samplers; remove it, and train on fewer videos instead"
             )
