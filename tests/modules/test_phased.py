@@ -159,7 +159,7 @@ def test_losses_can_take_turns(tmp_path: Path) -> None:
     differing = {name.split(".")[0] for name, value in together.items() if not torch.equal(value, in_turn_end[name])}
     assert differing == {"untrimmed_classifier"}
     # Each loss is computed for its own turn alone: every moment is remembered once.
-    assert len(module.recognition.memory) == 4
+    assert len(module.recognition.feature_bank) == 4
     with pytest.raises(ConfigError, match="phase 'recognition': 'in_turn' needs an optimizer per loss; set"):
         RecognitionPhase(in_turn=True)
 

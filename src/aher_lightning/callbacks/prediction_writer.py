@@ -52,31 +52,27 @@ class PredictionWriter(Callback):
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the file."""
-        self._write(trainer, pl_module)
+        self._gather_and_write(trainer, pl_module)
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the file."""
-        self._write(trainer, pl_module)
+        self._gather_and_write(trainer, pl_module)
 
     def _collect(self, outputs: object) -> None:
         if not isinstance(outputs, EvaluationOutput):
-            raise ConfigError("PredictionWriter serves this package's modules only; remove it from the callbacks")
+            raise ConfigError("PredictionWriter works with modules of this package only; remove it from the callbacks")
         for video_id, index, found in zip(outputs.video_ids, outputs.positions, outputs.detections, strict=True):
             self._found[index] = (video_id, Detections(*(field.cpu() for field in found)))
 
-    def _write(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Write the detections of all processes, on the first one."""
-        found = self._gather_from_processes(trainer.world_size)
+    def _gather_and_write(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Gather the detections of all processes; rank 0 writes."""
+        found = self._found
+        if trainer.world_size > 1:
+            parts: list[dict[int, tuple[str, Detections]]] = [{} for _ in range(trainer.world_size)]
+            torch.distributed.all_gather_object(parts, found)
+            found = {index: entry for part in parts for index, entry in part.items()}
         if trainer.is_global_zero:
             in_order = dict(found[index] for index in sorted(found))
             path = Path(trainer.default_root_dir) / self.path
             write_predictions(path, in_order, cast("BaseModule", module).categories.names)
         self._found = {}
-
-    def _gather_from_processes(self, world_size: int) -> dict[int, tuple[str, Detections]]:
-        """The detections of all processes by their place in the data set."""
-        if world_size == 1:
-            return self._found
-        parts: list[dict[int, tuple[str, Detections]]] = [{} for _ in range(world_size)]
-        torch.distributed.all_gather_object(parts, self._found)
-        return {index: entry for part in parts for index, entry in part.items()}

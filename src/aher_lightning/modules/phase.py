@@ -38,12 +38,12 @@ class Phase(ABC):
 
     Attributes:
         name: Key of the phase in logs.
-        observed: What else is worth logging of the last step, scalars by name; most phases have nothing to tell.
-        memory: What the phase keeps of the moments that it has seen, for the checkpoint; most phases keep nothing.
+        observed: Further scalars to log of the last step, by name; empty for most phases.
+        feature_bank: Features of the moments seen last, for the checkpoint; most phases have none.
     """
 
     name: str
-    memory: FeatureBank | None = None
+    feature_bank: FeatureBank | None = None
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from pytorch_lightning.strategies import ParallelStrategy
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
-from aher_lightning.checkpoints.added_categories import MEMORY_KEY, added_categories, count_added_rows, drop_added
+from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY, added_categories, count_added_rows, drop_added
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.losses.localization import LocalizationLoss
@@ -115,8 +115,8 @@ class PhasedModule(BaseModule):
 
     @property
     def feature_bank(self) -> FeatureBank | None:
-        """The moments that recognition has seen last; nothing where no phase remembers any."""
-        return next((phase.memory for phase in self.phases if phase.memory is not None), None)
+        """Features of the moments that recognition has seen last; ``None`` if no phase keeps any."""
+        return next((phase.feature_bank for phase in self.phases if phase.feature_bank is not None), None)
 
     @property
     def trains_backbone(self) -> bool:
@@ -288,22 +288,22 @@ class PhasedModule(BaseModule):
         self.backbone.eval()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the moments that recognition has seen last."""
+        """Add the feature bank."""
         super().on_save_checkpoint(checkpoint)
         if self.feature_bank:
-            checkpoint[STATE_KEY][MEMORY_KEY] = self.feature_bank.state()
+            checkpoint[STATE_KEY][FEATURE_BANK_KEY] = self.feature_bank.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Make room for added categories, and remember the moments of the checkpoint.
+        """Make room for added categories, and restore the feature bank.
 
         Added categories that the data does not have are left out, as if they had never been added.
         """
         if checkpoint.get(STATE_KEY, {}).get("added"):
             self._hold_added(checkpoint)
         super().on_load_checkpoint(checkpoint)
-        memory = checkpoint[STATE_KEY].get(MEMORY_KEY)
-        if memory is not None and self.feature_bank is not None:
-            self.feature_bank.load(memory)
+        bank = checkpoint[STATE_KEY].get(FEATURE_BANK_KEY)
+        if bank is not None and self.feature_bank is not None:
+            self.feature_bank.load(bank)
 
     def _hold_added(self, checkpoint: dict[str, Any]) -> None:
         """Give the network the shape of a checkpoint with added categories."""
