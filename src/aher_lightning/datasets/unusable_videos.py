@@ -52,8 +52,7 @@ class UnusableVideo(NamedTuple):
         text = " ".join(str(failure).split())
         if isinstance(failure, AherError):
             return cls(video, str(path), text.removeprefix(f"{path}: "))
-        told = f"{type(failure).__name__}: {text}" if text else type(failure).__name__
-        return cls(video, str(path), f"{told}; --debug shows the traceback")
+        return cls(video, str(path), f"{type(failure).__name__}: {text}" if text else type(failure).__name__)
 
     @property
     def line(self) -> str:

@@ -213,11 +213,12 @@ class FeatureExtraction:
         """Encode and write a decoded video; return why it cannot be used."""
         path = self.folder.path(video_id)
         try:
-            features = self.encode(decoded.result().values)
+            snippets = decoded.result()
         except ConfigError:
             raise
         except Exception as failure:  # whatever it is, a mistake of ours included, costs this video alone
             return UnusableVideo.from_failure(video_id, path, failure)
+        features = self.encode(snippets.values)
         if not features.to(getattr(torch, self.dtype)).isfinite().all():
             remedy = "store them with --dtype float32" if features.isfinite().all() else "check the weights"
             return UnusableVideo(video_id, str(path), f"has features that {self.dtype} cannot hold; {remedy}")

@@ -12,9 +12,10 @@ from rich.text import Text
 
 from aher_lightning.annotations.activitynet import AnnotatedVideo
 from aher_lightning.annotations.layouts import read_annotations
+from aher_lightning.cli.verbs import DEBUG
 from aher_lightning.console import ProgressReporter, counted, error_console, output_console
 from aher_lightning.datasets.unusable_videos import UnusableVideo
-from aher_lightning.errors import ConfigError, VideoError
+from aher_lightning.errors import AherError, ConfigError, VideoError
 from aher_lightning.inference.finished_videos import FinishedVideos
 from aher_lightning.inference.localizer import LocalizedVideo, Localizer
 from aher_lightning.inference.selection import category_labels
@@ -122,7 +123,8 @@ def localize(  # noqa: PLR0913 - one option each, all by name
         except ConfigError:  # it would fail for every video
             raise
         except Exception as failure:  # whatever it is, a mistake of ours included, costs this video alone
-            failures.append(UnusableVideo.from_failure(video.path.stem, video.path, failure).line)
+            line = UnusableVideo.from_failure(video.path.stem, video.path, failure).line
+            failures.append(line if isinstance(failure, AherError) else f"{line}; {DEBUG} shows the traceback")
         else:
             _tell(report, own["json"], show, seconds)
     if fiftyone is not None:
