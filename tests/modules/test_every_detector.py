@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from aher_lightning.datasets.collate import pack_snippets
-from aher_lightning.datasets.spans import place_snippets
+from aher_lightning.features.spans import place_snippets
 from aher_lightning.inference.merge import merge_windows
 from aher_lightning.inference.windows import split_windows
 from aher_lightning.ops.randomness import random_generator
@@ -35,7 +35,7 @@ class Video(NamedTuple):
     def snippets(self, span_sec: tuple[float, float] | None) -> SnippetSequence:
         """Features of a span, as any source of snippets would place them."""
         contract, total = self.contract, count_clips(self.duration_sec, self.contract)
-        values = torch.randn(total, CHANNELS, generator=random_generator(self.num_frames, self.fps))
+        values = torch.randn(total, CHANNELS, generator=random_generator(self.num_frames, str(self.fps)))
         placed = place_snippets(total, contract.first_centre_sec, contract.step_sec, span_sec, self.duration_sec)
         return SnippetSequence(values[placed.chosen.start : placed.chosen.stop], placed.first_centre, placed.step)
 
