@@ -234,7 +234,7 @@ def test_bad_checkpoints_fail_with_one_line(tmp_path: Path, tiny_benchmark: Path
         assert message in fails("localize", video, "--checkpoint", checkpoint, "--output", output)
         assert message in fails(*extract_words(tiny_benchmark, checkpoint, output))
         words = trainer_words("test", tiny_benchmark, output)
-        assert ("is a folder, and a checkpoint is a file" if is_folder else message) in fails(
+        assert ("is a folder, not a checkpoint file" if is_folder else message) in fails(
             *words, f"--ckpt_path={checkpoint}"
         )
         words = trainer_words("fit", tiny_benchmark, output)
@@ -487,6 +487,11 @@ def test_a_mistake_of_ours_in_one_video_costs_that_video(
     ]
     assert capsys.readouterr().err.splitlines() == lines
     assert {path.name for path in (tmp_path / "out").glob("*.json")} == {".localize.json", "c.json"}
+    (tmp_path / "file").touch()  # what fails after the videos takes nothing of what they had to tell
+    assert main([*words, f"--fiftyone={tmp_path / 'file'}"]) == 1
+    *shown, last = capsys.readouterr().err.splitlines()
+    assert shown == [line.removeprefix("aher localize: ") for line in lines]
+    assert last.startswith(f"aher localize: {tmp_path / 'file'}")
     assert main([*words, "--debug"]) == 1
     shown = capsys.readouterr().err
     assert [line for line in shown.splitlines() if line in lines] == lines

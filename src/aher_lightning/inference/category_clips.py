@@ -156,7 +156,7 @@ def read_clips(
             levels = pool_levels(network.levels(features))
         except ConfigError:
             raise
-        except Exception as failure:  # whatever it is, a mistake of ours included, costs this clip alone
+        except Exception as failure:  # any failure, even a bug of ours, costs this clip alone
             path = folder.path(clip.video_id)
             unusable.append(UnusableVideo.from_failure(clip.video_id, path, failure).line)
         else:

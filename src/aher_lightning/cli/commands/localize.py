@@ -122,13 +122,16 @@ def localize(  # noqa: PLR0913 - one option each, all by name
             finished.add(video)
         except ConfigError:  # it would fail for every video
             raise
-        except Exception as failure:  # whatever it is, a mistake of ours included, costs this video alone
+        except Exception as failure:  # any failure, even a bug of ours, costs this video alone
             line = UnusableVideo.from_failure(video.path.stem, video.path, failure).line
             failures.append(line if isinstance(failure, AherError) else f"{line}; {DEBUG} shows the traceback")
         else:
             _tell(report, own["json"], show, seconds)
     if fiftyone is not None:
-        _export(fiftyone, {video.path: own["json"] for video, own in files.items()}, localizer)
+        try:
+            _export(fiftyone, {video.path: own["json"] for video, own in files.items()}, localizer)
+        except AherError as failure:
+            failures.append(str(failure))
     _raise_failures(failures)
     return [own["json"] for own in waiting.values()]
 
