@@ -117,7 +117,7 @@ def test_edges_of_one_sequence_do_not_reach_the_others() -> None:
         ({"sample_places": ()}, r"sample_places must be fractions of a step, got \(\); give 0 to 1"),
         ({"sample_places": (0.5, 1.5)}, r"got \(0\.5, 1\.5\); give 0 to 1"),
         ({"padding": "repeat"}, "padding must be 'replicate' or 'zeros', got 'repeat'"),
-        ({"edge_margin": 0.5}, r"edge_margin must lie in \[0, 0\.5\), got 0\.5; give a part of a snippet"),
+        ({"edge_margin": 0.5}, r"edge_margin must lie in \[0, 0\.5\), got 0\.5; give a fraction of a snippet"),
         ({"edge_margin": -0.1}, "edge_margin must lie in"),
     ],
 )

@@ -19,7 +19,7 @@ def test_order_is_kept() -> None:
 
 @pytest.mark.parametrize("thresholds", [[], [0.0], [0.5, 1.1], [-0.5], [float("nan")], [0.5, 0.5], [0.9, 0.9 - 1e-12]])
 def test_unusable_thresholds_are_refused(thresholds: list[float]) -> None:
-    with pytest.raises(ValueError, match=r"must be different numbers in \(0, 1\]"):
+    with pytest.raises(ValueError, match=r"must be one or more distinct numbers in \(0, 1\]"):
         check_thresholds(thresholds)
 
 

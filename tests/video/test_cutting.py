@@ -186,7 +186,7 @@ def test_files_are_named_after_category_video_and_times(tmp_path: Path, reencode
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (span(4.0, 5.0), r"segment 1 \(4 to 5 s\) has no frame, the video lasts 4\.00 s"),
+        (span(4.0, 5.0), r"segment 1 \(4 to 5 s\) has no frame in a video of 4\.00 s"),
         (span(2.0, 2.0), r"segment 1 \(2 to 2 s\) has no frame"),
         (span(-2.0, 0.0), r"segment 1 \(-2 to 0 s\) has no frame"),
         (span(0.0, float("nan")), r"segment 1 \(0 to nan s\) has no frame"),
@@ -206,8 +206,8 @@ def files(folder: Path) -> list[Path]:
 @pytest.mark.parametrize(
     ("name", "spec", "message"),
     [
-        ("v.avi", VideoSpec(codec="mpeg4"), r"v\.avi: avi files do not say when frames are shown; encode clips anew"),
-        ("v.webm", VideoSpec(codec="libvpx"), r"v\.webm: \w+ video cannot be copied into MP4; encode clips anew"),
+        ("v.avi", VideoSpec(codec="mpeg4"), r"v\.avi: avi files store no presentation times; re-encode the clips"),
+        ("v.webm", VideoSpec(codec="libvpx"), r"v\.webm: \w+ video cannot be copied into MP4; re-encode the clips"),
     ],
 )
 def test_what_cannot_be_copied_is_refused(tmp_path: Path, name: str, spec: VideoSpec, message: str) -> None:
@@ -221,7 +221,7 @@ def test_what_begins_without_a_key_frame_is_encoded_anew(tmp_path: Path, num_fra
     # An edit list leaves out the first half second, and with it the first key frame.
     plain = write_video(tmp_path / "plain.mp4", VideoSpec(num_frames=num_frames))
     path = copy_shifted(plain, tmp_path / "cut.mp4", by_sec=-0.5)
-    with pytest.raises(VideoError, match=r"cut\.mp4: no picture at or before 0\.10 s can start a copy"):
+    with pytest.raises(VideoError, match=r"cut\.mp4: no key frame at or before 0\.10 s to copy from"):
         cut_clips(path, [span(0.1, 0.4)], tmp_path / "clips")
     assert not list(tmp_path.glob("clips/*/*"))
     (clip,) = cut_clips(path, [span(0.1, 0.4)], tmp_path / "clips", reencode=True)

@@ -49,8 +49,8 @@ def test_sparse_and_repeated_times(tmp_path: Path) -> None:
         ("plain.ts", [VideoSpec()], r"wrong on some files in this format \(mpegts\)"),
         ("deep.mp4", [VideoSpec(pixel_format="yuv420p10le")], r"not exact for this codec \(h264, yuv420p10le\)"),
         ("vp8.webm", [VideoSpec(codec="libvpx")], "not exact for this codec"),
-        ("turned.mp4", [VideoSpec(rotation=90)], "turns rotated pictures itself"),
-        ("upside_down.mov", [VideoSpec(rotation=180)], "turns rotated pictures itself"),
+        ("turned.mp4", [VideoSpec(rotation=90)], "rotates pictures itself"),
+        ("upside_down.mov", [VideoSpec(rotation=180)], "rotates pictures itself"),
         ("two.mp4", [VideoSpec(), VideoSpec(width=96, height=64)], "several video streams"),
         ("twins.mp4", [VideoSpec(), VideoSpec()], "several video streams"),
     ],
@@ -74,7 +74,7 @@ def test_narrow_pictures_with_a_fourth_channel_are_refused(tmp_path: Path) -> No
 def test_pictures_whose_size_changes_are_refused(tmp_path: Path) -> None:
     path = write_resized(tmp_path / "resized.mkv")
     assert PyAVReader().probe(path).frame_count == 40
-    with pytest.raises(VideoError, match=r"resized\.mkv: decord scales pictures whose size changes on the way; choose"):
+    with pytest.raises(VideoError, match=r"resized\.mkv: decord scales pictures where their size changes; choose"):
         next(DecordReader().iter_frames(path, [0.0]))
 
 

@@ -121,7 +121,7 @@ def write_half(path: Path) -> Path:
         ("text.mp4", write_text, "is damaged or no video .*; replace the file"),
         ("noise.mp4", write_noise, "is damaged or no video .*; replace the file"),
         ("headless.mp4", write_headless, "is damaged or no video .*; replace the file"),
-        ("sound.mp4", write_sound, "has no video stream .*; give a file with moving pictures"),
+        ("sound.mp4", write_sound, "has no video stream .*; give a video file"),
         ("cut.mp4", write_truncated, r"is truncated, it holds \d+ of 200 frames; copy or download it again"),
         ("cut.mkv", write_half, r"is truncated, it holds \d+\.\d+ of 20\.00 s; copy or download it again"),
     ],

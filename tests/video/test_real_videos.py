@@ -30,9 +30,9 @@ DECORD_OBJECTIONS = {
     "odd/PS7A2P2T1.avi": r"format \(avi\)",
     "odd/RATRACE_wave_f_nm_np1_fr_goo_37.avi": r"format \(avi\)",
     "odd/mma2_test.avi": r"format \(avi\)",
-    "odd/decord_video_180.mov": "rotated",
-    "odd/decord_video_270.mov": "rotated",
-    "odd/derived_rotate90.mp4": "rotated",
+    "odd/decord_video_180.mov": "rotates pictures",
+    "odd/decord_video_270.mov": "rotates pictures",
+    "odd/derived_rotate90.mp4": "rotates pictures",
     "odd/torchcodec_h264_10bits.mp4": "yuv420p10le",
     "odd/torchcodec_nasa_13013.mp4": "several video streams",
 }

@@ -1,4 +1,4 @@
-"""Random numbers of a training batch split over processes: each draws all of them and takes its own."""
+"""Random numbers of a training batch split over processes: each process draws all and keeps its own."""
 
 from __future__ import annotations
 
@@ -6,16 +6,9 @@ from torch import distributed
 
 
 def batch_slice(count: int) -> tuple[int, slice]:
-    """Return how many rows the whole training batch has, and which of them are those of this process.
+    """Return the rows of the batch over all processes, and the slice of this one, given its rows (equal on all).
 
-    Whatever is drawn per row is drawn for the whole batch and cut to the own rows. Processes with the same seed then
-    choose as one process with the whole batch would.
-
-    Args:
-        count: Rows of this process, the same on all.
-
-    Returns:
-        Rows of all processes together, and the slice of them that is this process's.
+    Draw for the whole batch, then take the slice: processes with the same seed choose as one process would.
 
     Example:
         >>> batch_slice(4)

@@ -1,4 +1,4 @@
-"""Offsets between anchors and the segments that they stand for."""
+"""Offsets between anchors and their segments."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from torch import Tensor
 
 
 def encode_offsets(anchors: Tensor, segments_cw: Tensor, centre_scale: float = 1.0, width_scale: float = 1.0) -> Tensor:
-    """Return the offsets that lead from each anchor to its segment; the inverse of :func:`decode_offsets`.
+    """Return the offsets from each anchor to its segment; the inverse of :func:`decode_offsets`.
 
-    Segments without width are treated as very narrow ones, so that the result is always finite.
-
-    Solves Eq. 5 of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
-    https://arxiv.org/abs/2008.13705, for the offsets. The paper sets both scales to 1, the authors' code
-    to 0.1.
+    A segment without width is treated as very narrow, so that its offsets are finite.
 
     Args:
         anchors: ``(centre, width)``, shape ``(A, 2)``.
@@ -36,7 +32,7 @@ def encode_offsets(anchors: Tensor, segments_cw: Tensor, centre_scale: float = 1
 
 
 def decode_offsets(anchors: Tensor, offsets: Tensor, centre_scale: float = 1.0, width_scale: float = 1.0) -> Tensor:
-    """Return the segments that offsets from anchors lead to.
+    """Return the segments at given offsets from their anchors.
 
     Implements Eq. 5 of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
     https://arxiv.org/abs/2008.13705. The paper sets both scales to 1, the authors' code to 0.1.

@@ -1,4 +1,4 @@
-"""Detections from a score sequence: runs of neighbouring snippets above one of several thresholds."""
+"""Detections from a score sequence: runs of consecutive snippets above one of several thresholds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def group_snippets(scores: Tensor, thresholds: Sequence[float], max_groups: int)
     Args:
         scores: Score of each snippet and category, shape ``(N, K)``.
         thresholds: Scores that the snippets of a run must exceed.
-        max_groups: How many of the best runs to keep.
+        max_groups: Number of best runs to keep.
 
     Returns:
         Runs ``[first, last + 1)`` in snippets ``(M, 2)``, their scores and categories, best first.

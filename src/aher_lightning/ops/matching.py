@@ -1,4 +1,4 @@
-"""Which anchors stand for which ground-truth instances."""
+"""Assignment of anchors to ground-truth instances."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ IGNORED = -1
 
 
 class AnchorMatches(NamedTuple):
-    """The closest instance of every anchor, and what the anchor is therefore.
+    """The matched instance and the state of every anchor.
 
     Attributes:
         overlaps: Largest tIoU with any instance of the video, ``(B, A)``.
         indices: The instance with that tIoU (the first of several; 0 where none overlaps), or the one
-            that claimed the anchor as its best, int64 ``(B, A)``.
+            whose best anchor it is, int64 ``(B, A)``.
         states: 1 foreground, 0 background, -1 neither, int64 ``(B, A)``.
     """
 
@@ -54,13 +54,9 @@ def match_anchors(
         is_real: False at padding, bool, shape ``(B, G)``.
         foreground: tIoU above which an anchor is foreground.
         background: tIoU below which an anchor is background.
-        match_best_anchor: Make the best anchor of each instance foreground for it, whatever the tIoU,
-            so that no instance goes without. Of two instances that share a best anchor, the one that
-            overlaps more gets it.
-        clip_to: Span to which anchors are clipped before they are compared; ``None`` leaves them whole.
-
-    Returns:
-        Overlap, instance and state of every anchor.
+        match_best_anchor: Make the best anchor of each instance foreground whatever its tIoU, so that every
+            instance has one. An anchor that is best for two instances goes to the one that overlaps more.
+        clip_to: Span to which anchors are clipped before matching; ``None`` leaves them whole.
 
     Raises:
         ValueError: If not ``0 < background <= foreground <= 1``.
@@ -91,14 +87,11 @@ def match_anchors(
 
 
 def gather_matched_segments(segments: Tensor, indices: Tensor) -> Tensor:
-    """Return the instance that each anchor was matched with.
+    """Return the matched segment of each anchor, shape ``(B, A, 2)``.
 
     Args:
         segments: Ground truth, shape ``(B, G, 2)``; with G = 0 the result is zero.
         indices: Indices into G, int64, shape ``(B, A)``.
-
-    Returns:
-        One segment per anchor, shape ``(B, A, 2)``.
 
     Example:
         >>> gather_matched_segments(torch.tensor([[[0.0, 0.1], [0.2, 0.3]]]), torch.tensor([[1]]))
@@ -110,6 +103,6 @@ def gather_matched_segments(segments: Tensor, indices: Tensor) -> Tensor:
 
 
 def _best_anchor_claims(pairs: Tensor) -> Tensor:
-    """Keep, of the overlaps ``(B, A, G)``, each instance's largest (its first anchor of several); 0 elsewhere."""
+    """Zero all overlaps ``(B, A, G)`` but each instance's largest (the first of several)."""
     best = pairs.argmax(dim=1, keepdim=True)
     return torch.zeros_like(pairs).scatter(1, best, pairs.gather(1, best))

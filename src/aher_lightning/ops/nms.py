@@ -10,24 +10,12 @@ from torch.nn import functional
 
 from aher_lightning.ops.segments import temporal_iou
 
-_PAIRS_PER_BLOCK = 2**18  # pairs of segments compared at once: a megabyte of float32, which caches hold
-_PAIRS_PER_CHUNK = 2**16  # pairs within the candidates that are decided at once
+_PAIRS_PER_BLOCK = 2**18  # pairs of segments compared at once: a megabyte of float32, which fits into caches
+_PAIRS_PER_CHUNK = 2**16  # pairs within the candidates decided at once
 
 
 def nms(segments: Tensor, scores: Tensor, threshold: float, max_keep: int | None = None) -> Tensor:
-    """Return the segments that no better kept one overlaps by more than the threshold.
-
-    Args:
-        segments: ``(start, end)`` in any unit, shape ``(N, 2)``; may be empty.
-        scores: Shape ``(N,)``; ``-inf`` marks an absent segment. Of equal scores the earlier is better.
-        threshold: Largest tIoU that two kept segments may have.
-        max_keep: Keep at most so many; ``None`` for no limit.
-
-    Returns:
-        Indices of the kept segments, best first, int64 ``(k,)``.
-
-    Raises:
-        ValueError: If the threshold is outside ``[0, 1]`` or ``max_keep`` is below 1.
+    """Run :func:`batched_nms` on one video: segments ``(N, 2)``, scores ``(N,)``; returns indices, int64 ``(k,)``.
 
     Example:
         >>> nms(torch.tensor([[0.0, 9.0], [0.0, 10.0], [20.0, 30.0]]), torch.tensor([0.3, 0.8, 0.5]), 0.5)
@@ -41,16 +29,16 @@ def batched_nms(
 ) -> Tensor:
     """Run non-maximum suppression on each video of a batch.
 
-    The result is that of the greedy algorithm: visit the candidates by descending score, keep each that
-    no kept one overlaps by more than the threshold. It is computed chunk by chunk: a chunk of candidates
-    is compared with all that is kept so far, then decided within itself. Memory grows with N, not with N^2.
+    The result equals the greedy algorithm's: visit the candidates by descending score, keep each that no kept one
+    overlaps by more than the threshold. Candidates are processed in chunks, each compared with all that are kept so
+    far, then decided within itself. Memory grows with N, not with N^2.
 
     Args:
         segments: ``(start, end)`` in any unit, shape ``(B, N, 2)``; B and N may be 0.
         scores: Shape ``(B, N)``; ``-inf`` marks an absent segment. Of equal scores the earlier is better.
-        threshold: Largest tIoU that two kept segments may have.
+        threshold: Largest tIoU between two kept segments.
         labels: If given, segments suppress only those of their own label, int64 ``(B, N)``.
-        max_keep: Keep at most so many per video; ``None`` for no limit.
+        max_keep: Largest number kept per video; ``None`` for no limit.
 
     Returns:
         Indices of the kept segments, best first, int64 ``(B, k)`` with k the largest count; padded by -1.
@@ -127,9 +115,9 @@ def _kept_ranks(ranking: _Ranking, threshold: float, limit: int) -> Tensor:
 
 
 def _decide(is_open: Tensor, are_rivals: Tensor) -> Tensor:
-    """Return which open candidates ``(B, M)`` of a chunk are kept, given who overlaps whom, ``(B, M, M)``.
+    """Return which open candidates ``(B, M)`` of a chunk are kept, given which pairs overlap, ``(B, M, M)``.
 
-    What greedy keeps is the only fixed point of "kept = open and suppressed by nothing kept". The first r
+    The greedy result is the only fixed point of "kept = open and suppressed by nothing kept". The first r
     ranks are final after r rounds, and usually all of them after a few.
     """
     suppression = are_rivals.triu(1).to(torch.float32)  # the row suppresses the column

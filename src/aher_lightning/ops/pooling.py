@@ -1,4 +1,4 @@
-"""Averages of a sequence over segments of it."""
+"""Means of a sequence over its segments."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch.nn import functional
 
 
 def mean_over_segments(values: Tensor, segments: Tensor) -> Tensor:
-    """Return the mean of a sequence over each segment, steps at its ends counted by their share.
+    """Return the mean of a sequence over each segment, steps at its ends weighted by their covered fraction.
 
     The sequence is constant within a step. Segments are clipped to the sequence; one without length
-    gets the value at its place.
+    gets the value at its position.
 
     Args:
         values: Sequences, shape ``(B, K, T)``.

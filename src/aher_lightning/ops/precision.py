@@ -1,4 +1,4 @@
-"""Mixed precision: what must be computed in single precision, and with which weights."""
+"""Mixed precision: what must stay in single precision, and when weights are cast."""
 
 from __future__ import annotations
 
@@ -12,16 +12,10 @@ _HALF_PRECISIONS = (torch.bfloat16, torch.float16)
 
 
 def to_float32(values: Tensor) -> Tensor:
-    """Return values of half precision in single precision, all others as they are.
+    """Return half-precision values of any shape as float32, all others unchanged.
 
-    Mixed precision computes convolutions and matrix products in half precision. What comes after them
-    (logarithms, sums over many anchors, segment boundaries) needs more digits than the eight bits of bfloat16.
-
-    Args:
-        values: Any shape and type.
-
-    Returns:
-        The values, float32 in place of bfloat16 and float16; the same shape.
+    Mixed precision computes convolutions and matrix products in half precision. Logarithms, sums over many anchors
+    and segment boundaries need more digits than the eight bits of bfloat16.
 
     Example:
         >>> [to_float32(torch.zeros(1, dtype=kind)).dtype for kind in (torch.bfloat16, torch.float64)]
@@ -31,28 +25,21 @@ def to_float32(values: Tensor) -> Tensor:
 
 
 def to_float16(values: Tensor) -> Tensor:
-    """Return values in half precision, those that it cannot hold as the largest and smallest that it can.
-
-    Args:
-        values: Any shape and floating-point type.
-
-    Returns:
-        The values, float16, finite unless they are no numbers; the same shape.
+    """Return floating-point values of any shape as float16, clamped to its finite range; NaN stays.
 
     Example:
         >>> to_float16(torch.tensor([1e6, -1e6, 0.5]))
         tensor([ 6.5504e+04, -6.5504e+04,  5.0000e-01], dtype=torch.float16)
     """
     largest = torch.finfo(torch.float16).max
-    return values.to(torch.float16).clamp(-largest, largest)  # the bound itself is beyond what bfloat16 can hold
+    return values.to(torch.float16).clamp(-largest, largest)  # clamped last: bfloat16 cannot represent the bound
 
 
 @contextmanager
 def fresh_casts() -> Generator[None, None, None]:
-    """Let mixed precision cast weights anew wherever it needs them.
+    """Disable the weight cache of autocast.
 
-    Autocast keeps the half-precision copy of a weight to the end of an iteration. Where an optimizer steps within
-    the iteration, all that follows would be computed with the old weights.
+    It keeps half-precision copies to the end of an iteration: after an optimizer step within, they would be stale.
     """
     was_enabled = torch.is_autocast_cache_enabled()
     torch.set_autocast_cache_enabled(False)

@@ -1,4 +1,4 @@
-"""Feature sequences of any length, brought to the fixed length that the network reads."""
+"""Resampling of feature sequences to the fixed length of the network."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ from aher_lightning.errors import ConfigError
 
 @dataclass(frozen=True)
 class Resampling:
-    """How feature sequences are brought to a fixed length.
+    """How feature sequences are resampled to a fixed length.
 
-    The defaults sample every output step evenly. What the authors' code of "Learning to Localize Actions
-    from Moments" (Long et al., ECCV 2020), https://arxiv.org/abs/2008.13705, does was established by
-    running it; the paper does not say.
+    The defaults sample every output step evenly. The behaviour of the authors' code of "Learning to Localize Actions
+    from Moments" (Long et al., ECCV 2020), https://arxiv.org/abs/2008.13705, was established by running it; the paper
+    does not describe it.
 
     Args:
         sample_places: Where an output step is sampled, as fractions of the step; the authors' code has
             ``(0, 1 / 2, 1)``, so that neighbouring steps share a sample.
-        padding: What holds before the first and after the last snippet's centre. "replicate": the features of
-            that snippet. "zeros": nothing, as in the authors' code: steps wholly outside are zero, those
-            that contain an outermost centre shrink to their part inside, and a single snippet holds
-            everywhere.
-        edge_margin: With "zeros", how much farther inside the edges lie, in units of the distance between
-            snippets; the authors' code has 0.0001 seconds.
+        padding: Features before the first and after the last snippet's centre. "replicate": those of that snippet.
+            "zeros", as in the authors' code: steps wholly outside are zero, those that contain an outermost centre
+            shrink to their inner part, and a single snippet extends everywhere.
+        edge_margin: With "zeros", how far the edges move inwards, in units of the distance between snippets; the
+            authors' code has 0.0001 seconds.
 
     Raises:
-        ConfigError: If there is no place, a place lies outside of the step, or the margin is out of range.
+        ConfigError: If there is no place, a place lies outside the step, or the margin is out of range.
 
     Example:
         >>> Resampling(sample_places=(0.0, 0.5, 1.0), padding="zeros").padding
@@ -48,7 +47,7 @@ class Resampling:
         if self.padding not in ("replicate", "zeros"):
             raise ConfigError(f"padding must be 'replicate' or 'zeros', got {self.padding!r}")
         if not 0 <= self.edge_margin < 1 / 2:
-            raise ConfigError(f"edge_margin must lie in [0, 0.5), got {self.edge_margin}; give a part of a snippet")
+            raise ConfigError(f"edge_margin must lie in [0, 0.5), got {self.edge_margin}; give a fraction of a snippet")
 
 
 def resample_sequences(
@@ -59,18 +58,18 @@ def resample_sequences(
     length: int,
     resampling: Resampling | None = None,
 ) -> Tensor:
-    """Resample snippet features to a number of equal steps of their video's (or span's) time axis.
+    """Resample snippet features to equal steps of their video's (or span's) time axis.
 
     Output step t covers ``[t / length, (t + 1) / length)`` and is the mean of a few linearly interpolated
     samples within. Differentiable in ``values``.
 
     Args:
-        values: Features of all sequences, one after another, shape ``(sum N, C)``.
+        values: Features of all sequences, concatenated, shape ``(sum N, C)``.
         lengths: Snippets of each sequence, all at least 1, int64 ``(B,)``.
         first_centres: Centre of each sequence's first snippet, normalized, shape ``(B,)``.
         steps: Distance of neighbouring snippet centres, normalized, shape ``(B,)``.
         length: Number of output steps T.
-        resampling: Where steps are sampled, and what holds at the edges; the default one if not given.
+        resampling: Where steps are sampled, and the padding; the defaults if not given.
 
     Returns:
         Feature sequences, shape ``(B, C, T)``.
@@ -92,7 +91,7 @@ def resample_sequences(
     offsets = (lengths.cumsum(0) - lengths)[:, None, None]
     indices = torch.cat((lower, upper), dim=-1) + offsets
     weights = torch.cat((1 - positions + lower, positions - lower), dim=-1) * is_covered / positions.shape[-1]
-    # A bag sums the weighted snippets of one output step without ever holding the samples.
+    # A bag sums the weighted snippets of one output step without materializing the samples.
     bags = functional.embedding_bag(
         indices.flatten(0, 1), values, per_sample_weights=weights.flatten(0, 1).to(values.dtype), mode="sum"
     )
@@ -115,17 +114,10 @@ def _sample_positions(
 
 
 def resize_features(features: Tensor, length: int) -> Tensor:
-    """Resize feature sequences by linear interpolation in the way of TensorFlow 1.
+    """Resize feature sequences ``(B, C, T)`` to ``(B, C, length)`` by linear interpolation as in TensorFlow 1.
 
     Output step t reads position ``t * T / length``: steps are points, not intervals (no half-pixel
-    centres), and shrinking does not average (no antialiasing). The last position is held.
-
-    Args:
-        features: Shape ``(B, C, T)``, T at least 1.
-        length: Number of output steps.
-
-    Returns:
-        Resized features, shape ``(B, C, length)``.
+    centres), and shrinking does not average (no antialiasing). The last step is replicated.
 
     Example:
         >>> resize_features(torch.tensor([[[0.0, 1.0]]]), 4)

@@ -1,4 +1,4 @@
-"""Which of the many background anchors take part in a loss."""
+"""Selection of the background anchors that enter a loss."""
 
 from __future__ import annotations
 
@@ -14,21 +14,19 @@ def mine_hard_negatives(
     ratio: float = 1.0,
     strict: bool = False,
 ) -> Tensor:
-    """Select the background anchors that look least like background, over the whole batch.
+    """Select the background anchors of the batch with the lowest background probability (ties: memory order).
 
-    ``min(int(ratio * num_positives) + B, number of candidates)`` of them are selected, the lowest
-    background probability first; of equal ones the earlier in memory.
-
-    The batch size keeps a batch without positives from having no negatives, as in the authors' code of
-    "Learning to Localize Actions from Moments" (Long et al., ECCV 2020), https://arxiv.org/abs/2008.13705.
+    Their number is ``min(int(ratio * num_positives) + B, number of candidates)``. B keeps a batch without positives
+    from having no negatives, as in the authors' code of "Learning to Localize Actions from Moments" (Long et al.,
+    ECCV 2020), https://arxiv.org/abs/2008.13705.
 
     Args:
         background_probabilities: Predicted probability of background, shape ``(B, A)``.
         candidates: Which anchors are background, bool, shape ``(B, A)``.
         num_positives: Number of foreground anchors in the batch, a count or a scalar tensor.
         ratio: Negatives per positive.
-        strict: Select only what is strictly below the last probability of that count, as the authors'
-            code does; one anchor fewer, or more where probabilities are equal.
+        strict: Select only anchors strictly below the last of these probabilities, as the authors' code does:
+            one fewer, or more where probabilities are equal.
 
     Returns:
         Which anchors are selected, bool, shape ``(B, A)``.

@@ -1,4 +1,4 @@
-"""Temporal segments: their overlap, their two notations, and the change between seconds and [0, 1]."""
+"""Temporal segments: overlap, the two notations, and conversion between seconds and [0, 1]."""
 
 from __future__ import annotations
 
@@ -31,13 +31,7 @@ def temporal_iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def centre_width_to_segments(centre_width: Tensor) -> Tensor:
-    """Return ``(start, end)`` of segments given as ``(centre, width)``.
-
-    Args:
-        centre_width: Shape ``(..., 2)``.
-
-    Returns:
-        Segments in the same unit, shape ``(..., 2)``.
+    """Convert ``(centre, width)`` to ``(start, end)`` in the same unit, shape ``(..., 2)``.
 
     Example:
         >>> centre_width_to_segments(torch.tensor([3.0, 2.0]))
@@ -48,13 +42,7 @@ def centre_width_to_segments(centre_width: Tensor) -> Tensor:
 
 
 def segments_to_centre_width(segments: Tensor) -> Tensor:
-    """Return ``(centre, width)`` of segments given as ``(start, end)``.
-
-    Args:
-        segments: Shape ``(..., 2)``.
-
-    Returns:
-        Centres and widths in the same unit, shape ``(..., 2)``.
+    """Convert ``(start, end)`` to ``(centre, width)`` in the same unit, shape ``(..., 2)``.
 
     Example:
         >>> segments_to_centre_width(torch.tensor([2.0, 4.0]))
@@ -65,14 +53,11 @@ def segments_to_centre_width(segments: Tensor) -> Tensor:
 
 
 def normalize_segments(segments_sec: Tensor, duration_sec: Tensor | float) -> Tensor:
-    """Return segments in seconds as fractions of their video.
+    """Convert segments from seconds to fractions of their video, shape ``(..., N, 2)``.
 
     Args:
         segments_sec: ``(start, end)`` in seconds, shape ``(..., N, 2)``.
         duration_sec: Duration in seconds: one number, or one per video, shape ``(...)``.
-
-    Returns:
-        Normalized segments, shape ``(..., N, 2)``.
 
     Raises:
         ValueError: If a duration is not positive.
@@ -88,14 +73,7 @@ def normalize_segments(segments_sec: Tensor, duration_sec: Tensor | float) -> Te
 
 
 def denormalize_segments(segments: Tensor, duration_sec: Tensor | float) -> Tensor:
-    """Return normalized segments in seconds; the inverse of :func:`normalize_segments`.
-
-    Args:
-        segments: Normalized ``(start, end)``, shape ``(..., N, 2)``.
-        duration_sec: Duration in seconds: one number, or one per video, shape ``(...)``.
-
-    Returns:
-        Segments in seconds, shape ``(..., N, 2)``.
+    """Convert normalized segments ``(..., N, 2)`` to seconds; the inverse of :func:`normalize_segments`.
 
     Example:
         >>> denormalize_segments(torch.tensor([[0.25, 0.5]]), 20.0)
@@ -106,17 +84,9 @@ def denormalize_segments(segments: Tensor, duration_sec: Tensor | float) -> Tens
 
 
 def clip_segments(segments: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
-    """Return segments whose starts are at least ``low`` and whose ends are at most ``high``.
+    """Clip starts to at least ``low`` and ends to at most ``high``, in the unit of the segments, shape ``(..., 2)``.
 
-    A segment wholly outside comes out with its end before its start, so that it is recognizably empty.
-
-    Args:
-        segments: ``(start, end)``, shape ``(..., 2)``.
-        low: Smallest start, in the unit of the segments.
-        high: Largest end, in the unit of the segments.
-
-    Returns:
-        Clipped segments, shape ``(..., 2)``.
+    A segment wholly outside ends before it starts, so that it is recognizably empty.
 
     Example:
         >>> clip_segments(torch.tensor([[-0.5, 0.5], [1.25, 1.5]]))

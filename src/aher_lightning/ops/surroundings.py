@@ -1,4 +1,4 @@
-"""What lies around an instance in its video: the background before and after it, and features cut out of a span."""
+"""The background before and after an instance, and features cropped to a span."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 class Surroundings(NamedTuple):
-    """The background on both sides of an instance, as far as the next instance or the end of the video.
+    """The background on both sides of an instance, up to the next instance or the end of the video.
 
     Attributes:
-        before: ``(start, end)``, normalized, ``(B, 2)``; without length where another instance touches.
+        before: ``(start, end)``, normalized, ``(B, 2)``; empty where another instance touches.
         after: ``(start, end)``, normalized, ``(B, 2)``; likewise.
     """
 
@@ -26,10 +26,7 @@ def background_around(segments: Tensor, is_real: Tensor, chosen: Tensor) -> Surr
     Args:
         segments: Instances ``(start, end)``, normalized, shape ``(B, G, 2)``, G at least 1.
         is_real: False at padding, bool ``(B, G)``.
-        chosen: Which instance, int64 ``(B,)``.
-
-    Returns:
-        The spans.
+        chosen: Index of the instance, int64 ``(B,)``.
 
     Example:
         >>> segments = torch.tensor([[[0.1, 0.2], [0.5, 0.6]]])
@@ -47,10 +44,10 @@ def background_around(segments: Tensor, is_real: Tensor, chosen: Tensor) -> Surr
 
 
 def crop_features(features: Tensor, spans: Tensor, length: int) -> Tensor:
-    """Return the features within one span of each sequence, resampled to a number of steps.
+    """Resample the features within one span of each sequence to a number of steps.
 
-    Output step t is read at the middle of its share of the span, linearly between the middles of the
-    neighbouring input steps; beyond the outermost middles their values hold.
+    Output step t is read at the centre of its part of the span, linearly interpolated between the centres of
+    neighbouring input steps; beyond the outermost centres their values are replicated.
 
     Args:
         features: Feature sequences, shape ``(B, C, T)``.
@@ -65,9 +62,9 @@ def crop_features(features: Tensor, spans: Tensor, length: int) -> Tensor:
         tensor([[[2., 3.]]])
     """
     old_length = features.shape[-1]
-    shares = (torch.arange(length, device=features.device, dtype=features.dtype) + 0.5) / length
+    fractions = (torch.arange(length, device=features.device, dtype=features.dtype) + 0.5) / length
     start, end = spans.to(features.dtype).unsqueeze(-1).unbind(dim=1)  # (B, 1)
-    positions = ((start + shares * (end - start)) * old_length - 0.5).clamp(0, old_length - 1)  # (B, length)
+    positions = ((start + fractions * (end - start)) * old_length - 0.5).clamp(0, old_length - 1)  # (B, length)
     lower = positions.floor().long()
     weights = (positions - lower).unsqueeze(1)
     low, high = (

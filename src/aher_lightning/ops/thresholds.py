@@ -7,23 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 ACTIVITYNET_THRESHOLDS: tuple[float, ...] = tuple(np.linspace(0.5, 0.95, 10).tolist())
-"""0.5:0.05:0.95. Spaced like this and not typed, because the official 0.9 is the float below 0.9."""
+"""0.5:0.05:0.95, by NumPy rather than as literals, because the official 0.9 is the float below 0.9."""
 
 _NAME_TOLERANCE = 1e-9
-"""How far a threshold may be from two decimals and still be named by them."""
+"""A threshold this close to two decimals is named by them."""
 
 
 def check_thresholds(thresholds: Sequence[float] | None) -> tuple[float, ...]:
-    """Return the thresholds, or those of ActivityNet in place of ``None``.
-
-    Args:
-        thresholds: tIoU values, each in ``(0, 1]``, without repetition.
-
-    Returns:
-        The values, order kept.
+    """Return the tIoU thresholds in their order, or those of ActivityNet for ``None``.
 
     Raises:
-        ValueError: If there is none, one is outside ``(0, 1]``, or two have the same name.
+        ValueError: If the list is empty, a value is outside ``(0, 1]``, or two have the same name.
 
     Example:
         >>> check_thresholds([0.5, 0.75])
@@ -34,18 +28,12 @@ def check_thresholds(thresholds: Sequence[float] | None) -> tuple[float, ...]:
     values = tuple(float(value) for value in thresholds)
     names = [threshold_name(value) for value in values]
     if not values or not all(0 < value <= 1 for value in values) or len(set(names)) != len(names):
-        raise ValueError(f"tIoU thresholds must be different numbers in (0, 1], one or more; got {list(values)}")
+        raise ValueError(f"tIoU thresholds must be one or more distinct numbers in (0, 1], got {list(values)}")
     return values
 
 
 def threshold_name(threshold: float) -> str:
-    """Return the threshold as written in reports and log keys: two decimals, or as many as it needs.
-
-    Args:
-        threshold: tIoU value.
-
-    Returns:
-        Its name.
+    """Return the name of a tIoU threshold in reports and log keys: two decimals, or as many as it needs.
 
     Example:
         >>> [threshold_name(value) for value in (0.5, 0.8999999999999999, 0.125)]

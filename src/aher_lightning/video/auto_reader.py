@@ -15,7 +15,7 @@ from aher_lightning.video.reader import Image, VideoInfo, VideoReader, ascending
 _LOG = logging.getLogger(__name__)
 
 _reported: set[str | Path] = set()
-"""Why PyAV has decoded in place of decord: kinds of files, and single files."""
+"""Reasons and files for which a fallback to PyAV was already logged."""
 
 
 class AutoReader(VideoReader):
@@ -31,12 +31,12 @@ class AutoReader(VideoReader):
     MPEG-TS, MPEG-PS and the like       PyAV      decord shifts frames or mixes up the last ones
     10 bits, 4:2:2 and the like         PyAV      decord converts colours differently (by 3.4 of 255)
     AV1, VP8 and rarer codecs           PyAV      decord refuses them or has returned wrong frames
-    rotated pictures                    PyAV      in doubt: decord turns them itself
-    several video streams               PyAV      in doubt: decord may choose another one
+    rotated pictures                    PyAV      not verified: decord rotates them itself
+    several video streams               PyAV      not verified: decord may choose another one
     decord counts other frames or       PyAV      its numbers then mean other pictures; narrow pictures
     returns pictures of another shape             get a fourth channel
-    the size of pictures changes        PyAV      decord scales them all to the first size
-    decord fails on the way             PyAV      continues from there; fails too if the file is damaged
+    picture size changes                PyAV      decord scales all pictures to the first size
+    decord fails while decoding         PyAV      continues from there; fails too if the file is damaged
     H.264, H.265, VP9, MPEG-4 in MP4,   decord    same frames and pixels; variable rate too, since times
     MOV, MKV and WebM, 8 bits, 4:2:0              come from the packets
     ==================================  ========  ======================================================
@@ -81,14 +81,14 @@ class AutoReader(VideoReader):
         return self._pyav.iter_frames(path, times)
 
     def _iter_decord_first(self, decord: DecordReader, path: Path, times_sec: list[float]) -> Iterator[Image]:
-        """Yield from decord as long as it can, then from PyAV."""
+        """Yield from decord until it fails, then from PyAV."""
         done = 0
         try:
             for image in decord.iter_frames(path, times_sec):
                 yield image
                 done += 1
         except VideoError as failure:
-            # Not before PyAV succeeds: a damaged file fails with one line, that of PyAV.
+            # Logged only once PyAV succeeds: a damaged file fails with the message of PyAV alone.
             for image in self._pyav.iter_frames(path, times_sec[done:]):
                 _report(path, f"{str(failure).removesuffix(f'; {REMEDY}')}; PyAV decodes it")
                 yield image

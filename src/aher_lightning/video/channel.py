@@ -1,4 +1,4 @@
-"""Python values over a socket: how a decoding process and its owner talk."""
+"""Python values over a socket, between a decoding process and its owner."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import struct
 import time
 
 _PROTOCOL = 5
-"""Of :mod:`pickle`; the first that sends the memory of arrays beside the pickle, without copying it."""
+"""The first :mod:`pickle` protocol that keeps array memory out of the pickle, without a copy."""
 
 _SIZE = struct.Struct("!Q")
 
 
 class Channel:
-    """Sends and receives values one after another, without copying arrays into or out of a pickle.
-
-    Both ends must trust each other, as with every pickle.
+    """Sends and receives pickled values without copying arrays; both ends must trust each other.
 
     Args:
         connection: One end of a stream; the channel closes it.
@@ -38,22 +36,15 @@ class Channel:
         self._deadline: float | None = None
 
     def limit(self, time_limit_sec: float) -> None:
-        """Set a deadline for everything that follows.
-
-        Args:
-            time_limit_sec: Seconds from now.
-        """
+        """Set a deadline for all further calls, in seconds from now."""
         self._deadline = time.monotonic() + time_limit_sec
 
     def send(self, value: object) -> None:
         """Send a value; nothing is sent if it cannot be pickled.
 
-        Args:
-            value: The value.
-
         Raises:
             OSError: If the other end is closed.
-            TimeoutError: If the limit has passed.
+            TimeoutError: If the deadline has passed.
         """
         buffers: list[pickle.PickleBuffer] = []
         content = pickle.dumps(value, _PROTOCOL, buffer_callback=buffers.append)
@@ -66,12 +57,9 @@ class Channel:
     def receive(self) -> object:
         """Return the next value; its arrays are writable.
 
-        Returns:
-            The value.
-
         Raises:
             EOFError: If the other end is closed.
-            TimeoutError: If the limit has passed.
+            TimeoutError: If the deadline has passed.
         """
         sizes = [self._receive_size() for _ in range(self._receive_size())]
         content, *buffers = [self._receive_bytes(size) for size in sizes]
@@ -79,14 +67,14 @@ class Channel:
         return value
 
     def abort(self) -> None:
-        """Make whoever waits for the other end stop waiting; also from another thread."""
+        """Interrupt a pending send or receive; may be called from another thread."""
         try:
             self._connection.shutdown(socket.SHUT_RDWR)
         except OSError:
             return  # the other end is already gone
 
     def close(self) -> None:
-        """Release the socket, of which a forked process may have another copy."""
+        """Close the socket; a forked process may still hold a copy."""
         self._connection.close()
 
     def _receive_size(self) -> int:
@@ -106,7 +94,7 @@ class Channel:
         return content
 
     def _set_timeout(self) -> None:
-        """Let the next operation take what is left until the deadline."""
+        """Limit the next operation to the time left."""
         if self._deadline is not None:
             rest_sec = self._deadline - time.monotonic()
             if rest_sec <= 0:

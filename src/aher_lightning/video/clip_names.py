@@ -1,27 +1,21 @@
-"""Safe file names for clips, from arbitrary names of categories and videos."""
+"""Safe file names for clips, from arbitrary category and video names."""
 
 from __future__ import annotations
 
 import hashlib
 
 _UNSAFE = set('/\\:*?"<>|%')
-"""What separates folders or is refused by some system, and the escape character."""
+"""Characters that separate folders or are forbidden on some system, and the escape character."""
 
 _LONGEST_BYTES = 120
 """Leaves room for times and suffixes below the usual limit of 255."""
 
 
 def safe_name(name: str) -> str:
-    """Return a file or folder name that is unique for a name and stays in its folder.
+    """Return a unique file name of at most 120 bytes for a non-empty name, which cannot leave its folder.
 
-    Unsafe characters are percent-encoded, and so are dots and spaces at either end, which would hide a file or be lost.
-    Names that are too long are cut and end in a hash.
-
-    Args:
-        name: Name of a category or a video; not empty.
-
-    Returns:
-        A file name of at most 120 bytes.
+    Unsafe characters are percent-encoded, as are dots and spaces at either end, which would hide a file or be lost.
+    Long names are cut and end in a hash.
 
     Example:
         >>> safe_name("Hammer throw"), safe_name("../../etc"), safe_name("50%")
@@ -39,16 +33,7 @@ def safe_name(name: str) -> str:
 
 
 def clip_name(video: str, start_sec: float, end_sec: float, number: int = 1) -> str:
-    """Return the file name of a clip.
-
-    Args:
-        video: Name of the video, without its ending.
-        start_sec: Start in seconds.
-        end_sec: End in seconds.
-        number: Its number among clips of the same name, from 1.
-
-    Returns:
-        The name, with times to hundredths of a second.
+    """Return the file name of a clip: video stem, times in seconds, and a number from 2 on if the name is taken.
 
     Example:
         >>> clip_name("v1", 1.5, 64.0), clip_name("v1", 1.5, 64.0, 2)
@@ -59,10 +44,10 @@ def clip_name(video: str, start_sec: float, end_sec: float, number: int = 1) -> 
 
 
 def _is_unsafe(letter: str) -> bool:
-    """Whether a letter is not allowed anywhere in a file name."""
+    """Whether a letter is unsafe anywhere in a file name."""
     return letter in _UNSAFE or not (letter.isprintable() or letter == "\N{ZERO WIDTH JOINER}")
 
 
 def _encode(letter: str) -> str:
-    """A letter, percent-encoded."""
+    """Percent-encode a letter."""
     return "".join(f"%{byte:02X}" for byte in letter.encode("utf-8", "surrogatepass"))

@@ -1,4 +1,4 @@
-"""From frames to snippets: which frames of a video make up which clip, and how they are cropped."""
+"""From frames to snippets: which frames make up each clip, and how they are cropped."""
 
 from __future__ import annotations
 
@@ -18,18 +18,11 @@ from aher_lightning.video.contract import TemporalContract
 from aher_lightning.video.reader import Image, VideoReader
 
 _ROUNDING_FRAMES = 1e-6
-"""A duration of so many grid frames more or less than an integer is that integer."""
+"""Rounding tolerance for the number of grid frames in a duration."""
 
 
 def count_clips(duration_sec: float, contract: TemporalContract) -> int:
-    """Return how many clips fit into a duration, at least one.
-
-    Args:
-        duration_sec: Seconds to cover.
-        contract: How frames become clips.
-
-    Returns:
-        Number of clips N, at least 1.
+    """Return how many clips fit into a duration in seconds, at least one.
 
     Example:
         >>> count_clips(10.0, TemporalContract(fps=10.0))
@@ -40,18 +33,10 @@ def count_clips(duration_sec: float, contract: TemporalContract) -> int:
 
 
 def frame_times(duration_sec: float, contract: TemporalContract) -> npt.NDArray[np.float64]:
-    """Return when the frames of all clips are taken; clip ``k`` starts ``k * snippet_stride`` frames in.
+    """Return the sampling times of all clips in ascending seconds; clip ``k`` starts at entry ``k * snippet_stride``.
 
-    In the middle of every whole grid frame, so that a grid as fast as the video meets each of its frames once in spite
-    of rounding. Frames before the start or after the end, which a short video or an early first clip asks for, repeat
-    the first or the last grid frame.
-
-    Args:
-        duration_sec: Seconds to cover.
-        contract: How frames become clips.
-
-    Returns:
-        Ascending seconds after the start, one per grid frame.
+    Each lies in the middle of its grid frame, so that a grid at the rate of the video samples every frame once despite
+    rounding. Frames before the start or after the end (short videos, early first clips) repeat the first or last one.
 
     Example:
         >>> frame_times(0.3, TemporalContract(fps=10.0, clip_length=4, first_centre_frames=2.0)).round(2).tolist()
@@ -64,7 +49,7 @@ def frame_times(duration_sec: float, contract: TemporalContract) -> npt.NDArray[
 
 
 def fit_frame(image: Image, resize: int, crop: int) -> Tensor:
-    """Return the central square of a picture after resizing its shorter side, bilinear with antialiasing.
+    """Resize the shorter side of a picture, bilinear with antialiasing, and crop the central square.
 
     Args:
         image: RGB uint8, shape ``(H, W, 3)``.
@@ -87,19 +72,10 @@ def fit_frame(image: Image, resize: int, crop: int) -> Tensor:
 def iter_fitted_frames(
     reader: VideoReader, path: Path, contract: TemporalContract, times_sec: Sequence[float]
 ) -> Iterator[Tensor]:
-    """Yield the frames on display at some times, resized and cropped; a frame shown twice is resized once.
-
-    Args:
-        reader: Decodes the video.
-        path: File to read.
-        contract: Size of the frames.
-        times_sec: Seconds after the first frame, ascending.
+    """Yield the frames on display at ascending times, resized and cropped; see :meth:`VideoReader.iter_frames`.
 
     Yields:
-        Pixels, uint8, shape ``(3, H, W)``; do not write into them.
-
-    Raises:
-        VideoError: If the video cannot be decoded.
+        Pixels, uint8, shape ``(3, H, W)``, read-only: a frame shown twice is the same tensor.
     """
     shown: Image | None = None
     for image in reader.iter_frames(path, times_sec):
@@ -109,15 +85,7 @@ def iter_fitted_frames(
 
 
 def iter_clips(frames: Iterator[Tensor], contract: TemporalContract) -> Iterator[Tensor]:
-    """Yield one clip after another, holding the frames of one.
-
-    Args:
-        frames: The frames at :func:`frame_times`, pixels ``(3, H, W)``.
-        contract: How frames become clips.
-
-    Yields:
-        Pixels, uint8, shape ``(3, F, H, W)``.
-    """
+    """Yield clips ``(3, F, H, W)`` from the frames ``(3, H, W)`` at :func:`frame_times`, holding one clip at a time."""
     window = deque(islice(frames, contract.clip_length), maxlen=contract.clip_length)
     yield torch.stack(list(window), dim=1)
     for position, frame in enumerate(frames, start=1):
@@ -127,29 +95,13 @@ def iter_clips(frames: Iterator[Tensor], contract: TemporalContract) -> Iterator
 
 
 def clips_from_frames(frames: Tensor, contract: TemporalContract) -> Tensor:
-    """Return all clips at once.
-
-    Args:
-        frames: The frames at :func:`frame_times`, uint8, shape ``(M, 3, H, W)``.
-        contract: How frames become clips.
-
-    Returns:
-        Pixels, uint8, shape ``(N, 3, F, H, W)``; a view of ``frames``.
-    """
+    """Return all clips ``(N, 3, F, H, W)``, a view of the frames ``(M, 3, H, W)`` at :func:`frame_times`."""
     clips: Tensor = frames.unfold(0, contract.clip_length, contract.snippet_stride)
     return clips.permute(0, 1, 4, 2, 3)
 
 
 def normalize_clips(clips: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Return clips as a backbone wants them: ``(pixels / 255 - mean) / std``.
-
-    Args:
-        clips: Pixels, uint8, shape ``(N, 3, F, H, W)``.
-        mean: Mean of each channel.
-        std: Standard deviation of each channel.
-
-    Returns:
-        Normalized pixels, float32, shape ``(N, 3, F, H, W)``.
+    """Return ``(pixels / 255 - mean) / std`` per channel: uint8 to float32, shape ``(N, 3, F, H, W)``.
 
     Example:
         >>> white = torch.full((1, 3, 1, 1, 1), 255, dtype=torch.uint8)

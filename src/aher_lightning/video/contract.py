@@ -1,4 +1,4 @@
-"""The temporal contract: everything that decides which pixels a feature vector was computed from, and when."""
+"""The temporal contract: everything that determines which pixels, at which times, a feature vector comes from."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _IMAGENET_MEAN: ChannelTriple = (0.485, 0.456, 0.406)
 _IMAGENET_STD: ChannelTriple = (0.229, 0.224, 0.225)
 
 PROVENANCE = ("backbone", "weights_sha256", "reader", "reader_version")
-"""Fields that say what made the features; the others say from which pixels, and when."""
+"""Fields that say what computed the features; the others say from which pixels, and when."""
 
 
 @dataclass(frozen=True)
 class TemporalContract:
-    """How a video becomes snippets, and what turned them into features.
+    """How a video becomes snippets, and what computed their features.
 
     Frames are taken at ``(i + 0.5) / fps`` seconds after the first frame. Snippet ``k`` consists of ``clip_length``
     such frames around the centre ``(k * snippet_stride + first_centre_frames) / fps`` seconds. Every feature store and
@@ -35,10 +35,10 @@ class TemporalContract:
         resize: Shorter side in pixels before cropping.
         crop: Side of the central square in pixels.
         mean: Subtracted from RGB values in ``[0, 1]``.
-        std: Divides what remains.
-        backbone: Name of the network behind the features; empty if there is none yet.
-        weights_sha256: Fingerprint of its weights; empty if there are none yet.
-        reader: Name of the video reader that decoded the frames; empty if it does not matter.
+        std: Divides the result.
+        backbone: Name of the network that computed the features; empty before extraction.
+        weights_sha256: Fingerprint of its weights; empty before extraction.
+        reader: Name of the video reader that decoded the frames; empty if any will do.
         reader_version: Version of that reader.
 
     Raises:
@@ -96,17 +96,7 @@ class TemporalContract:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> TemporalContract:
-        """Rebuild a contract from :meth:`to_dict`.
-
-        Args:
-            values: All field names and values.
-
-        Returns:
-            The contract.
-
-        Raises:
-            ContractError: If a field is missing, unknown or of the wrong type.
-        """
+        """Rebuild a contract from :meth:`to_dict`; ContractError if a field is missing, unknown or mistyped."""
         kinds = {field.name: str(field.type) for field in fields(cls)}
         missing, unknown = sorted(kinds.keys() - values.keys()), sorted(values.keys() - kinds.keys())
         if missing or unknown:
@@ -120,14 +110,10 @@ class TemporalContract:
         return cls(**values)  # type: ignore[arg-type]  # the constructor checks the values
 
     def check_compatible(self, other: TemporalContract, ignore: Collection[str] = ()) -> None:
-        """Refuse a contract that differs from this one.
-
-        Args:
-            other: Contract of features, checkpoint or data.
-            ignore: Names of fields that may differ.
+        """Refuse a contract that differs from this one in other fields than those to ignore.
 
         Raises:
-            ContractError: If they differ, with each field and both values.
+            ContractError: Names each differing field with both values.
             ValueError: If ``ignore`` names a field that does not exist.
 
         Example:

@@ -1,4 +1,4 @@
-"""Segments of a video as files of their own, copied or encoded anew."""
+"""Cuts segments of a video into clip files, copied or re-encoded."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _QUALITY = {"libx264": {"crf": "18"}}
-"""Options of encoders that have one quality for all videos: hardly a difference to be seen."""
+"""Options of encoders with a constant-quality mode: visually near-lossless."""
 
 _CLOCK = 90_000
-"""Time stamps per second of encoded clips, as broadcast has it: all usual frame rates fit in."""
+"""Time stamps per second of encoded clips: the MPEG clock, which represents all common frame rates."""
 
 _BT709 = 1
-"""How FFmpeg numbers the colours of high definition, which players take for granted."""
+"""FFmpeg's number of the HD colour space, which players assume."""
 
 _LIMITED = 1
-"""How FFmpeg numbers the range of values of ordinary video."""
+"""FFmpeg's number of the limited (TV) colour range."""
 
 
 class LabelledSpan(Protocol):
-    """What is cut out: a detection, an instance, or anything else with a name and two times."""
+    """A detection, an instance, or anything else with a category and two times."""
 
     @property
     def label(self) -> str:
@@ -55,22 +55,20 @@ class LabelledSpan(Protocol):
 
 
 def cut_clips(video: Path, rows: Sequence[LabelledSpan], folder: Path, reencode: bool = False) -> list[Path]:
-    """Write each segment of a video to ``FOLDER/<category>/<video>_<start>-<end>.mp4``, its pictures without sound.
+    """Write each segment of a video to ``FOLDER/<category>/<video>_<start>-<end>.mp4``, without sound.
 
-    Copying is fast and loses nothing, but can begin at key frames only: a clip starts at the last one before its
-    segment, up to one group of pictures early (often 1 to 10 s), and may end a few frames late. Encoded anew, in
-    H.264, a clip has exactly the frames on display from start to end, upright and with their times, all of the size of
-    the first.
+    Copying is fast and lossless, but can start at key frames only: a clip starts at the last one before its segment, up
+    to one group of pictures early (often 1 to 10 s), and may end a few frames late. A re-encoded clip (H.264) has
+    exactly the frames on display from start to end, upright, with their times, all of the size of the first.
 
-    Segments are cut to the video. Names of folders are those of the categories, made safe by
-    :func:`~aher_lightning.video.clip_names.safe_name`; segments of the same category and times are numbered. Clips
-    of earlier runs are replaced; a clip is there as a whole or not at all.
+    Segments are clipped to the video; those of the same category and times are numbered. Category folders are named by
+    :func:`~aher_lightning.video.clip_names.safe_name`. Existing clips are replaced, each atomically.
 
     Args:
         video: Video file.
         rows: Segments, such as :class:`~aher_lightning.reports.videos.detection_rows.DetectionRow`; may be empty.
-        folder: Where the clips go; made if needed.
-        reencode: Encode anew instead of copying.
+        folder: Output folder; created if needed.
+        reencode: Whether to re-encode instead of copying.
 
     Returns:
         The files, in the order of the rows.
@@ -95,19 +93,19 @@ def cut_clips(video: Path, rows: Sequence[LabelledSpan], folder: Path, reencode:
 
 
 def _check_row(video: Path, number: int, row: LabelledSpan, duration_sec: float) -> None:
-    """Refuse a segment that leaves no clip."""
+    """Refuse a segment without label or frames."""
     if not row.label:
         raise VideoError(f"{video}: segment {number} has no label; name its category")
     start_sec, end_sec = row.start_sec, row.end_sec
     if not (math.isfinite(start_sec) and math.isfinite(end_sec) and max(start_sec, 0.0) < min(end_sec, duration_sec)):
         raise VideoError(
-            f"{video}: segment {number} ({start_sec:g} to {end_sec:g} s) has no frame, the video lasts "
+            f"{video}: segment {number} ({start_sec:g} to {end_sec:g} s) has no frame in a video of "
             f"{duration_sec:.2f} s; check that it belongs to this video"
         )
 
 
 def _targets(video: Path, rows: Sequence[LabelledSpan], folder: Path) -> list[Path]:
-    """The file of each segment; those that would have the same are numbered."""
+    """The file of each segment; equal names are numbered."""
     seen: Counter[Path] = Counter()
     targets = []
     for row in rows:
@@ -138,24 +136,24 @@ def _partial_file(target: Path) -> Iterator[Path]:
 
 
 def _copy_clip(index: FrameIndex, row: LabelledSpan, target: Path) -> None:
-    """Copy the packets of a segment, from the last key frame before it."""
+    """Copy the packets of a segment from the last key frame before it on."""
     import av
 
     path = index.info.path
     before = index.key_times_sec[index.key_times_sec <= row.start_sec + TIME_TOLERANCE_SEC]
     if not len(before):
-        raise VideoError(f"{path}: no picture at or before {row.start_sec:.2f} s can start a copy; encode clips anew")
+        raise VideoError(f"{path}: no key frame at or before {row.start_sec:.2f} s to copy from; re-encode the clips")
     key_sec = float(before[-1])
     with open_video(path) as (source, stream), av.open(str(target.absolute()), "w", format="mp4") as sink:
         if not has_presentation_times(source):
-            raise VideoError(f"{path}: {source.format.name} files do not say when frames are shown; encode clips anew")
+            raise VideoError(f"{path}: {source.format.name} files store no presentation times; re-encode the clips")
         unit_sec = float(stream.time_base or 0)
         first = round((key_sec + index.start_sec) / unit_sec)
         end = math.ceil((row.end_sec + index.start_sec - TIME_TOLERANCE_SEC) / unit_sec)
         copy = _add_copy(path, sink, stream)
         packets = list(_packets(source, stream, first, end))
         if not packets:
-            raise VideoError(f"{path}: nothing from {row.start_sec:.2f} s on can be copied; encode clips anew")
+            raise VideoError(f"{path}: nothing from {row.start_sec:.2f} s on can be copied; re-encode the clips")
         for packet in packets:
             packet.pts = (packet.pts or 0) - first
             packet.dts = None if packet.dts is None else packet.dts - first
@@ -164,7 +162,7 @@ def _copy_clip(index: FrameIndex, row: LabelledSpan, target: Path) -> None:
 
 
 def _add_copy(path: Path, sink: OutputContainer, stream: VideoStream) -> VideoStream:
-    """Add a stream that takes the packets of another as they are."""
+    """Add a stream for unchanged packets of another."""
     import av
 
     try:
@@ -172,13 +170,13 @@ def _add_copy(path: Path, sink: OutputContainer, stream: VideoStream) -> VideoSt
         sink.start_encoding()
     except (ValueError, av.FFmpegError):
         raise VideoError(
-            f"{path}: {stream.codec_context.name} video cannot be copied into MP4; encode clips anew"
+            f"{path}: {stream.codec_context.name} video cannot be copied into MP4; re-encode the clips"
         ) from None
     return copy
 
 
 def _packets(source: InputContainer, stream: VideoStream, first: int, end: int) -> Iterator[Packet[Any]]:
-    """Yield the packets from the key frame of a time stamp to the last that starts before another."""
+    """Yield the packets from the key frame at ``first`` to the last that starts before ``end``."""
     if can_seek(source):
         source.seek(first, stream=stream, backward=True)
     has_started = False
@@ -186,16 +184,16 @@ def _packets(source: InputContainer, stream: VideoStream, first: int, end: int) 
         if packet.pts is None or packet.size == 0:
             continue
         has_started = has_started or (packet.is_keyframe and packet.pts >= first)
-        # Frames are decoded in the order of `dts`, which never is after `pts`: all that follow start later still.
+        # `dts` ascends and never exceeds `pts`: all that follow start later still.
         if (packet.pts if packet.dts is None else packet.dts) >= end:
             return
-        # Frames that follow a key frame and are shown before it need those that were left out.
+        # Frames stored after the key frame but shown before it depend on frames left out.
         if has_started and packet.pts >= first:
             yield packet
 
 
 def _mux(sink: OutputContainer, packets: Packet[Any] | Sequence[Packet[Any]]) -> None:
-    """Write packets; a failure is one of the clip, and must not pass for one of the video that is open as well."""
+    """Write packets; a failure becomes an OSError, so that it is not blamed on the source video."""
     import av
 
     try:
@@ -205,20 +203,20 @@ def _mux(sink: OutputContainer, packets: Packet[Any] | Sequence[Packet[Any]]) ->
 
 
 def _encode_clip(index: FrameIndex, row: LabelledSpan, target: Path) -> None:
-    """Encode the frames that are on display from start to end."""
+    """Encode the frames on display from start to end."""
     import av
 
     bounds = np.array([max(row.start_sec, 0.0), row.end_sec - 2 * TIME_TOLERANCE_SEC])
     first, last = index.frames_at(bounds).tolist()
     times = index.times_sec[first : last + 1]
-    # Of frames with one time stamp, as files put together of several have them, a player shows one; a sink takes one.
+    # Of frames with equal time stamps, found in concatenated files, players show one, and a sink accepts one.
     stamps, shown = np.unique(((times - times[0]) * _CLOCK).round().astype(int), return_index=True)
     images = PyAVReader().iter_frames(index.info.path, times[shown].tolist())
     with av.open(str(target.absolute()), "w", format="mp4") as sink:
         stream = _add_encoder(sink, index.info.average_fps)
         size: tuple[int, int] | None = None
         for stamp, image in zip(stamps.tolist(), images, strict=True):
-            if size is None:  # known from the first picture alone: their size may change on the way
+            if size is None:  # from the first picture rather than the header: the size may change
                 size = stream.height, stream.width = _even_size(image)
             picture = av.VideoFrame.from_ndarray(_fit_picture(image, size), format="rgb24")
             frame = picture.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range=_LIMITED)
@@ -228,12 +226,12 @@ def _encode_clip(index: FrameIndex, row: LabelledSpan, target: Path) -> None:
 
 
 def _even_size(image: Image) -> tuple[int, int]:
-    """Height and width of a picture without an odd line: H.264 has pictures of even size only."""
+    """Height and width of a picture, rounded down to even numbers as H.264 requires."""
     return image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
 
 
 def _fit_picture(image: Image, size: tuple[int, int]) -> Image:
-    """A picture of the height and width of its clip; one of another size is scaled and put between black bars."""
+    """Crop a picture to the size of its clip; one of another size is scaled and letterboxed."""
     import av
 
     if _even_size(image) == size:
@@ -248,7 +246,7 @@ def _fit_picture(image: Image, size: tuple[int, int]) -> Image:
 
 
 def _add_encoder(sink: OutputContainer, average_fps: float) -> VideoStream:
-    """Add a stream that encodes frames at any times."""
+    """Add an encoded stream that accepts frames at any times."""
     name = choose_encoder()
     rate = Fraction(average_fps).limit_denominator(1001)
     stream = cast("VideoStream", sink.add_stream(name, rate=rate, options=_QUALITY.get(name, {})))

@@ -1,4 +1,4 @@
-"""The reader of common files by decord, which has wheels for Linux and Windows on x86-64."""
+"""Reads common files with decord, which has wheels for Linux and Windows on x86-64."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DecordReader(NumberedReader):
         if info.further_streams:
             return "decord may choose another of several video streams"
         if info.rotation:
-            return "decord turns rotated pictures itself"
+            return "decord rotates pictures itself"
         if info.container.split(",")[0] not in EXACT_CONTAINERS:
             return f"decord is wrong on some files in this format ({info.container})"
         if info.codec not in _EXACT_CODECS or info.pixel_format not in EXACT_PIXEL_FORMATS:
@@ -38,7 +38,7 @@ class DecordReader(NumberedReader):
 
     def load(self) -> Library:
         """Import decord; see :meth:`NumberedReader.load`."""
-        # Lazily, and after torch: in the other order loading both has crashed processes.
+        # Lazily, and after torch: loading them in the other order has crashed processes.
         import torch  # noqa: F401  # isort: skip
         import decord  # isort: skip
 
@@ -47,7 +47,7 @@ class DecordReader(NumberedReader):
         def open_exact(index: FrameIndex) -> object:
             path = index.info.path
             if len(index.key_times_sec) > 1 and _changes_size(path, path.stat().st_mtime_ns):
-                raise VideoError(f"{path}: decord scales pictures whose size changes on the way; {REMEDY}")
+                raise VideoError(f"{path}: decord scales pictures where their size changes; {REMEDY}")
             return decord.VideoReader(str(path.absolute()), num_threads=1)
 
         return Library(
@@ -59,7 +59,7 @@ class DecordReader(NumberedReader):
 
 @lru_cache(maxsize=4096)
 def _changes_size(path: Path, modified_ns: int) -> bool:
-    """Whether the key frames of a file of that age differ in size."""
+    """Whether the key frames of a file differ in size; cached until it is modified."""
     del modified_ns
     with open_video(path) as (container, stream):
         stream.codec_context.skip_frame = "NONKEY"

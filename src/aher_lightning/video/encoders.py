@@ -1,4 +1,4 @@
-"""Which encoder writes the videos of this package."""
+"""The H.264 encoder that this package writes videos with."""
 
 from __future__ import annotations
 
@@ -8,17 +8,10 @@ _NAMES = ("libx264", "libopenh264")
 
 
 def choose_encoder() -> str:
-    """Return the name of an H.264 encoder that PyAV has.
-
-    Returns:
-        "libx264" if available, else "libopenh264".
-
-    Raises:
-        VideoError: If PyAV was built without either.
-    """
+    """Return "libx264" if PyAV has it, else "libopenh264"; VideoError if it has neither."""
     import av
 
     for name in _NAMES:
         if name in av.codecs_available:
             return name
-    raise VideoError("PyAV has no H.264 encoder here; install its binary wheel by `pip install --force-reinstall av`")
+    raise VideoError("PyAV has no H.264 encoder; install its binary wheel with `pip install --force-reinstall av`")

@@ -1,4 +1,4 @@
-"""Small frames of video files, decoded in this process or, under a time limit, in child processes."""
+"""Resized frames of video files, decoded in this process or, under a time limit, in child processes."""
 
 from __future__ import annotations
 
@@ -25,20 +25,19 @@ _LOG = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 PART_BYTES = 2**25
-"""Size of the frames that a child process returns at once."""
+"""Size of the batch of frames that a child process returns at once."""
 
 
 class FrameSource:
     """Reads the frames of videos, resized and cropped.
 
-    With a time limit, files are probed and decoded in child processes. Where a decoder crashes or hangs, the fallback
-    of the reader, if any, decodes that video from then on; otherwise it raises an error about the video. The frames are
-    the same to the bit. Any number of threads may read at once, each with a child; a copy in another process, be it
-    pickled or forked, has children of its own.
+    With a time limit, files are probed and decoded in child processes. Where a decoder crashes or hangs, the reader's
+    fallback decodes that video from then on; without a fallback, an error is raised. The frames are the same to the
+    bit. Thread-safe, with one child per thread; a pickled or forked copy starts its own children.
 
     Args:
         contract: Size of the frames.
-        reader: Decodes videos; ``None`` chooses one by itself.
+        reader: Decodes videos; default :class:`~aher_lightning.video.auto_reader.AutoReader`.
         time_limit_sec: Seconds that a child may take to probe a file, for all frames of one :meth:`read`, and for each
             part of the frames of :meth:`stream`; ``None`` decodes in this process, without limit. Linux and macOS.
 
@@ -58,36 +57,23 @@ class FrameSource:
         self._replacements: dict[Path, VideoReader] = {}
 
     def start(self) -> None:
-        """Start a child process if one is needed, and let it import what it needs, which takes seconds."""
+        """Start a child process if one is needed, including its imports, which take seconds."""
         if self.time_limit_sec is not None:
             self._children.call(_be_ready, path=Path(), time_limit_sec=START_LIMIT_SEC)
 
     def probe(self, path: Path) -> VideoInfo:
-        """Return facts about a video.
-
-        Args:
-            path: The file.
-
-        Returns:
-            The facts.
-
-        Raises:
-            VideoError: If the file cannot be read, or not within the time limit.
-        """
+        """Return facts about a video; VideoError if it cannot be read within the time limit."""
         return self._call(self.reader.probe, path, path=path)
 
     def read(self, path: Path, times_sec: Sequence[float]) -> Tensor:
-        """Return the frames on display at some times, all at once.
+        """Return all frames on display at M times, uint8, shape ``(M, 3, H, W)``.
 
         Args:
             path: The file.
-            times_sec: Seconds after the first frame, ascending; M of them.
-
-        Returns:
-            Pixels, uint8, shape ``(M, 3, H, W)``.
+            times_sec: Seconds after the first frame, ascending.
 
         Raises:
-            VideoError: If the file cannot be decoded, or not within the time limit.
+            VideoError: If the file cannot be decoded within the time limit.
         """
         reader = self._reader_of(path)
         try:
@@ -97,17 +83,14 @@ class FrameSource:
         return self.read(path, times_sec)
 
     def stream(self, path: Path, times_sec: Sequence[float]) -> Iterator[Tensor]:
-        """Yield the frames on display at some times, holding few of them.
+        """Yield the frames on display at given times, uint8, shape ``(3, H, W)``, read-only, holding few of them.
 
         Args:
             path: The file.
             times_sec: Seconds after the first frame, ascending.
 
-        Yields:
-            Pixels, uint8, shape ``(3, H, W)``; do not write into them.
-
         Raises:
-            VideoError: If the file cannot be decoded, or a part of it not within the time limit.
+            VideoError: If the file cannot be decoded, each part within the time limit.
         """
         reader, done = self._reader_of(path), 0
         try:
@@ -119,23 +102,23 @@ class FrameSource:
             yield from self.stream(path, times_sec[done:])
 
     def close(self) -> None:
-        """End all child processes, also those that decode for other threads; later calls start new ones."""
+        """Stop all child processes, including those of other threads; later calls start new ones."""
         children, self._children = self._children, IsolatedPool()
         children.close()
 
     def _reader_of(self, path: Path) -> VideoReader:
-        """The reader of a video: another one once the first has crashed or hung on it."""
+        """The reader of a video, or its fallback once it has crashed or hung on it."""
         return self._replacements.get(path, self.reader)
 
     def _fall_back(self, path: Path, reader: VideoReader, failure: DecoderLostError) -> None:
-        """Replace the reader of a video on which it crashed or hung, if it has a fallback."""
+        """Switch a video to the fallback of a reader that crashed or hung on it; raise if there is none."""
         if reader.fallback is None:
             raise failure
         _LOG.warning(f"{path}: its decoder crashed or hung; trying {type(reader.fallback).__name__}")
         self._replacements[path] = reader.fallback
 
     def _stream(self, reader: VideoReader, path: Path, times_sec: Sequence[float]) -> Iterator[Tensor]:
-        """Yield frames, from a child process if there is a time limit."""
+        """Yield frames; from a child process under a time limit."""
         if self.time_limit_sec is None:
             yield from iter_fitted_frames(reader, path, self.contract, times_sec)
             return
@@ -147,11 +130,11 @@ class FrameSource:
                 yield from torch.from_numpy(part)
 
     def _call(self, function: Callable[..., Result], *args: object, path: Path) -> Result:
-        """Call what may crash or hang: in a child process if there is a time limit."""
+        """Call what may crash or hang; in a child process under a time limit."""
         if self.time_limit_sec is None:
             return function(*args)
         return self._children.call(function, *args, path=path, time_limit_sec=self.time_limit_sec)
 
 
 def _be_ready() -> None:
-    """Do nothing: to call this, a child must have imported this file."""
+    """Do nothing; calling this makes a child import this file."""

@@ -1,4 +1,4 @@
-"""Child processes for decoding, one per thread that decodes."""
+"""A pool of child processes for decoding, one per decoding thread."""
 
 from __future__ import annotations
 
@@ -15,11 +15,7 @@ Result = TypeVar("Result")
 
 
 class IsolatedPool:
-    """Lends each call a worker that is not busy; any number of threads may call at once.
-
-    There are never more children than simultaneous calls. A copy of the pool in another process, be it pickled or
-    forked, has children of its own.
-    """
+    """A thread-safe pool of workers, never more than simultaneous calls; a pickled or forked copy starts its own."""
 
     def __init__(self) -> None:
         self._forget()
@@ -35,23 +31,17 @@ class IsolatedPool:
 
     @contextmanager
     def lend(self, path: Path) -> Iterator[IsolatedWorker]:
-        """Lend a worker for several calls, between which its child may remember something.
-
-        Args:
-            path: The video that it works on, for messages.
-
-        Yields:
-            A worker that nobody else has until the context is left.
+        """Yield an exclusive worker for several calls on a video, between which its child may keep state.
 
         Raises:
-            RuntimeError: If the pool is closed.
+            RuntimeError: If the pool is closed; names ``path``.
         """
         if self._owner != os.getpid():
             self._forget()
         with self._lock:
             if self._is_closed:
                 raise RuntimeError(f"{path}: reading was aborted")
-            # The one used last, as it may remember the packets of this video.
+            # The one used last: it may have cached the packets of this video.
             worker = self._idle.pop() if self._idle else IsolatedWorker()
             self._busy.add(worker)
         try:
@@ -60,28 +50,28 @@ class IsolatedPool:
             self._take_back(worker)
 
     def close(self) -> None:
-        """End all children for good; calls that wait for one fail."""
+        """Stop all children for good; pending calls fail."""
         if self._owner != os.getpid():
             self._forget()
         with self._lock:
             self._is_closed = True
             idle = list(self._idle)
             self._idle.clear()
-            # Each of these is closed by the call that has it.
+            # Each of these is closed by the call that uses it.
             for worker in self._busy:
                 worker.abort()
         for worker in idle:
             worker.close()
 
     def _forget(self) -> None:
-        """Begin without workers: those of the process that this one was forked from are not ours, nor is the lock."""
+        """Start without workers and with a new lock: after a fork, the old ones belong to the parent process."""
         self._owner = os.getpid()
         self._lock = Lock()
         self._idle: list[IsolatedWorker] = []
         self._busy: set[IsolatedWorker] = set()
 
     def _take_back(self, worker: IsolatedWorker) -> None:
-        """Let others have a worker."""
+        """Return a worker to the pool."""
         with self._lock:
             self._busy.discard(worker)
             if not self._is_closed:

@@ -1,4 +1,4 @@
-"""The child process in which decoders run: it does what its owner asks until the owner is gone."""
+"""The child process in which decoders run: it serves requests until its owner exits."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from typing import NamedTuple, cast
 from aher_lightning.video.channel import Channel
 
 START_LIMIT_SEC = 300.0
-"""How long a child may take to start and to import what a request needs; torch from a slow disk takes a while."""
+"""Limit for starting a child and importing what a request needs; torch loads slowly from a slow disk."""
 
 GRACE_SEC = 1.0
-"""How much later than the owner's limit the child ends by itself, in case the owner is gone."""
+"""How long after the owner's limit the child exits by itself, in case the owner is gone."""
 
 
 class Request(NamedTuple):
-    """What is to be done.
+    """A call to make.
 
     Attributes:
-        content: Pickle of a function and its arguments; separate, as loading it may import much, or fail.
+        content: Pickle of a function and its arguments; separate, as unpickling may import much, or fail.
         time_limit_sec: How long the function may run.
     """
 
@@ -32,13 +32,7 @@ class Request(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a request.
-
-    Attributes:
-        value: What the function returned.
-        error: What it raised, if anything.
-        traceback: Where it raised that.
-    """
+    """The value that a request returned, or the error that it raised with its traceback."""
 
     value: object
     error: BaseException | None = None
@@ -46,24 +40,20 @@ class Outcome(NamedTuple):
 
 
 def main() -> None:
-    """Answer requests that come over standard input, a socket, until its other end is closed."""
-    # The parent process may have disabled the alarm clock.
+    """Serve requests over standard input, a socket, until its other end is closed."""
+    # The parent process may have blocked the alarm signal.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     channel = Channel(socket.socket(fileno=os.dup(0)))
     # A decoder that reads standard input must not consume requests.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     serve(channel)
-    # At once: threads of a decoder may be stuck, and nothing is left to be saved.
+    # Without cleanup: decoder threads may be stuck, and there is nothing to save.
     os._exit(0)
 
 
 def serve(channel: Channel) -> None:
-    """Answer requests until the other end is closed.
-
-    Args:
-        channel: Where requests come from.
-    """
+    """Answer requests until the other end is closed."""
     try:
         while True:
             _answer(channel)
@@ -72,34 +62,25 @@ def serve(channel: Channel) -> None:
 
 
 def run(function: Callable[..., object], arguments: tuple[object, ...]) -> Outcome:
-    """Call a function and catch whatever it raises.
-
-    Args:
-        function: What to call.
-        arguments: Its arguments.
-
-    Returns:
-        The result or the error; a RuntimeError in place of one that cannot be pickled or is no ``Exception``.
-    """
+    """Call a function; a RuntimeError replaces an error that cannot be pickled or is no ``Exception``."""
     try:
         return Outcome(function(*arguments))
     except BaseException as error:  # the owner raises it again
-        # What ends a Python program must not end the owner.
-        travels = isinstance(error, Exception) and _can_travel(error)
-        return Outcome(None, error if travels else RuntimeError(_one_line(error)), traceback.format_exc())
+        # SystemExit or KeyboardInterrupt must not end the owner.
+        is_sent = isinstance(error, Exception) and _survives_pickling(error)
+        return Outcome(None, error if is_sent else RuntimeError(_one_line(error)), traceback.format_exc())
 
 
 def _answer(channel: Channel) -> None:
-    """Answer one request: first an empty text once it is loaded, or why it cannot be, and then its outcome.
+    """Answer one request: send an empty text once it is loaded, or why it cannot be, and then its outcome.
 
-    The kernel ends this process soon after the limit in any case: the owner may be gone, and a decoder that is stuck in
-    native code stops all Python code.
+    The kernel ends this process soon after the limit even if the owner is gone or native code blocks Python.
     """
     request = cast(Request, channel.receive())
     signal.setitimer(signal.ITIMER_REAL, START_LIMIT_SEC + GRACE_SEC)
     try:
         function, arguments = pickle.loads(request.content)
-    except Exception as error:  # importing runs foreign code, which may raise anything
+    except Exception as error:  # imports run foreign code, which may raise anything
         signal.setitimer(signal.ITIMER_REAL, 0)
         channel.send(_one_line(error))
         return
@@ -113,11 +94,11 @@ def _answer(channel: Channel) -> None:
         channel.send(Outcome(None, TypeError(f"the result cannot be sent ({_one_line(error)})")))
 
 
-def _can_travel(error: BaseException) -> bool:
-    """Whether an error survives pickling, which constructors with arguments of their own prevent."""
+def _survives_pickling(error: BaseException) -> bool:
+    """Whether an error survives pickling, which custom constructors may prevent."""
     try:
         copy = pickle.loads(pickle.dumps(error))
-    except Exception:  # anything that it raises is the answer
+    except Exception:  # foreign code, which may raise anything
         return False
     return type(copy) is type(error) and str(copy) == str(error)
 

@@ -1,4 +1,4 @@
-"""Decoding in a child process, so that a decoder that crashes or hangs costs one video and not the run."""
+"""Decoding in a child process, so that a crashing or hanging decoder costs one video rather than the run."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from aher_lightning.video.isolated_worker import START_LIMIT_SEC, Outcome, Reque
 
 Result = TypeVar("Result")
 
-REAP_LIMIT_SEC = 5.0
-"""How long to wait for a killed process: one that waits for a lost network drive ends when the kernel lets it."""
+_REAP_LIMIT_SEC = 5.0
+"""How long to wait for a killed process; one blocked on a lost network drive may linger in the kernel."""
 
 _GONE = (EOFError, ConnectionError)
-"""What the channel raises when the child has ended."""
+"""What the channel raises once the child has exited."""
 
 _WITHOUT = "or decode in this process: leave out 'time_limit_sec'"
 
@@ -33,8 +33,8 @@ class IsolatedWorker:
     """Calls functions in a child process, which is started when needed and replaced when lost.
 
     Works in the main process, in threads, and in the daemonic processes of data loaders: the child is a plain
-    subprocess, which imports the function anew and decodes with one thread. It ends with its owner, even if that is
-    killed. For one thread at a time; only :meth:`abort` may come from another one. Linux and macOS.
+    subprocess, which imports the function anew and decodes with one thread. It exits with its owner, even if that is
+    killed. Not thread-safe, except for :meth:`abort`. Linux and macOS.
     """
 
     def __init__(self) -> None:
@@ -45,25 +45,22 @@ class IsolatedWorker:
         """Call a function in the child.
 
         Args:
-            function: Can be imported, as can what its arguments are made of.
-            *args: Its arguments; large ones and large results should be arrays.
+            function: Importable, as are the types of its arguments.
+            *args: Its arguments; large arguments and results should be arrays.
             path: The video that it works on, for messages.
-            time_limit_sec: How long it may take; starting the child does not count.
-
-        Returns:
-            What the function returns.
+            time_limit_sec: Limit in seconds, without the start of the child.
 
         Raises:
             DecoderLostError: If the child crashes or exceeds the time limit; the next call starts another child.
             ConfigError: If function or arguments cannot be sent to the child, or the child cannot be started.
-            RuntimeError: If the worker is aborted, before or meanwhile.
+            RuntimeError: If the worker is aborted, before or during the call.
             Exception: What the function raises.
         """
         request = Request(_pack(function, args), time_limit_sec)
         try:
             outcome = self._run(request, path)
         except BaseException:
-            # Whatever it was, the next answer would be one to this call.
+            # Otherwise the next call would receive the answer to this one.
             self.close()
             raise
         if isinstance(outcome.error, AherError):
@@ -73,20 +70,20 @@ class IsolatedWorker:
         return cast(Result, outcome.value)
 
     def abort(self) -> None:
-        """End the child for good: a call that waits for it in another thread fails, as do later ones."""
-        # First, so that a call that is about to start a child sees it.
+        """Stop the child for good: a pending call in another thread fails, as do later ones."""
+        # First, so that a call about to start a child sees it.
         self._is_aborted = True
         if self._child is not None:
             self._child.abort()
 
     def close(self) -> None:
-        """End the child, if there is one; another call starts another."""
+        """Stop the child, if any; the next call starts another."""
         if self._child is not None:
             self._child.close()
         self._child = None
 
     def _run(self, request: Request, path: Path) -> Outcome:
-        """Have a request done."""
+        """Run a request in the child."""
         child = self._send(request, path)
         too_slow = DecoderLostError(
             f"{path}: not decoded within {request.time_limit_sec:g} s; raise 'time_limit_sec' if it is long, "
@@ -107,7 +104,7 @@ class IsolatedWorker:
         """Return a child that has loaded the request."""
         self._refuse_if_aborted(path)
         if self._child is not None:
-            # It may be lost since its last request, which is no fault of this one.
+            # It may have been lost since its last request, through no fault of this one.
             with suppress(*_GONE):
                 self._child.load(request)
                 return self._child
@@ -123,13 +120,13 @@ class IsolatedWorker:
         return child
 
     def _refuse_if_aborted(self, path: Path) -> None:
-        """Fail if nobody wants a result any more."""
+        """Raise if the worker was aborted."""
         if self._is_aborted:
             raise RuntimeError(f"{path}: reading was aborted")
 
 
 class _RemoteError(Exception):
-    """Shows where in the child an error was raised; the cause of the error that the caller gets."""
+    """Carries the child's traceback, as the cause of the error that the caller gets."""
 
     def __str__(self) -> str:
         return f"\n\n{self.args[0]}"
@@ -139,7 +136,7 @@ class _Child:
     """A running child process and the channel to it.
 
     Attributes:
-        close: Kills the child, at the latest when the last reference to this object or the program ends.
+        close: Kills the child, at the latest when this object is collected or the program exits.
     """
 
     def __init__(self) -> None:
@@ -153,11 +150,11 @@ class _Child:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", code],
                 stdin=there.fileno(),
-                # What decoders print must not get into the results that this process may print.
+                # Decoder output must not mix with results that this process prints.
                 stdout=2,
-                # One video per process, and as many processes as wanted.
+                # Parallelism comes from processes, one per video.
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
-                # Ctrl-C is for this process, which then ends its children.
+                # Ctrl-C reaches this process alone, which then stops its children.
                 start_new_session=True,
             )
         self.close = weakref.finalize(self, _end, self._process, self._channel, os.getpid())
@@ -184,14 +181,14 @@ class _Child:
         return cast(Outcome, self._channel.receive())
 
     def abort(self) -> None:
-        """Kill the child, and wake who waits for it."""
+        """Kill the child, and wake the thread waiting for it."""
         self._process.kill()
         self._channel.abort()
 
     def ending(self) -> str:
-        """Return how the child ended by itself."""
+        """Describe how the child exited."""
         try:
-            status = self._process.wait(REAP_LIMIT_SEC)
+            status = self._process.wait(_REAP_LIMIT_SEC)
         except subprocess.TimeoutExpired:
             return "the connection to it is closed"
         if status >= 0:
@@ -200,15 +197,15 @@ class _Child:
 
 
 def _end(process: subprocess.Popen[bytes], channel: Channel, owner: int) -> None:
-    """Kill a child that still runs."""
+    """Kill a running child."""
     channel.close()
     if owner != os.getpid():
-        # A copy, made by forking: the child belongs to the other process, which will wait for it.
+        # A forked copy: the child belongs to the other process, which will wait for it.
         process.returncode = 0
         return
     process.kill()
     with suppress(subprocess.TimeoutExpired):
-        process.wait(REAP_LIMIT_SEC)
+        process.wait(_REAP_LIMIT_SEC)
 
 
 def _pack(function: Callable[..., object], arguments: tuple[object, ...]) -> bytes:
@@ -223,7 +220,7 @@ def _pack(function: Callable[..., object], arguments: tuple[object, ...]) -> byt
 
 
 def _signal_name(number: int) -> str:
-    """What a signal is called."""
+    """Name of a signal."""
     try:
         return f"signal {signal.Signals(number).name}"
     except ValueError:  # real-time signals have no names

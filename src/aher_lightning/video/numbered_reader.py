@@ -1,4 +1,4 @@
-"""Readers whose library decodes by frame number: which number is shown when, the packets of the file say."""
+"""Readers whose library decodes by frame number; the packets of the file say which frame is shown when."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from aher_lightning.video.reader import Image, VideoInfo, VideoReader, ascending
 REMEDY = "choose the AutoReader, which reads it with PyAV"
 
 EXACT_CONTAINERS = {"mov", "matroska"}
-"""Formats, by FFmpeg's first name, in which such libraries count frames correctly."""
+"""Formats, by FFmpeg's first name, in which these libraries count frames correctly."""
 
 EXACT_PIXEL_FORMATS = {"yuv420p", "yuvj420p"}
-"""Pixel formats that they convert to the same colours as PyAV."""
+"""Pixel formats that these libraries convert to the same colours as PyAV."""
 
 
 class Library(NamedTuple):
-    """A decoding library, imported.
+    """An imported decoding library.
 
     Attributes:
-        open: Opens a video; its length is the number of frames, its items are the frames.
-        to_array: Turns a frame into an RGB picture.
-        failures: What the library raises about files.
+        open: Opens a video as a sequence of frames.
+        to_array: Converts a frame to an RGB picture.
+        failures: Exceptions that the library raises about files.
     """
 
     open: Callable[[FrameIndex], Any]
@@ -55,22 +55,11 @@ class NumberedReader(VideoReader):
 
     @abstractmethod
     def objection(self, info: VideoInfo) -> str:
-        """Return why the library must not decode a file; empty if it decodes it exactly.
-
-        Args:
-            info: Facts about the file.
-
-        Returns:
-            The reason.
-        """
+        """Return why the library must not decode a file; empty if it decodes it exactly."""
 
     @abstractmethod
     def load(self) -> Library:
-        """Return the library, imported now.
-
-        Raises:
-            ConfigError: If it cannot be imported.
-        """
+        """Import the library; ConfigError if that fails."""
 
     def iter_frames(self, path: Path, times_sec: Sequence[float]) -> Iterator[Image]:
         """Yield the frame on display at each time; see :meth:`VideoReader.iter_frames`."""

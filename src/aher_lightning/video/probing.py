@@ -1,4 +1,4 @@
-"""What a video file really contains: a pass over its packets, which costs a small part of decoding it."""
+"""What a video file really contains, from a pass over its packets, which costs a fraction of decoding."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _FORMATS_STATING_DURATION = {"mov", "matroska", "avi", "flv", "asf"}
-"""Formats whose header states the duration; elsewhere FFmpeg guesses it, and a short file proves nothing."""
+"""Formats whose header states the duration; elsewhere FFmpeg guesses it."""
 
 _TRUNCATION_SEC = 0.25
-"""More missing at the end than this is a truncated file; headers and last packets are a few frames inexact."""
+"""A file that lacks more than this at its end is truncated; headers and last packets are a few frames inexact."""
 
 _JITTER_SEC = 0.002
-"""How far frames of constant rate may lie from their places; Matroska rounds time stamps to 1 ms."""
+"""Largest deviation of frames at a constant rate; Matroska rounds time stamps to 1 ms."""
 
 
 class FrameIndex(NamedTuple):
@@ -39,8 +39,8 @@ class FrameIndex(NamedTuple):
         info: Facts about the video.
         start_sec: Time stamp of the first frame in seconds.
         times_sec: Start of every frame after the first frame's, ascending, ``(n,)``.
-        key_times_sec: Those of the frames at which decoding can begin, ascending, ``(k,)``.
-        stream_number: Place of the video stream among all streams of the file, from 0.
+        key_times_sec: Start of every key frame, ascending, ``(k,)``.
+        stream_number: Index of the video stream among all streams of the file.
     """
 
     info: VideoInfo
@@ -50,28 +50,18 @@ class FrameIndex(NamedTuple):
     stream_number: int
 
     def frames_at(self, times_sec: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-        """Return the number of the frame on display at each time.
-
-        Args:
-            times_sec: Seconds after the first frame, ``(m,)``.
-
-        Returns:
-            Frame numbers from 0, ``(m,)``.
-        """
+        """Return the index of the frame on display at each time in seconds after the first frame, ``(m,)``."""
         shown = np.searchsorted(self.times_sec, times_sec + TIME_TOLERANCE_SEC, side="right") - 1
         return np.maximum(shown, 0)
 
 
 @contextmanager
 def open_video(path: Path, thread_count: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """Open a file at its video stream with most pixels; every failure inside becomes one line about the file.
+    """Open a file and its video stream with the most pixels; turns errors of FFmpeg within into VideoErrors.
 
     Args:
         path: File to open.
         thread_count: Decoder threads; 0 lets FFmpeg choose.
-
-    Yields:
-        The container and the stream.
 
     Raises:
         VideoError: If the file is missing, empty, no video or damaged.
@@ -89,13 +79,7 @@ def open_video(path: Path, thread_count: int = 1) -> Iterator[tuple[InputContain
 
 
 def index_frames(path: Path) -> FrameIndex:
-    """Return when each frame of a video is shown; remembered as long as the file does not change.
-
-    Args:
-        path: File to read.
-
-    Returns:
-        The index; treat its arrays as read-only.
+    """Return when each frame of a video is shown, in read-only arrays; cached until the file changes.
 
     Raises:
         VideoError: If the file is missing, empty, truncated, damaged or no video.
@@ -106,44 +90,23 @@ def index_frames(path: Path) -> FrameIndex:
 
 
 def has_presentation_times(container: InputContainer) -> bool:
-    """Whether a file format stores when frames are shown; AVI does not, and FFmpeg's guess goes back and forth.
-
-    Args:
-        container: Open file.
-
-    Returns:
-        False where the order of decoded frames is all there is: their ``dts`` then tells the time.
-    """
+    """Whether a format stores presentation times; AVI does not (use ``dts``), and FFmpeg's guess is not monotonic."""
     return "avi" not in container.format.name.split(",")
 
 
 def can_seek(container: InputContainer) -> bool:
-    """Return whether a seek finds the right key frame, and all that follows decodes without earlier frames.
-
-    Args:
-        container: Open file.
-
-    Returns:
-        False for formats that must be read from the beginning.
-    """
+    """Return whether a seek finds the right key frame, from which all that follows decodes."""
     return container.format.name.split(",")[0] in {"mov", "matroska"}
 
 
 def quarter_turns(frame: VideoFrame) -> int:
-    """Return how often a decoded frame must be turned by 90 degrees, anti-clockwise, to be upright.
-
-    Args:
-        frame: Frame with the rotation metadata of its file.
-
-    Returns:
-        0, 1, 2 or 3.
-    """
+    """Return how many anti-clockwise turns by 90 degrees (0 to 3) make a decoded frame upright."""
     return round(frame.rotation / 90) % 4
 
 
 @lru_cache(maxsize=16)
 def _index_frames(path: Path, size: int, modified_ns: int) -> FrameIndex:
-    """Index a file of that size and age."""
+    """Index a file; size and modification time are keys of the cache."""
     del size, modified_ns
     with open_video(path) as (container, stream):
         packets = _Packets(container, stream)
@@ -155,46 +118,36 @@ def _index_frames(path: Path, size: int, modified_ns: int) -> FrameIndex:
 
 
 def _check_file(path: Path) -> None:
-    """Refuse what is no file with content, before FFmpeg words it in its own way."""
+    """Refuse what is no readable file with content, in clearer words than FFmpeg's."""
     if not path.exists():
         raise VideoError(f"{path}: no such file; check the path")
     if not path.is_file():
         raise VideoError(f"{path}: is not a file; give the path of a video")
     if not os.access(path, os.R_OK):
-        raise VideoError(f"{path}: cannot be read (permission denied); change its rights")
+        raise VideoError(f"{path}: cannot be read (permission denied); change its permissions")
     if path.stat().st_size == 0:
         raise VideoError(f"{path}: is empty; copy or download it again")
 
 
 def _best_stream(path: Path, container: InputContainer, thread_count: int) -> VideoStream:
-    """Return the stream to decode; the cover picture of a song is none."""
+    """Return the stream to decode: the first with the most pixels."""
     from av.stream import Disposition
 
-    # A song's cover is a video stream to FFmpeg. Of equal streams take the first: max() does.
+    # The cover picture of a song is a video stream to FFmpeg.
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
     if not streams:
-        raise VideoError(f"{path}: has no video stream (sound or text only?); give a file with moving pictures")
-    # FFmpeg knows codecs that this build cannot decode; such streams have no codec context.
+        raise VideoError(f"{path}: has no video stream (audio or text only?); give a video file")
+    # Streams that this build of FFmpeg cannot decode have no codec context.
     decodable = [stream for stream in streams if stream.codec_context is not None]
     if not decodable:
         raise VideoError(f"{path}: no decoder for its video codec is installed; convert it to H.264")
-    best = max(decodable, key=_count_pixels)
+    best = max(decodable, key=lambda stream: stream.codec_context.width * stream.codec_context.height)
     best.codec_context.thread_count = thread_count
     return best
 
 
-def _count_pixels(stream: VideoStream) -> int:
-    """Size of the pictures of a stream according to the header."""
-    return stream.codec_context.width * stream.codec_context.height
-
-
 class _Packets:
-    """What one pass over all packets of a file says about its video stream; times in seconds as stored.
-
-    Args:
-        container: Open file, at its beginning.
-        stream: Its video stream.
-    """
+    """Facts about a video stream from one pass over all packets of an open file; times in seconds as stored."""
 
     def __init__(self, container: InputContainer, stream: VideoStream) -> None:
         self.container, self.stream = container, stream
@@ -216,7 +169,7 @@ class _Packets:
 
     @property
     def stated_end_sec(self) -> float:
-        """Where the video ends according to the header; 0 if it does not say."""
+        """End of the video according to the header; 0 if not stated."""
         if self._format not in _FORMATS_STATING_DURATION:
             return 0.0
         if self.stream.duration:
@@ -224,29 +177,29 @@ class _Packets:
         return (self.container.duration or 0) / 1e6
 
     def is_truncated(self) -> bool:
-        """Whether the header promises more than the file holds."""
+        """Whether the header states more than the file holds."""
         if self.stated_end_sec <= 0:
             return False
         if self.is_cut:
             return True
-        # Without a duration of its own, the stream may well end before the sound does.
+        # Without a duration of its own, the stream may end before the sound.
         end_sec = self.end_sec if self.stream.duration else max(self.end_sec, self.other_end_sec)
         missing_sec = self.stated_end_sec - end_sec
         if self.stream.frames:
-            # Frames may be left out on purpose, by an edit list; the stated duration is then shorter than they take.
+            # An edit list may leave frames out on purpose; the stated duration is then shorter than all frames.
             stream_sec = (self.stream.duration or 0) * self._unit_sec
             is_whole = self._format == "mov" and self.stream.frames * self._frame_sec < 1.001 * stream_sec
             return self.count < self.stream.frames and (is_whole or missing_sec > 0.5 * self._frame_sec)
         return missing_sec > max(_TRUNCATION_SEC, 3 * self._frame_sec)
 
     def extent(self) -> str:
-        """How much of the video is there, in words."""
+        """How much of the video the file holds, for a message."""
         if self.stream.frames:
             return f"{self.count - self.is_cut} of {self.stream.frames} frames"
         return f"{self.end_sec:.2f} of {self.stated_end_sec:.2f} s"
 
     def index(self, path: Path, frame: VideoFrame) -> FrameIndex:
-        """Sum up; ``frame`` is the first decoded one, which knows more than the header."""
+        """Return the index; ``frame`` is the first decoded one, which states more than the header."""
         starts = np.sort(np.asarray(self.starts))
         times = starts - starts[0]
         duration = self.end_sec - float(starts[0])
@@ -271,9 +224,9 @@ class _Packets:
         return FrameIndex(info, float(starts[0]), times, keys, self.stream.index)
 
     def _add(self, packet: Packet[Any]) -> None:
-        """Take one packet of the video stream into account."""
+        """Record one packet of the video stream."""
         if self.first_frame is None and not packet.is_corrupt:
-            # Also for the empty packet at the end, which makes the decoder give what it held back.
+            # The empty packet at the end counts too: it flushes the decoder.
             self.first_frame = next(iter(packet.decode()), None)
         if packet.size == 0:
             return
@@ -284,7 +237,7 @@ class _Packets:
         stamp = packet.pts if self._uses_pts and packet.pts is not None else packet.dts
         start = stamp * self._unit_sec if stamp is not None else self.end_sec
         end = start + ((packet.duration or 0) * self._unit_sec or self._frame_sec)
-        # Time stamps may all be below 0, where no end is known before the first frame.
+        # All time stamps may be negative: the initial end of 0 does not count.
         self.end_sec = max(self.end_sec, end) if self.starts else end
         self.starts.append(start)
         if packet.is_keyframe:

@@ -1,4 +1,4 @@
-"""The reader for all files: PyAV, which brings FFmpeg along on every platform."""
+"""Reads all files with PyAV, whose wheels bundle FFmpeg on every platform."""
 
 from __future__ import annotations
 
@@ -28,19 +28,17 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _WORTH_SEEKING_FRAMES = 8
-"""Decoding fewer frames than this takes less time than a seek."""
+"""Decoding fewer frames than this is faster than a seek."""
 
 _SCALES_IN_THREADS = 17
 """First major version of PyAV that converts pictures in several threads by default."""
 
 _LOST_SEC = 0.25
-"""More missing at the end of decoding than this is damage; decoders may hold back a frame or two."""
+"""A file of which decoding lacks more than this at the end is damaged; decoders may hold back a frame or two."""
 
 
 class PyAVReader(VideoReader):
-    """Decode with PyAV.
-
-    Reads forward, and jumps to a later key frame where no frame before it is wanted. Applies rotation metadata.
+    """Decode forward with PyAV, skip to later key frames where possible, and apply rotation metadata.
 
     Args:
         thread_count: Decoder threads; keep 1 inside loader workers, 0 lets FFmpeg choose.
@@ -78,7 +76,7 @@ class PyAVReader(VideoReader):
 
 
 def _picture_converter() -> Callable[[VideoFrame], Image]:
-    """Return a function that makes upright RGB pictures of frames."""
+    """Return a function that converts frames to upright RGB pictures."""
     import av
     from av.video.reformatter import VideoReformatter
 
@@ -96,12 +94,12 @@ def _picture_converter() -> Callable[[VideoFrame], Image]:
 
 
 class _Request(NamedTuple):
-    """A frame that is asked for, in seconds after the first frame.
+    """A requested frame; seconds after the first frame.
 
     Attributes:
         limit_sec: The frame is the last that starts no later.
-        start_sec: When it starts according to the index; infinite where only decoding tells.
-        key_sec: Last place up to there where decoding can start; minus infinity if there is none.
+        start_sec: When it starts according to the index; infinite where the index cannot tell.
+        key_sec: The last key frame up to there; minus infinity if there is none.
     """
 
     limit_sec: float
@@ -110,7 +108,7 @@ class _Request(NamedTuple):
 
 
 def _requests(index: FrameIndex, times_sec: npt.NDArray[np.float64], has_stamps: bool) -> Iterator[_Request]:
-    """Look up all times at once, which costs much less than one by one."""
+    """Look up all times at once, much faster than one by one."""
     limits = times_sec + TIME_TOLERANCE_SEC
     starts = index.times_sec[index.frames_at(times_sec)] - TIME_TOLERANCE_SEC
     if not has_stamps or (np.diff(index.times_sec) <= TIME_TOLERANCE_SEC).any():
@@ -120,13 +118,7 @@ def _requests(index: FrameIndex, times_sec: npt.NDArray[np.float64], has_stamps:
 
 
 class _FrameCursor:
-    """Walks forward through the frames of an open video.
-
-    Args:
-        container: Open file.
-        stream: Stream to decode.
-        index: When its frames are shown.
-    """
+    """Steps forward through the frames of an open video."""
 
     def __init__(self, container: InputContainer, stream: VideoStream, index: FrameIndex) -> None:
         self._container, self._stream, self._index = container, stream, index
@@ -140,10 +132,10 @@ class _FrameCursor:
         self._start_decoding()
 
     def advance(self, request: _Request) -> VideoFrame:
-        """Return the frame asked for, which must not be earlier than the last one."""
+        """Return the requested frame, which must not be earlier than the last one."""
         if self._can_seek and request.key_sec > self._decoded_sec:
             self._jump(request)
-        # Where the index knows when the frame starts, the one after it need not be decoded to be sure.
+        # Where the index knows the start of the frame, its successor need not be decoded.
         while self._shown_sec < request.start_sec:
             self._next = self._next or self._decode()
             if self._next is None or self._decoded_sec > request.limit_sec:
@@ -154,7 +146,7 @@ class _FrameCursor:
         return self._shown
 
     def _start_decoding(self) -> None:
-        """Decode the first frame from where the file is."""
+        """Decode the first frame from the current position."""
         self._decoded = self._container.decode(self._stream)
         self._decoded_sec = -math.inf
         self._shown, self._next = self._decode(), None
@@ -170,32 +162,32 @@ class _FrameCursor:
         if stamp is not None:
             stored_sec = stamp * self._unit_sec
             self._start_sec = stored_sec if self._start_sec is None else self._start_sec
-            # Damaged time stamps may go back; the frame is shown after its predecessor all the same.
+            # Damaged time stamps may go back; the frame is still shown after its predecessor.
             self._decoded_sec = max(self._decoded_sec, stored_sec - self._start_sec)
         else:
-            # A bare elementary stream carries no times.
+            # A raw elementary stream has no time stamps.
             step_sec = 1.0 / self._index.info.average_fps
             self._decoded_sec = max(self._decoded_sec, -step_sec) + step_sec
         return frame
 
     def _jump(self, request: _Request) -> None:
-        """Go to the last key frame before the frame asked for if that saves decoding."""
+        """Seek to the last key frame before the requested frame if that saves decoding."""
         here, there = np.searchsorted(self._index.times_sec, [self._decoded_sec, request.key_sec])
         if there - here > _WORTH_SEEKING_FRAMES:
             self._seek(request.key_sec)
             if self._shown is None or self._decoded_sec > request.limit_sec:
-                # The file's own index is wrong: read it all, from the beginning.
+                # The file's own index is wrong: decode from the beginning.
                 self._can_seek = False
                 self._seek(0.0)
 
     def _seek(self, key_sec: float) -> None:
-        """Continue at the key frame of that time."""
+        """Continue from the key frame at a time."""
         stamp = round((key_sec + self._index.start_sec) / self._unit_sec)
         self._container.seek(stamp, stream=self._stream, backward=True)
         self._start_decoding()
 
     def _check_end(self) -> None:
-        """Refuse a file of which the decoder gave markedly less than there are packets."""
+        """Refuse a file that decodes to markedly fewer frames than it has packets."""
         info, last_sec = self._index.info, float(self._index.times_sec[-1])
         if last_sec - self._decoded_sec > max(_LOST_SEC, 3 / info.average_fps):
             raise self._failure(
@@ -203,5 +195,5 @@ class _FrameCursor:
             )
 
     def _failure(self, reason: str) -> VideoError:
-        """An error about this file."""
+        """Return an error about this file."""
         return VideoError(f"{self._index.info.path}: {reason}; replace the file or convert it again")

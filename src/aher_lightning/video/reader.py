@@ -1,4 +1,4 @@
-"""What every video reader offers: facts about a file, and the frames on display at given times."""
+"""Interface of video readers: facts about a file, and the frames on display at given times."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Image = npt.NDArray[np.uint8]
 """One picture, RGB, shape ``(H, W, 3)``, upright."""
 
 TIME_TOLERANCE_SEC = 1e-6
-"""A frame that starts this little after a time is shown at it; absorbs rounding, far below any frame duration."""
+"""A frame that starts this little after a time counts as shown; absorbs rounding, far below any frame duration."""
 
 
 class VideoInfo(NamedTuple):
@@ -28,11 +28,11 @@ class VideoInfo(NamedTuple):
         average_fps: Frames per second on average.
         frame_count: Number of frames found in the file.
         codec: Name of the decoder, such as ``h264``.
-        rotation: Degrees (0, 90, 180, 270) by which readers turn the stored picture anti-clockwise.
+        rotation: Degrees (0, 90, 180, 270) by which readers rotate the stored picture anti-clockwise.
         container: FFmpeg's name of the file format, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
         pixel_format: Name of the pixel format, such as ``yuv420p``.
-        has_constant_rate: Whether all frames last equally long, up to the rounding of time stamps.
-        further_streams: Number of further video streams; readers decode the one with most pixels.
+        has_constant_rate: Whether all frames last equally long, up to rounding.
+        further_streams: Number of further video streams; readers decode the one with the most pixels.
     """
 
     path: Path
@@ -53,7 +53,8 @@ class VideoReader(ABC):
     """Decodes video files; times are seconds after the first frame, whatever its time stamp.
 
     The frame on display at a time is the last that starts no later, or the first frame for earlier times. Both methods
-    must raise :class:`~aher_lightning.errors.VideoError` with one line that names file, reason and remedy.
+    must raise a one-line :class:`~aher_lightning.errors.VideoError` that names file, reason and remedy if the file is
+    missing, empty, damaged, truncated or no video.
     """
 
     @property
@@ -63,53 +64,31 @@ class VideoReader(ABC):
 
     @property
     def fallback(self) -> VideoReader | None:
-        """The reader to try where this one crashes or hangs, if there is one."""
+        """The reader to try where this one crashes or hangs, if any."""
         return None
 
     @abstractmethod
     def probe(self, path: Path) -> VideoInfo:
-        """Return facts about a video.
-
-        Args:
-            path: The file.
-
-        Returns:
-            The facts.
-
-        Raises:
-            VideoError: If the file is missing, empty, damaged, truncated or no video.
-        """
+        """Return facts about a video."""
 
     @abstractmethod
     def iter_frames(self, path: Path, times_sec: Sequence[float]) -> Iterator[Image]:
         """Yield the frame on display at each time, in one pass that holds few pictures.
-
-        May yield the same array again: do not write into it.
 
         Args:
             path: File to decode.
             times_sec: Seconds after the first frame, ascending.
 
         Yields:
-            Pictures, RGB uint8 ``(H, W, 3)``, upright.
+            Upright RGB pictures, uint8 ``(H, W, 3)``, read-only: a frame shown twice is the same array.
 
         Raises:
-            VideoError: If the file is missing, empty, damaged, truncated or no video.
             ValueError: If the times do not ascend or are not finite.
         """
 
 
 def ascending_times(times_sec: Sequence[float]) -> npt.NDArray[np.float64]:
-    """Return times as an array; refuse what a single pass cannot serve.
-
-    Args:
-        times_sec: Seconds after the first frame.
-
-    Returns:
-        The times, shape ``(n,)``.
-
-    Raises:
-        ValueError: If they do not ascend or are not finite.
+    """Return times as an array ``(n,)``; ValueError if they do not ascend or are not finite.
 
     Example:
         >>> ascending_times([0.5, 0.5, 1.0])

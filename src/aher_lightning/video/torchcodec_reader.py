@@ -1,4 +1,4 @@
-"""The reader of PyTorch: torchcodec, where it is installed and finds FFmpeg."""
+"""Reads videos with torchcodec, PyTorch's decoder, where it is installed and finds FFmpeg."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _INSTALL = "install aher-lightning[torchcodec] and FFmpeg 4 to 8 (torchcodec bri
 class TorchCodecReader(NumberedReader):
     """Decode with torchcodec.
 
-    Needs the extra ``torchcodec`` and the FFmpeg of the system: its packages bring none. Seeks exactly, at the cost of
-    one more pass over the packets. Refuses files on which it is known to be wrong, see :meth:`objection`;
+    Needs the extra ``torchcodec`` and a system FFmpeg, which its packages do not bundle. Seeks exactly, at the cost of
+    another pass over the packets. Refuses files on which it is known to be wrong, see :meth:`objection`;
     :class:`~aher_lightning.video.auto_reader.AutoReader` reads those with PyAV.
 
     Args:
@@ -60,7 +60,7 @@ class TorchCodecReader(NumberedReader):
 
 
 def _import_decoder() -> type[VideoDecoder]:
-    """Import torchcodec, which fails in many lines where it finds no FFmpeg that suits it."""
+    """Import torchcodec, whose error without a suitable FFmpeg has many lines."""
     try:
         from torchcodec.decoders import VideoDecoder as Decoder
     except (ImportError, OSError, RuntimeError) as failure:

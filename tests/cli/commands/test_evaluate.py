@@ -428,7 +428,7 @@ def test_unusable_subsets_are_refused(ground_truth: Path, predictions: Path, tmp
 def test_unusable_options_are_refused(ground_truth: Path, predictions: Path) -> None:
     with pytest.raises(ConfigError, match="the group 'moment' needs a file of category groups"):
         evaluate(ground_truth, predictions, group="moment")
-    with pytest.raises(ConfigError, match=r"tIoU thresholds must be different numbers in \(0, 1\]"):
+    with pytest.raises(ConfigError, match=r"tIoU thresholds must be one or more distinct numbers in \(0, 1\]"):
         evaluate(ground_truth, predictions, tiou=[50.0])
     with pytest.raises(ConfigError, match="cannot be written"):
         evaluate(ground_truth, predictions, output=ground_truth / "report.json")

@@ -162,7 +162,7 @@ def test_a_video_whose_pictures_change_their_size_is_localized(checkpoint: Path,
 
 def test_copied_clips_are_refused_where_they_cannot_be_cut(checkpoint: Path, tmp_path: Path) -> None:
     video = write_video(tmp_path / "a.avi", VideoSpec(num_frames=50, codec="mpeg4"))
-    with pytest.raises(VideoError, match="encode clips anew"):
+    with pytest.raises(VideoError, match="re-encode the clips"):
         localize([video], checkpoint, tmp_path / "out", clips=tmp_path / "clips", copy_clips=True, show=0)
     assert not (tmp_path / "out" / "a.json").exists()
     assert localize([video], checkpoint, tmp_path / "out", clips=tmp_path / "clips", show=0)
