@@ -1,10 +1,10 @@
-"""Errors caused by what a user supplied; each message is one line naming the thing and the remedy."""
+"""Errors caused by user input; each message is one line that names the problem and the remedy."""
 
 from __future__ import annotations
 
 
 class AherError(Exception):
-    """Base of all errors that a user can mend; the command line prints the message and exits with 1."""
+    """Base of all errors that users can fix; the command line prints the message and exits with 1."""
 
 
 class AnnotationError(AherError):
@@ -16,11 +16,11 @@ class CheckpointError(AherError):
 
 
 class ConfigError(AherError):
-    """Options that do not fit together, or name something that does not exist."""
+    """Options conflict, or name something that does not exist."""
 
 
 class ContractError(AherError):
-    """Features, videos and model disagree about how frames become features."""
+    """Features, videos and model differ in how frames become features."""
 
 
 class DataError(AherError):
@@ -32,15 +32,15 @@ class PredictionError(AherError):
 
 
 class TrainingError(AherError):
-    """Training cannot go on: a loss is not finite."""
+    """Training cannot continue: a loss is not finite."""
 
 
 class UsageError(ConfigError):
-    """The words of a command, or a configuration, cannot be understood; the command line exits with 2."""
+    """Invalid arguments or configuration; the command line exits with 2."""
 
 
 class VideoError(AherError):
-    """A video is missing, empty, damaged, or no video at all."""
+    """A video is missing, empty, damaged, or no video."""
 
 
 class DecoderLostError(VideoError):

@@ -296,7 +296,7 @@ def test_nothing_evaluated_is_an_error(tmp_path: Path) -> None:
     class AllBroken(HalfBroken):
         broken = ("val0", "val1", "val2", "val3")
 
-    with pytest.raises(DataError, match="none of the 4 videos of evaluation could be read; mend their files"):
+    with pytest.raises(DataError, match="none of the 4 evaluation videos could be read; repair or replace"):
         quiet_trainer(tmp_path).test(toy_localizer(), datamodule=AllBroken(), verbose=False)
 
 

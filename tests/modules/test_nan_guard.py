@@ -94,7 +94,7 @@ def test_a_classifier_of_snippets_stops_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [{"phase": "x"}, 5])
 def test_other_files_are_refused(content: object, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "file.pt")
-    with pytest.raises(CheckpointError, match="tells of no step of training"):
+    with pytest.raises(CheckpointError, match="is no record of a stopped step"):
         read_incident(tmp_path / "file.pt")
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         read_incident(tmp_path / "missing.pt")
@@ -113,6 +113,6 @@ def stop_on_one(rank: int, folder: str) -> str:
 @pytest.mark.ddp
 def test_all_processes_stop(tmp_path: Path) -> None:
     first, second = run_on_processes(stop_on_one, 2, tmp_path, str(tmp_path / "run"))
-    assert first == "phase 'detector', iteration 2: a loss of process 1 is not finite; its message says which"
+    assert first == "phase 'detector', iteration 2: a loss of process 1 is not finite; see its message"
     assert "synthetic_cls is nan" in str(second)
     assert [path.name for path in (tmp_path / "run").glob("nan_*")] == ["nan_000002_1.pt"]

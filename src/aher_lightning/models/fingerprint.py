@@ -1,4 +1,4 @@
-"""The identity of weights: a hash that changes when any of them does."""
+"""A hash that identifies the weights of a module."""
 
 from __future__ import annotations
 
@@ -8,13 +8,7 @@ from torch import nn
 
 
 def fingerprint(module: nn.Module) -> str:
-    """Return the SHA-256 of a module's weights and buffers.
-
-    Args:
-        module: Any module.
-
-    Returns:
-        64 hexadecimal digits; equal for equal names, shapes, types and values.
+    """Return the SHA-256 of the names, shapes, types and values of a module's weights and buffers, in hexadecimal.
 
     Example:
         >>> fingerprint(nn.Identity())[:8]

@@ -1,4 +1,4 @@
-"""What all modules share: categories, the way from snippets to features, evaluation, and checkpoint contents."""
+"""What all modules share: categories, encoding of snippets, evaluation, and checkpoint content."""
 
 from __future__ import annotations
 
@@ -16,11 +16,7 @@ from torch import Tensor, nn
 
 from aher_lightning import __version__
 from aher_lightning.checkpoints.added_categories import added_categories, drop_added
-from aher_lightning.checkpoints.content import (
-    STATE_KEY,
-    check_architecture,
-    load_submodule,
-)
+from aher_lightning.checkpoints.content import STATE_KEY, check_architecture, load_submodule
 from aher_lightning.checkpoints.folder import is_own, read_trained
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError
 from aher_lightning.models.base import Backbone, ReadsPublicWeights
@@ -36,8 +32,8 @@ from aher_lightning.video.contract import PROVENANCE, TemporalContract
 _LOG = logging.getLogger(__name__)
 
 
-class HasContract(Protocol):
-    """The part of a data module that a module asks for."""
+class _HasContract(Protocol):
+    """The part of a data module that a module reads."""
 
     @property
     def contract(self) -> TemporalContract:
@@ -46,18 +42,12 @@ class HasContract(Protocol):
 
     @property
     def window_sec(self) -> float | None:
-        """How long videos of training are, for the windows of longer ones, in seconds; nothing if there are none."""
+        """Length of training videos in seconds, for the windows of longer ones; ``None`` without videos."""
         ...
 
 
 class EvaluationOutput(NamedTuple):
-    """What the steps of evaluation return.
-
-    Attributes:
-        video_ids: Names of the videos.
-        positions: Their places in the data set.
-        detections: Their detections, in seconds.
-    """
+    """What evaluation steps return: names of videos, their positions in the data set, detections in seconds."""
 
     video_ids: list[str]
     positions: list[int]
@@ -65,24 +55,24 @@ class EvaluationOutput(NamedTuple):
 
 
 class BaseModule(pl.LightningModule, ABC):
-    """A module that knows its categories, its temporal contract and how to evaluate what it detects.
+    """A module with categories, a temporal contract, and evaluation of its detections.
 
     Args:
         categories: The two category sets.
-        backbone: Turns pixels into features; unused on cached features but part of every checkpoint, so
-            that the checkpoint alone can localize actions in a video file.
-        initial_weights: Checkpoints, or exported folders, whose backbone, and whose network if they have one, to start
+        backbone: Computes features of pixels; unused on cached features but part of every checkpoint, so that the
+            checkpoint alone can localize actions in a video file.
+        initial_weights: Checkpoints or exported folders to initialize the backbone, and the network if they have one,
             from; public weights of the backbone too, see :class:`~aher_lightning.models.base.ReadsPublicWeights`.
         seed: Seed of all random choices during training.
-        resampling: How features are brought to a fixed length; the default if not given.
+        resampling: How features are resampled to a fixed length; the default if not given.
 
     Attributes:
-        contract: How frames become snippets; known once data or a checkpoint was attached.
-        window_sec: How long videos of training are in seconds, but for the longest tenth; localization cuts longer ones
-            into windows of this length. Known once trained on videos.
+        contract: How frames become snippets; set by the data or a checkpoint.
+        window_sec: The 90 % quantile of the length of training videos in seconds; localization cuts longer videos into
+            windows of this length. Set by training on videos.
         iteration: Finished training iterations.
         configuration: Class path and arguments of this module, so that a checkpoint can rebuild it.
-        added: The moment categories that were added after training, the last ones of ``categories.moment``.
+        added: The moment categories added after training, the last ones of ``categories.moment``.
     """
 
     def __init__(
@@ -110,34 +100,27 @@ class BaseModule(pl.LightningModule, ABC):
 
     @abstractmethod
     def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
-        """Localize actions.
-
-        Args:
-            snippets: Snippets of B whole videos.
-            durations_sec: Durations in seconds, ``(B,)``.
+        """Localize actions in B whole videos, given their durations in seconds ``(B,)``.
 
         Returns:
             One entry per video, in seconds, labels indexing ``categories.names``.
         """
 
     def detect_in_batch(self, batch: UntrimmedBatch) -> list[Detections]:
-        """Localize actions in the videos of a batch, where it matters which ones they are; see :meth:`detect`."""
+        """Localize actions in a batch; subclasses whose detections depend on the video's name override this."""
         return self.detect(batch.snippets, batch.durations_sec)
 
     def snippet_features(self, values: Tensor, augmentation: nn.Module | None = None) -> Tensor:
-        """Return features of snippets, whether they come as pixels or as cached features.
+        """Return features of snippets ``(N, C)``, float32 even under mixed precision.
 
-        The backbone normalizes and augments the pixels of a few clips at a time; all others stay uint8.
+        The backbone normalizes and augments the pixels of a few clips at a time; the rest stays uint8.
 
         Args:
-            values: Pixel clips ``(N, 3, F, H, W)`` uint8 or features ``(N, C)``.
+            values: Pixel clips ``(N, 3, F, H, W)`` uint8, or cached features ``(N, C)``.
             augmentation: Applied to normalized clips before the backbone.
 
-        Returns:
-            Features, float32 also under mixed precision, ``(N, C)``.
-
         Raises:
-            ContractError: If cached features are of another size than the backbone's.
+            ContractError: If cached features differ in size from the backbone's.
         """
         if values.ndim > 2:
             contract = self.require_contract()
@@ -155,47 +138,32 @@ class BaseModule(pl.LightningModule, ABC):
         return values.float()
 
     def encode(self, snippets: SnippetSequences, length: int) -> Tensor:
-        """Return feature sequences of a fixed length.
-
-        Args:
-            snippets: Snippets of B videos or moments.
-            length: Number of time steps T.
-
-        Returns:
-            Features, ``(B, C, T)``.
-        """
+        """Return feature sequences ``(B, C, T)`` of B videos or moments, T being ``length``."""
         features = self.snippet_features(snippets.values)
         return resample_sequences(
             features, snippets.lengths, snippets.first_centres, snippets.steps, length, self.resampling
         )
 
     def require_contract(self) -> TemporalContract:
-        """Return the temporal contract.
-
-        Raises:
-            ContractError: If neither data nor a checkpoint has given one.
-        """
+        """Return the temporal contract; ContractError if neither data nor a checkpoint has set one."""
         if self.contract is None:
             raise ContractError("no temporal contract yet: attach a data module or load a checkpoint")
         return self.contract
 
     def load_initial_weights(self, submodules: Sequence[str] = ("backbone",)) -> None:
-        """Copy weights of the checkpoints in ``initial_weights``, later ones over earlier ones.
+        """Initialize sub-modules from the checkpoints in ``initial_weights``, later ones over earlier ones.
 
-        A file that this package has not written is taken for public weights of the backbone, if that reads any.
-
-        Args:
-            submodules: Names of the sub-modules to fill.
+        A file not written by this package is read as public weights of the backbone, if the backbone reads any.
 
         Raises:
-            CheckpointError: If a checkpoint has none of them, or another architecture.
+            CheckpointError: If a checkpoint has none of the sub-modules, or another architecture.
         """
         for path in self.initial_weights:
             if isinstance(self.backbone, ReadsPublicWeights) and not is_own(path):
                 self.backbone.load_public_weights(path)
                 continue
             checkpoint = read_trained(path)
-            # Training knows the trained categories alone.
+            # Training covers the trained categories alone.
             drop_added(checkpoint, [one.name for one in added_categories(checkpoint)])
             weights = checkpoint["state_dict"]
             found = [load_submodule(self.get_submodule(name), weights, name, path) for name in submodules]
@@ -203,14 +171,7 @@ class BaseModule(pl.LightningModule, ABC):
                 raise CheckpointError(f"{path}: has no weights for {' or '.join(submodules)}; remove it from the list")
 
     def check_iteration(self, iteration: int) -> None:
-        """Refuse data that is at another iteration than the module.
-
-        Args:
-            iteration: The iteration that a batch says it belongs to.
-
-        Raises:
-            ConfigError: If it is another than the one to run.
-        """
+        """Refuse a batch of another iteration than the next; ConfigError."""
         if iteration != self.iteration:
             raise ConfigError(
                 f"the data is at iteration {iteration} and the module at {self.iteration}; "
@@ -218,35 +179,30 @@ class BaseModule(pl.LightningModule, ABC):
             )
 
     def finish_iteration(self) -> None:
-        """Count an iteration; called last in ``training_step``, before any callback may save a checkpoint."""
+        """Count an iteration; called last in ``training_step``, before callbacks may save a checkpoint."""
         self.iteration += 1
         self._log_iteration()
 
     # Lightning's hooks
 
     def setup(self, stage: str) -> None:
-        """Take over the contract of the data, and in training the length of its videos."""
-        data = cast("HasContract | None", getattr(self.trainer, "datamodule", None))
+        """Adopt the contract of the data, and in training the length of its videos."""
+        data = cast("_HasContract | None", getattr(self.trainer, "datamodule", None))
         if data is not None:
             self.contract = data.contract
             if stage == TrainerFn.FITTING:
                 self.window_sec = data.window_sec
 
     def on_fit_start(self) -> None:
-        """Refuse features that another backbone extracted."""
-        self._check_backbone()
+        """Refuse features extracted by another backbone."""
+        expected = self.contract.weights_sha256 if self.contract is not None else None
+        if expected and expected != fingerprint(self.backbone):
+            raise ContractError(
+                "weights_sha256: the features were extracted by other backbone weights than this module carries; "
+                "extract them again, or put the checkpoint they came from into 'initial_weights'"
+            )
 
-    def on_validation_start(self) -> None:
-        """Refuse features that another backbone extracted."""
-        self._check_backbone()
-
-    def on_test_start(self) -> None:
-        """Refuse features that another backbone extracted."""
-        self._check_backbone()
-
-    def on_predict_start(self) -> None:
-        """Refuse features that another backbone extracted."""
-        self._check_backbone()
+    on_validation_start = on_test_start = on_predict_start = on_fit_start
 
     def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
         """Make every random draw of the iteration a function of (seed, iteration, rank)."""
@@ -273,7 +229,7 @@ class BaseModule(pl.LightningModule, ABC):
         return EvaluationOutput(batch.video_ids, batch.positions.tolist(), self.detect_in_batch(batch))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what is needed to rebuild the module and to resume exactly."""
+        """Add the state needed to rebuild the module and to resume exactly."""
         contract = self.contract
         if contract is not None:
             name = type(self.backbone).__name__
@@ -307,14 +263,6 @@ class BaseModule(pl.LightningModule, ABC):
                 self.contract = stored
             self.contract.check_compatible(stored, ignore=PROVENANCE)
 
-    def _check_backbone(self) -> None:
-        expected = self.contract.weights_sha256 if self.contract is not None else None
-        if expected and expected != fingerprint(self.backbone):
-            raise ContractError(
-                "weights_sha256: the features were extracted by other backbone weights than this module carries; "
-                "extract them again, or put the checkpoint they came from into 'initial_weights'"
-            )
-
     def _evaluate(self, batch: UntrimmedBatch, metrics: DetectionMetrics) -> EvaluationOutput:
         detections = self.detect_in_batch(batch)
         metrics.update(detections, batch)
@@ -329,21 +277,21 @@ class BaseModule(pl.LightningModule, ABC):
         metrics.reset()
 
     def _log_iteration(self) -> None:
-        """Give loggers the finished iterations as their step: Lightning takes it from the metric of this name.
+        """Make finished iterations the loggers' step, which Lightning reads from the metric of this name.
 
-        Its own count is one less, and nothing where a checkpoint is only evaluated.
+        Its own count is one less, and 0 where a checkpoint is only evaluated.
         """
         if self._trainer is not None and self._trainer.loggers:
             self.log("step", float(self.iteration), sync_dist=False)
 
     def _coverage(self, evaluated: int) -> float | None:
-        """Share of the videos named for evaluation that were evaluated; nothing if the data does not tell."""
+        """Fraction of the listed evaluation videos that were evaluated; ``None`` if the data does not list any."""
         named: int | None = getattr(getattr(self.trainer, "datamodule", None), "num_evaluation_videos", None)
         if not named:
             return None
         if evaluated == 0:
-            raise DataError(f"none of the {named} videos of evaluation could be read; mend their files")
-        # Training logs the share every time, and has a line for each broken video already.
+            raise DataError(f"none of the {named} evaluation videos could be read; repair or replace their files")
+        # Training logs the coverage every time, and reports each broken video already.
         if evaluated < named and self.trainer.is_global_zero and self.trainer.state.fn != TrainerFn.FITTING:
             _LOG.warning("evaluated %d of %d videos (%.1f %%)", evaluated, named, 100 * evaluated / named)
         return evaluated / named

@@ -1,4 +1,4 @@
-"""Gradients averaged over processes: those of one phase, in one message, when its backward pass is done."""
+"""Averages the gradients of one phase over processes, in one message after its backward pass."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ from torch import Tensor, distributed, nn
 
 
 def average_gradients_over_processes(parameters: Sequence[nn.Parameter]) -> None:
-    """Replace the gradients of parameters by their means over all processes.
+    """Replace gradients by their means over all processes; parameters are the same in the same order on all.
 
-    A parameter that has a gradient on some processes only counts as zero on the others; one without any stays without.
-    All gradients travel as one tensor, so there is one message per backward pass, and none about other parameters.
-
-    Args:
-        parameters: The same ones in the same order on all processes.
+    A gradient missing on some processes counts as zero there; one missing on all stays missing.
     """
     trained = [parameter for parameter in parameters if parameter.requires_grad]
     if not trained or not (distributed.is_available() and distributed.is_initialized()):
@@ -33,7 +29,7 @@ def average_gradients_over_processes(parameters: Sequence[nn.Parameter]) -> None
 
 
 def _flatten(parameters: Sequence[nn.Parameter]) -> Tensor:
-    """Which parameters have a gradient, as 0 and 1, followed by all gradients."""
+    """Concatenate flags (1: has a gradient) and all gradients."""
     device = parameters[0].device
     flags = torch.tensor([float(parameter.grad is not None) for parameter in parameters], device=device)
     gradients = [torch.zeros_like(parameter) if parameter.grad is None else parameter.grad for parameter in parameters]

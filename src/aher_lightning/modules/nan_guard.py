@@ -1,4 +1,4 @@
-"""Losses that are no longer numbers: training stops, says where and with which samples, and keeps the batch."""
+"""Stops training at a loss that is not finite, reports phase and samples, and saves the batch."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from aher_lightning.structures import MomentBatch, SnippetSequences, UntrimmedBa
 if TYPE_CHECKING:
     from aher_lightning.modules.base import BaseModule
 
-MOST_SAMPLES = 4
-"""Samples that a message names; the file has all."""
+_MOST_SAMPLES = 4
+"""Samples named in a message; the file has all."""
 
 Batch = Mapping[str, UntrimmedBatch | MomentBatch]
 """The parts of a training batch by name."""
@@ -31,15 +31,15 @@ _KINDS: dict[str, type[UntrimmedBatch] | type[MomentBatch]] = {
 
 
 class Incident(NamedTuple):
-    """A step whose losses were no numbers, with all that it takes to compute them again.
+    """A step with a loss that is not finite, with all that is needed to recompute it.
 
     Attributes:
         phase: Name of the phase.
         iteration: Finished iterations before it.
-        losses: Losses by name, as they were.
+        losses: Losses by name.
         batch: The batch of the iteration.
         state_dict: Weights just before the step.
-        random_state: State of the generator that the phase drew from, before it did; nothing if it draws from none.
+        random_state: State of the phase's random generator before the step; ``None`` if it has none.
     """
 
     phase: str
@@ -53,17 +53,17 @@ class Incident(NamedTuple):
 def check_losses_over_processes(
     module: BaseModule, phase: str, losses: Mapping[str, Tensor], batch: Batch, random_state: Tensor | None = None
 ) -> None:
-    """Stop training where a loss is infinite or no number, before any gradient of it is taken.
+    """Stop training on all processes at a loss that is not finite on any, before its gradient is computed.
 
-    All processes stop together. Each whose own losses are wrong writes ``nan_<iteration>_<rank>.pt`` into the run
-    folder, see :func:`read_incident`. Costs one number to wait for in each phase.
+    Each process with such a loss writes ``nan_<iteration>_<rank>.pt`` into the run folder, see :func:`read_incident`.
+    Costs one synchronization per phase.
 
     Args:
         module: The module, whose weights the step would change.
         phase: Name of the phase.
         losses: Scalars by name.
         batch: The batch of the iteration.
-        random_state: State of the generator that the phase drew from, before it did.
+        random_state: State of the phase's random generator before the step.
 
     Raises:
         TrainingError: If a loss of any process is not finite.
@@ -77,46 +77,28 @@ def check_losses_over_processes(
     names = [name for name, wrong in zip(losses, is_wrong.tolist(), strict=True) if wrong]
     place = f"phase '{phase}', iteration {module.iteration}"
     if not names:
-        raise TrainingError(f"{place}: a loss of process {stopped[0]} is not finite; its message says which")
+        raise TrainingError(f"{place}: a loss of process {stopped[0]} is not finite; see its message")
     path = Path(module.trainer.default_root_dir) / f"nan_{module.iteration:06d}_{module.global_rank}.pt"
     values = {name: float(loss.detach()) for name, loss in losses.items()}
-    write_incident(path, Incident(phase, module.iteration, values, batch, module.state_dict(), random_state))
-    said = ", ".join(f"{name} is {values[name]}" for name in names)
+    incident = Incident(phase, module.iteration, values, batch, module.state_dict(), random_state)
+    parts = {name: {**part._asdict(), "snippets": part.snippets._asdict()} for name, part in batch.items()}
+    write_checkpoint(path, {**incident._asdict(), "batch": parts})
+    wrong = ", ".join(f"{name} is {values[name]}" for name in names)
     raise TrainingError(
-        f"{place}: {said}, with {_name_samples(batch)}; look at these samples, or lower the learning rate. Batch and "
+        f"{place}: {wrong}, with {_name_samples(batch)}; look at these samples, or lower the learning rate. Batch and "
         f"weights are in {path}, and the last checkpoint is untouched"
     )
 
 
-def write_incident(path: Path, incident: Incident) -> None:
-    """Write what happened, atomically.
-
-    Args:
-        path: File to write.
-        incident: What happened.
-
-    Raises:
-        CheckpointError: If it cannot be written.
-    """
-    parts = {name: {**part._asdict(), "snippets": part.snippets._asdict()} for name, part in incident.batch.items()}
-    write_checkpoint(path, {**incident._asdict(), "batch": parts})
-
-
 def read_incident(path: Path) -> Incident:
-    """Return what happened when training stopped.
-
-    Args:
-        path: File that :func:`check_losses_over_processes` wrote.
-
-    Returns:
-        Batch and weights, on the CPU.
+    """Read a file of :func:`check_losses_over_processes`; tensors are on the CPU.
 
     Raises:
-        CheckpointError: If the file is missing, damaged, or another.
+        CheckpointError: If the file is missing, damaged, or of another kind.
     """
     content = cast("dict[str, Any]", read_plain(path))
     if not isinstance(content, dict) or set(Incident._fields) != content.keys():
-        raise CheckpointError(f"{path}: tells of no step of training; give a file that a stopped run has written")
+        raise CheckpointError(f"{path}: is no record of a stopped step; give a file 'nan_*.pt' from a run folder")
     batch = {
         name: _KINDS[name](**{**part, "snippets": SnippetSequences(**part["snippets"])})
         for name, part in content["batch"].items()
@@ -130,6 +112,6 @@ def _name_samples(batch: Batch) -> str:
 
 
 def _shorten(names: Sequence[str]) -> str:
-    """The first of some names, and how many more there are."""
-    more = f" and {len(names) - MOST_SAMPLES} more" if len(names) > MOST_SAMPLES else ""
-    return f"{', '.join(names[:MOST_SAMPLES])}{more}"
+    """The first few names, and the number of the rest."""
+    more = f" and {len(names) - _MOST_SAMPLES} more" if len(names) > _MOST_SAMPLES else ""
+    return f"{', '.join(names[:_MOST_SAMPLES])}{more}"

@@ -1,4 +1,4 @@
-"""Computing again the losses of a step at which training stopped."""
+"""Recomputes the losses of the step at which training stopped."""
 
 from __future__ import annotations
 
@@ -10,27 +10,22 @@ from aher_lightning.modules.phased import PhasedModule, TrainingBatch
 
 
 def replay_losses(module: PhasedModule, incident: Incident) -> dict[str, float]:
-    """Return the losses of the step that went wrong, with its weights, batch and random numbers.
+    """Recompute the losses of an incident, by name, from its weights, batch and random numbers.
 
     Args:
-        module: Made as for training; gets the weights of the incident.
-        incident: What :func:`~aher_lightning.modules.nan_guard.read_incident` returned.
-
-    Returns:
-        Losses by name, as they were.
+        module: Configured as in training; receives the weights of the incident.
+        incident: From :func:`~aher_lightning.modules.nan_guard.read_incident`.
 
     Raises:
-        CheckpointError: If the module has no such phase, or other weights.
+        CheckpointError: If the module lacks the phase, or its weights do not fit.
     """
     phases = {phase.name: phase for phase in module.phases}
     if incident.phase not in phases:
-        raise CheckpointError(f"the module has no phase '{incident.phase}'; make it as it was for training")
+        raise CheckpointError(f"the module has no phase '{incident.phase}'; configure it as in training")
     try:
         module.load_state_dict(incident.state_dict)
     except RuntimeError:
-        raise CheckpointError(
-            "the weights of the incident do not fit; make the module as it was for training"
-        ) from None
+        raise CheckpointError("the weights of the incident do not fit; configure the module as in training") from None
     module.train().backbone.eval()
     module.iteration = incident.iteration
     batch: TrainingBatch = {**incident.batch}  # type: ignore[typeddict-item]  # the same parts by the same names

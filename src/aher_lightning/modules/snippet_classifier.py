@@ -1,4 +1,4 @@
-"""Recognition from pixels: a backbone and a classifier per category set, learnt from trimmed clips."""
+"""Recognition from pixels: a backbone and a classifier per category set, trained on trimmed clips."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from aher_lightning.structures import Categories, Detections, MomentBatch, Snipp
 class SnippetClassifierModule(BaseModule):
     """Train a backbone to recognize the actions of moments and foreground segments, snippet by snippet.
 
-    It plays the part that pre-training on Kinetics plays in the paper: what it learns is the backbone
-    that features are extracted with. Validation reports the accuracy on cropped instances.
+    Takes the place of the paper's pre-training on Kinetics: it trains the backbone that extracts features.
+    Validation reports the accuracy on cropped instances.
 
     Args:
         categories: The two category sets.
-        backbone: Turns pixels into features; trained here.
+        backbone: Computes features of pixels; trained here.
         optimizer: Makes the optimizer.
         scheduler: Makes the learning-rate schedule, stepped once per iteration.
         dropout: Probability of dropping a feature before the classifiers.
-        augmentation: Random changes of training clips; the default ones if not given.
-        thresholds: Scores above which neighbouring snippets are grouped to a detection.
+        augmentation: Random augmentation of training clips; the default if not given.
+        thresholds: Scores above which consecutive snippets are grouped to a detection.
         max_detections: Detections kept per video.
         initial_weights: Checkpoints whose backbone to start from.
         seed: Seed of all random choices during training.
@@ -57,12 +57,7 @@ class SnippetClassifierModule(BaseModule):
         initial_weights: Sequence[Path] = (),
         seed: int = 0,
     ) -> None:
-        super().__init__(
-            categories,
-            backbone=backbone,
-            initial_weights=initial_weights,
-            seed=seed,
-        )
+        super().__init__(categories, backbone=backbone, initial_weights=initial_weights, seed=seed)
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.dropout = nn.Dropout(dropout)
@@ -87,16 +82,10 @@ class SnippetClassifierModule(BaseModule):
         return loss
 
     def recognition_losses(self, batch: TrainingBatch) -> dict[str, Tensor]:
-        """Return the classification losses of foregrounds and moments.
-
-        Args:
-            batch: Batch of the current iteration.
-
-        Returns:
-            Scalars by name.
+        """Return the classification losses of foregrounds and moments, scalars by name.
 
         Raises:
-            ConfigError: If a part is missing, or the batch belongs to another iteration than the one to run.
+            ConfigError: If a part is missing, or the batch belongs to another iteration than the next.
         """
         foreground = require_part(batch.get("foreground"), "foreground")
         moments = require_part(batch.get("moments"), "moments")
@@ -114,7 +103,7 @@ class SnippetClassifierModule(BaseModule):
     def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
         """Localize actions by grouping neighbouring snippets (AherNet0 of the paper, section 4.3).
 
-        The only snippet of a video stands for all of it: its centre may lie behind the end of a short one.
+        A single snippet covers its whole video: its centre may lie beyond the end of a short one.
         """
         probabilities = class_probabilities(self, self.snippet_features(snippets.values))
         videos = probabilities.split_with_sizes(snippets.lengths.tolist())
@@ -137,16 +126,16 @@ class SnippetClassifierModule(BaseModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self.scheduler(optimizer), "interval": "step"}}
 
     def validation_step(self, batch: UntrimmedBatch, batch_idx: int) -> EvaluationOutput:  # type: ignore[override]
-        """Recognize the cropped instances, besides detecting."""
+        """Recognize the cropped instances, in addition to detection."""
         encoded = batch.snippets._replace(values=self.snippet_features(batch.snippets.values))
         batch = batch._replace(snippets=encoded)
         self._recognized.append(self._instance_hits(batch))
         return super().validation_step(batch, batch_idx)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the accuracy on cropped instances, besides the detection metrics."""
+        """Log the accuracy on cropped instances, in addition to the detection metrics."""
         super().on_validation_epoch_end()
-        # A process may have been left without any video, and then counts for nothing.
+        # A process without videos gets weight 0.
         hits = torch.cat([torch.zeros(0, device=self.device), *self._recognized])
         self._recognized.clear()
         self.log(
@@ -165,27 +154,21 @@ class SnippetClassifierModule(BaseModule):
             for segment, label in zip(instances.segments, instances.labels, strict=True):
                 nearest = (centres_sec - segment.mean()).abs().argmin()
                 inside = (centres_sec >= segment[0]) & (centres_sec <= segment[1])
-                inside[nearest] = True  # an instance may be shorter than the distance of two snippets
+                inside[nearest] = True  # an instance may be shorter than the snippet stride
                 hits.append((video[inside].mean(dim=0).argmax() == label).float())
         return torch.stack(hits) if hits else probabilities.new_zeros(0)
 
 
 def class_probabilities(module: BaseModule, features: Tensor) -> Tensor:
-    """Return the probabilities of the evaluated categories.
+    """Return the probabilities ``(..., K)`` of the evaluated categories for snippet features ``(..., C)``.
 
-    Args:
-        module: Has a linear classifier of snippets for each category set, ``untrimmed_classifier`` and
-            ``moment_classifier``.
-        features: Snippet features, ``(..., C)``.
-
-    Returns:
-        Probabilities, ``(..., K)``.
+    The module has linear classifiers ``untrimmed_classifier`` and ``moment_classifier``.
     """
     classifiers = [module.get_submodule(f"{one}_classifier") for one in module.categories.evaluated_sets]
     return to_float32(torch.cat([classifier(features) for classifier in classifiers], dim=-1)).softmax(dim=-1)
 
 
 def _snippet_loss(logits: Tensor, batch: MomentBatch) -> Tensor:
-    """Cross entropy of every snippet against the label of its clip, mean over the snippets of all processes."""
+    """Cross entropy of snippets against the label of their clip, averaged over the snippets of all processes."""
     labels = batch.labels.repeat_interleave(batch.snippets.lengths)
     return mean_over_processes(functional.cross_entropy(to_float32(logits), labels, reduction="none"))

@@ -1,4 +1,4 @@
-"""Random changes of clips that leave the motion, and so the category, as it is."""
+"""Random augmentation of clips that preserves motion, and so the category."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from torch import Tensor, nn
 
 
 class ClipAugmentation(nn.Module):
-    """Change colours and place of whole clips at random, in training mode only.
+    """Augment the colours and position of whole clips, in training mode only.
 
     All frames of a clip change alike, so that only appearance varies: channels are permuted, colours
-    inverted, contrast scaled, pictures shifted around their border. Clips are never mirrored and never
-    played backwards, because direction tells categories apart.
+    inverted, contrast scaled, pictures shifted with wrap-around. Clips are never mirrored or reversed,
+    because direction distinguishes categories.
 
     Args:
-        max_shift: Largest shift to each side, in pixels.
-        contrast: Range of the factor of contrast.
+        max_shift: Largest shift in each direction, in pixels.
+        contrast: Range of the contrast factor.
 
     Example:
         >>> ClipAugmentation().eval()(torch.ones(1, 3, 2, 4, 4)).sum()
@@ -28,14 +28,7 @@ class ClipAugmentation(nn.Module):
         self.contrast = contrast
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Return changed clips.
-
-        Args:
-            clips: Normalized clips, shape ``(N, 3, F, H, W)``.
-
-        Returns:
-            Clips of the same shape.
-        """
+        """Augment normalized clips, shape ``(N, 3, F, H, W)``."""
         if not self.training or len(clips) == 0:
             return clips
         count, shape = len(clips), (len(clips), 3, 1, 1, 1)

@@ -26,13 +26,13 @@ P3D_BLOCKS = {63: (3, 4, 6, 3), 131: (3, 4, 23, 3), 199: (3, 8, 36, 3)}
 """Blocks per stage of the published depths."""
 
 _SPATIAL_STAGE = 3
-"""Index of the stage made of 2D blocks, reached when one time step is left."""
+"""Index of the stage of 2D blocks, reached when one time step is left."""
 _MIN_FRAMES = 16
-"""Frames that the four halvings of time need."""
+"""Frames that four halvings of time need."""
 
 
 class P3D(StagedBackbone):
-    """Pseudo-3D ResNet: clips in, features of the last average pool out.
+    """Pseudo-3D ResNet that returns the features of the last average pool.
 
     Time is halved by the stem's pool and after each of the first three stages. A clip of more than 16
     frames leaves several time steps, which are averaged. Parameter names are those of the public PyTorch
@@ -46,15 +46,15 @@ class P3D(StagedBackbone):
         blocks: Blocks per stage, four numbers, in place of those of a published depth.
         width: Channels of the stem; features have 32 times as many.
         num_categories: Outputs of the classifier ``fc``, which features do not need; 0 for none.
-        frozen_stages: Leading stages that training leaves alone: 1 for the stem, 5 for everything.
-        channels_last: Keep channels next to each other in memory; faster on most processors.
+        frozen_stages: Number of frozen leading stages: 1 for the stem, 5 for everything.
+        channels_last: Use the channels-last memory format; faster on most processors.
         clips_per_chunk: Clips that run through the network at once, see :class:`StagedBackbone`.
         checkpoint_chunks: Recompute the activations of a chunk for its gradients instead of keeping them.
-        gradient_fraction: Share of the clips, drawn at random, that gradients flow through.
-        freeze_batch_norm: Keep the statistics of batch norm as they are in training mode too.
+        gradient_fraction: Fraction of the clips, drawn at random, that gradients flow through.
+        freeze_batch_norm: Freeze the statistics of batch norm in training mode too.
 
     Raises:
-        ValueError: If the depth is none of the published ones or there are not four stages.
+        ValueError: If the depth was not published, or there are not four stages.
 
     Example:
         >>> import torch
@@ -104,17 +104,11 @@ class P3D(StagedBackbone):
 
     @classmethod
     def from_public_checkpoint(cls, path: str | Path, depth: int = 199) -> P3D:
-        """Return a network with the weights of a public PyTorch checkpoint, its classifier included.
+        """Return a network in evaluation mode with weights and classifier of a public PyTorch checkpoint.
 
         Args:
-            path: File with a state dict, or with one under "state_dict"; names may start with "module.".
-            depth: Depth that the checkpoint is of: 63, 131 or 199.
-
-        Returns:
-            The network, in evaluation mode.
-
-        Raises:
-            CheckpointError: If the file is missing, no checkpoint, or of another network.
+            path: See :meth:`load_public_weights`.
+            depth: Depth of the checkpoint's network: 63, 131 or 199.
         """
         weights = read_public_weights(Path(path))
         network = cls(depth, num_categories=_count_categories(weights))
@@ -122,9 +116,7 @@ class P3D(StagedBackbone):
         return network.eval()
 
     def load_public_weights(self, path: Path) -> None:
-        """Copy the weights of a public PyTorch checkpoint into this network; ``aher extract --weights`` calls it.
-
-        The classifier is copied if this network has one, and left out otherwise.
+        """Copy the weights of a public PyTorch checkpoint, with its classifier if this network has one.
 
         Args:
             path: File with a state dict, or with one under "state_dict"; names may start with "module.".
@@ -153,17 +145,7 @@ class P3D(StagedBackbone):
         return pooled.reshape(clips.shape[0], -1, self.out_channels).mean(dim=1)
 
     def classify(self, clips: Tensor) -> Tensor:
-        """Return the class logits of clips.
-
-        Args:
-            clips: Normalized clips, shape ``(N, 3, F, H, W)``.
-
-        Returns:
-            Logits, shape ``(N, K)``.
-
-        Raises:
-            ValueError: If the network was made without classifier.
-        """
+        """Return class logits ``(N, K)`` of normalized clips ``(N, 3, F, H, W)``; ValueError without classifier."""
         if self.fc is None:
             raise ValueError("this P3D has no classifier; set num_categories")
         return cast("Tensor", self.fc(self.dropout(self(clips))))
@@ -175,11 +157,11 @@ class P3D(StagedBackbone):
         difference = differing_weights(wanted, given)
         if difference is not None:
             raise CheckpointError(f"{path}: does not fit {self.name}: {difference}{_guess_depth(weights)}")
-        self.load_state_dict(given, strict=False)  # counters of seen batches may be missing
+        self.load_state_dict(given, strict=False)  # batch counters may be missing
 
 
 def _pseudo_stages(counts: Sequence[int], width: int) -> list[nn.Sequential]:
-    """Return the stages of 3D blocks, whose kinds cycle through A, B, C over all stages together."""
+    """Return the stages of 3D blocks, whose kinds cycle through A, B, C across stages."""
     kinds = list(islice(cycle(cast("tuple[BlockKind, ...]", ("A", "B", "C"))), sum(counts)))
     firsts = [0, *accumulate(counts)]
     stages = []
@@ -203,12 +185,12 @@ def _spatial_stage(count: int, inner: int) -> nn.Sequential:
 
 
 def _count_categories(weights: Mapping[str, Tensor]) -> int:
-    """Return the number of classes that a checkpoint's classifier knows; 0 without classifier."""
+    """Return the number of categories of a checkpoint's classifier; 0 without classifier."""
     return weights["fc.weight"].shape[0] if "fc.weight" in weights and weights["fc.weight"].ndim else 0
 
 
 def _guess_depth(weights: Mapping[str, Tensor]) -> str:
-    """Return advice where the weights are those of a published depth, or nothing."""
+    """Return advice if the weights are those of a published depth, or an empty text."""
     places = {tuple(key.split(".")[:2]) for key in weights}
     counts = tuple(sum(place[0] == f"layer{stage}" for place in places) for stage in range(1, _SPATIAL_STAGE + 2))
     depths = [depth for depth, blocks in P3D_BLOCKS.items() if blocks == counts]

@@ -1,4 +1,4 @@
-"""Building blocks of pseudo-3D networks: spatial and temporal convolutions in place of full 3D ones."""
+"""Building blocks of pseudo-3D networks: spatial and temporal convolutions instead of full 3D ones."""
 
 from __future__ import annotations
 
@@ -10,39 +10,27 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 BlockKind = Literal["A", "B", "C"]
-"""How a block joins its spatial and its temporal convolution."""
+"""How a block combines its spatial and its temporal convolution."""
 
 EXPANSION = 4
 """Output channels of a bottleneck per inner channel."""
 
 
 class ProjectionShortcut(nn.Sequential):
-    """Convolution of kernel 1 and batch norm, for a block whose output has another shape than its input.
-
-    Args:
-        projection: The convolution.
-        norm: Its batch norm.
-    """
+    """Convolution of kernel 1 and batch norm, for a block whose output shape differs from its input's."""
 
     def __init__(self, projection: nn.Conv2d | nn.Conv3d, norm: _BatchNorm) -> None:
         super().__init__(projection, norm)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the projected input.
-
-        Args:
-            features: Shape ``(N, C, ...)``.
-
-        Returns:
-            Shape ``(N, C', ...)``.
-        """
+        """Project the input, shape ``(N, C, ...)`` to ``(N, C', ...)``."""
         return convolve(features, cast("nn.Conv2d | nn.Conv3d", self[0]), cast("_BatchNorm", self[1]))
 
 
 class PseudoBottleneck(nn.Module):
     """Bottleneck with a spatial convolution S (1x3x3) and a temporal one T (3x1x1).
 
-    Kind A computes ``T(S(x))``, B ``S(x) + T(x)``, C ``S(x) + T(S(x))``. Names of sub-modules are those of
+    Kind A computes ``T(S(x))``, B ``S(x) + T(x)``, C ``S(x) + T(S(x))``. Sub-modules are named as in
     the public PyTorch checkpoints.
 
     Implements section 3.2 of "Learning Spatio-Temporal Representation with Pseudo-3D Residual Networks" (Qiu
@@ -51,7 +39,7 @@ class PseudoBottleneck(nn.Module):
     Args:
         in_channels: Channels of the input.
         width: Inner channels; the output has four times as many.
-        kind: How S and T are joined.
+        kind: How S and T are combined.
         spatial_stride: Stride of height and width.
     """
 
@@ -74,14 +62,7 @@ class PseudoBottleneck(nn.Module):
         self.bn4 = nn.BatchNorm3d(out_channels)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the block's output.
-
-        Args:
-            features: Shape ``(N, C, F, H, W)``.
-
-        Returns:
-            Shape ``(N, 4 * width, F, H', W')``.
-        """
+        """Run the block, shape ``(N, C, F, H, W)`` to ``(N, 4 * width, F, H', W')``."""
         reduced = functional.relu(convolve(features, self.conv1, self.bn1), inplace=True)
         spatial = functional.relu(convolve(reduced, self.conv2, self.bn2), inplace=True)
         temporal_input = reduced if self.kind == "B" else spatial
@@ -91,7 +72,7 @@ class PseudoBottleneck(nn.Module):
 
 
 class SpatialBottleneck(nn.Module):
-    """Plain 2D bottleneck, for where one time step is left.
+    """Plain 2D bottleneck, for a single time step.
 
     Args:
         in_channels: Channels of the input.
@@ -114,32 +95,16 @@ class SpatialBottleneck(nn.Module):
         self.bn4 = nn.BatchNorm2d(out_channels)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the block's output.
-
-        Args:
-            features: Shape ``(N, C, H, W)``.
-
-        Returns:
-            Shape ``(N, 4 * width, H', W')``.
-        """
+        """Run the block, shape ``(N, C, H, W)`` to ``(N, 4 * width, H', W')``."""
         reduced = functional.relu(convolve(features, self.conv1, self.bn1), inplace=True)
         spatial = functional.relu(convolve(reduced, self.conv_normal, self.bn_normal), inplace=True)
         return _add_shortcut(convolve(spatial, self.conv4, self.bn4), features, self.downsample)
 
 
 def convolve(features: Tensor, convolution: nn.Conv2d | nn.Conv3d, norm: _BatchNorm) -> Tensor:
-    """Return a convolution followed by its batch norm.
+    """Apply a convolution without bias and its batch norm, to ``(N, C, F, H, W)`` or ``(N, C, H, W)``.
 
-    Wherever the norm uses its running statistics it is folded into the weights, which saves passes over
-    the activations.
-
-    Args:
-        features: Shape ``(N, C, F, H, W)``, or ``(N, C, H, W)`` for a 2D convolution.
-        convolution: Without bias.
-        norm: Batch norm over the convolution's output channels.
-
-    Returns:
-        The normalized output, before any ReLU.
+    A norm that uses its running statistics is folded into the weights, which saves passes over the activations.
     """
     if norm.training or norm.running_mean is None or norm.running_var is None:
         normalized: Tensor = norm(_run(features, convolution, convolution.weight, None))
@@ -150,7 +115,7 @@ def convolve(features: Tensor, convolution: nn.Conv2d | nn.Conv3d, norm: _BatchN
 
 
 def halve_time(features: Tensor) -> Tensor:
-    """Return the larger of every two neighbouring time steps: a max pool of (2, 1, 1), several times faster.
+    """Max-pool time by 2, several times faster than a max pool of (2, 1, 1).
 
     Args:
         features: Shape ``(N, C, F, H, W)``; the last step of an odd F is dropped.
@@ -163,13 +128,13 @@ def halve_time(features: Tensor) -> Tensor:
 
 
 def _run(features: Tensor, convolution: nn.Conv2d | nn.Conv3d, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Convolve with given weights, by the fastest route that the kernel allows; all give the same numbers."""
+    """Convolve with given weights, by the fastest implementation for the kernel; the results are equal."""
     stride = tuple(convolution.stride)
     padding = cast("tuple[int, ...]", convolution.padding)
     if features.stride(1) == 1 and weight[0, 0].numel() == 1 and set(stride) == {1}:
         mixed = functional.linear(features.movedim(1, -1), weight.flatten(1))  # a matrix product over channels
         return (mixed if bias is None else mixed.add_(bias)).movedim(-1, 1)
-    if features.ndim == 5 and weight.shape[3:] == (1, 1) and stride[1:] == (1, 1):  # time alone: height and width merge
+    if features.ndim == 5 and weight.shape[3:] == (1, 1) and stride[1:] == (1, 1):  # temporal: merge height and width
         merged = functional.conv2d(features.flatten(3), weight.squeeze(-1), bias, (stride[0], 1), (padding[0], 0))
         return merged.reshape(*merged.shape[:3], *features.shape[3:])
     if features.ndim == 5:

@@ -1,4 +1,4 @@
-"""A pseudo-3D network small enough to train on a laptop's processor."""
+"""A pseudo-3D network small enough to train on a laptop CPU."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from aher_lightning.models.backbones.p3d_blocks import convolve
 from aher_lightning.models.backbones.staged_backbone import StagedBackbone
 
 _TIME_HALVINGS = 2
-"""Stages that halve time; what is left is averaged at the very end, so that motion stays visible until then."""
+"""Stages that halve time; the rest is averaged at the end, so that motion stays visible until then."""
 
 
 class P3DSmall(StagedBackbone):
     """Pseudo-3D network for small clips: 20 million multiplications for 16 frames of 48 x 48.
 
-    Frames are reduced to a third at once and looked at over time while still large, since what tells motions
-    apart are small displacements. The network sees differences of neighbouring frames, since what stands
-    still tells no motion and is easily learnt by heart from few clips. Each stage halves height and width;
-    the first two halve time as well.
+    The stem reduces frames to a third, and convolves over time while they are still large, since small
+    displacements distinguish motions. The input is differences of consecutive frames, since still content
+    shows no motion and is easily memorized from few clips. Each stage halves height and width; the first
+    two halve time as well.
 
     Args:
         stem_channels: Channels of the stem.
         stage_channels: Channels of each stage; features have as many as the last.
-        frozen_stages: Leading stages that training leaves alone: 1 for the stem, and so on.
-        channels_last: Keep channels next to each other in memory; faster on most processors.
+        frozen_stages: Number of frozen leading stages: 1 for the stem, and so on.
+        channels_last: Use the channels-last memory format; faster on most processors.
         clips_per_chunk: Clips that run through the network at once, see :class:`StagedBackbone`.
         checkpoint_chunks: Recompute the activations of a chunk for its gradients instead of keeping them.
-        gradient_fraction: Share of the clips, drawn at random, that gradients flow through.
-        freeze_batch_norm: Keep the statistics of batch norm as they are in training mode too.
+        gradient_fraction: Fraction of the clips, drawn at random, that gradients flow through.
+        freeze_batch_norm: Freeze the statistics of batch norm in training mode too.
 
     Example:
         >>> import torch
@@ -61,9 +61,9 @@ class P3DSmall(StagedBackbone):
             freeze_batch_norm=freeze_batch_norm,
         )
         self.out_channels = stage_channels[-1]
-        self.stem = PseudoBlock(3, stem_channels, kernel_size=5, spatial_stride=3)
+        self.stem = _PseudoBlock(3, stem_channels, kernel_size=5, spatial_stride=3)
         self.blocks = nn.ModuleList(
-            PseudoBlock(*widths, spatial_stride=2, time_stride=2 if stage < _TIME_HALVINGS else 1)
+            _PseudoBlock(*widths, spatial_stride=2, time_stride=2 if stage < _TIME_HALVINGS else 1)
             for stage, widths in enumerate(pairwise((stem_channels, *stage_channels)))
         )
         self.freeze()
@@ -74,41 +74,16 @@ class P3DSmall(StagedBackbone):
 
     def encode(self, clips: Tensor) -> Tensor:
         """Return the features of one chunk; see :meth:`StagedBackbone.encode`."""
-        features = self.stem(frame_differences(clips))
+        differences = clips[:, :, 1:] - clips[:, :, :-1]  # (N, 3, F - 1, H, W); the first one is repeated
+        features = self.stem(torch.cat((differences[:, :, :1], differences), dim=2))
         for block in self.blocks:
             features = block(features)
         pooled: Tensor = features.mean(dim=(2, 3, 4))
         return pooled
 
 
-def frame_differences(clips: Tensor) -> Tensor:
-    """Return how much each frame differs from the one before; the first one repeats the first difference.
-
-    Args:
-        clips: Shape ``(N, 3, F, H, W)``, F at least 2.
-
-    Returns:
-        Differences, same shape.
-
-    Example:
-        >>> import torch
-        >>> frame_differences(torch.tensor([1.0, 2.0, 4.0]).view(1, 1, 3, 1, 1)).flatten().tolist()
-        [1.0, 1.0, 2.0]
-    """
-    differences = clips[:, :, 1:] - clips[:, :, :-1]
-    return torch.cat((differences[:, :, :1], differences), dim=2)
-
-
-class PseudoBlock(nn.Module):
-    """A spatial convolution, then a temporal one of kernel 3, each with batch norm and ReLU.
-
-    Args:
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
-        kernel_size: Height and width of the spatial kernel.
-        spatial_stride: Stride of height and width.
-        time_stride: Stride of time.
-    """
+class _PseudoBlock(nn.Module):
+    """A spatial convolution, then a temporal one of kernel 3, each with batch norm and ReLU."""
 
     def __init__(
         self,
@@ -137,13 +112,6 @@ class PseudoBlock(nn.Module):
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the block's output.
-
-        Args:
-            features: Shape ``(N, C, F, H, W)``.
-
-        Returns:
-            Shape ``(N, C', F', H', W')``.
-        """
+        """Run the block, shape ``(N, C, F, H, W)`` to ``(N, C', F', H', W')``."""
         spatial = functional.relu(convolve(features, self.spatial, self.spatial_norm), inplace=True)
         return functional.relu(convolve(spatial, self.temporal, self.temporal_norm), inplace=True)

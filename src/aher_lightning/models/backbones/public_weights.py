@@ -1,4 +1,4 @@
-"""Weights that others published: reading them without running their code, and saying what does not fit."""
+"""Published weights: reading them without executing code, and describing what does not fit."""
 
 from __future__ import annotations
 
@@ -12,19 +12,13 @@ from torch import Tensor
 from aher_lightning.errors import CheckpointError
 
 _PREFIX = "module."
-"""What data-parallel training of the time put before every name."""
+"""Prefix that ``nn.DataParallel`` adds to every name."""
 _COUNTER = ".num_batches_tracked"
-"""Buffers of batch norm that checkpoints from before PyTorch 0.4.1 do not have."""
+"""Buffers of batch norm that checkpoints from before PyTorch 0.4.1 lack."""
 
 
 def read_public_weights(path: Path) -> dict[str, Tensor]:
-    """Load a state dict, plain or under "state_dict", without executing anything the file may carry.
-
-    Args:
-        path: File written by ``torch.save``.
-
-    Returns:
-        Tensors by name, on the CPU, without the prefix "module.".
+    """Load a state dict, plain or under "state_dict", to the CPU, without executing code and the prefix "module.".
 
     Raises:
         CheckpointError: If the file is missing or holds no state dict.
@@ -35,7 +29,7 @@ def read_public_weights(path: Path) -> dict[str, Tensor]:
         content: object = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError, AttributeError) as error:
         raise CheckpointError(
-            f"{path}: no PyTorch checkpoint of tensors ({type(error).__name__}); download it again or correct the path"
+            f"{path}: is no PyTorch checkpoint of tensors ({type(error).__name__}); download it again or fix the path"
         ) from error
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
@@ -45,14 +39,7 @@ def read_public_weights(path: Path) -> dict[str, Tensor]:
 
 
 def differing_weights(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str | None:
-    """Return how two state dicts differ in names and shapes, in half a line.
-
-    Args:
-        wanted: State dict of the network.
-        given: State dict of the checkpoint; batch counters may be missing.
-
-    Returns:
-        The difference, or ``None`` if the checkpoint fits.
+    """Describe how a checkpoint's names and shapes differ from a network's, but for batch counters; ``None`` if equal.
 
     Example:
         >>> differing_weights({"a": torch.zeros(2)}, {"a": torch.zeros(3)})

@@ -1,4 +1,4 @@
-"""Running a convolutional backbone over many clips: chunks, checkpointing, what is frozen, memory layout."""
+"""Running a convolutional backbone over many clips: chunks, checkpointing, freezing, memory format."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from aher_lightning.models.base import CLIPS_AT_ONCE, Backbone, ClipPreparation
 
 
 class StagedBackbone(Backbone):
-    """A backbone made of consecutive stages, the first of which may be frozen.
+    """A backbone of consecutive stages, the first of which may be frozen.
 
-    Frozen stages keep their weights and their batch-norm statistics, also in training mode, and keep no
-    activations. A subclass builds its stages and then calls :meth:`freeze`.
+    Frozen stages keep their weights and batch-norm statistics in training mode too, and store no activations. A
+    subclass builds its stages and then calls :meth:`freeze`.
 
-    With ``checkpoint_chunks``, what is kept between forward and backward pass are the pixels and the features:
-    memory grows with the chunk, and with the video by its uint8 pixels alone (docs/end_to_end.md).
+    With ``checkpoint_chunks``, only pixels and features are kept between forward and backward pass: memory grows
+    with the chunk, and with the video by its uint8 pixels alone (docs/end_to_end.md).
 
     Args:
-        frozen_stages: Number of leading stages, stem included, that training leaves alone.
-        channels_last: Keep channels next to each other in memory; faster on most processors.
+        frozen_stages: Number of frozen leading stages, stem included.
+        channels_last: Use the channels-last memory format; faster on most processors.
         clips_per_chunk: Clips that run through the network at once. If not given, all of them where batch
-            norm counts its statistics, since it sees one chunk at a time, and 32 elsewhere.
+            norm updates its statistics, which must see the whole batch, and 32 elsewhere.
         checkpoint_chunks: Recompute the activations of a chunk for its gradients instead of keeping them.
-        gradient_fraction: Share of the clips, drawn at random, that gradients flow through. These are divided
-            by the share, so that their expectation is the gradient of all clips. Features do not depend on it.
-        freeze_batch_norm: Keep the statistics of batch norm as they are, also in training mode; its scales
-            and shifts are trained like any other weight outside of frozen stages.
+        gradient_fraction: Fraction of the clips, drawn at random, that gradients flow through. These are divided
+            by it, so that their expectation is the gradient of all clips. Features do not depend on it.
+        freeze_batch_norm: Freeze the statistics of batch norm in training mode too; its scales and shifts are
+            trained outside frozen stages.
 
     Raises:
         ValueError: If a number is out of range.
@@ -67,21 +67,10 @@ class StagedBackbone(Backbone):
 
     @abstractmethod
     def encode(self, clips: Tensor) -> Tensor:
-        """Return the features of one chunk.
-
-        Args:
-            clips: Normalized clips, shape ``(N, 3, F, H, W)``, N at least 1.
-
-        Returns:
-            Features, shape ``(N, C)``.
-        """
+        """Return the features ``(N, C)`` of one chunk of normalized clips ``(N, 3, F, H, W)``, N at least 1."""
 
     def freeze(self) -> None:
-        """Freeze the leading stages; the last line of a subclass's constructor.
-
-        Raises:
-            ValueError: If there are fewer stages.
-        """
+        """Freeze the leading stages, at the end of a subclass's constructor; ValueError if there are fewer."""
         stages = self.stages()
         if not 0 <= self.frozen_stages <= len(stages):
             raise ValueError(f"frozen_stages must lie in 0..{len(stages)}, got {self.frozen_stages}")
@@ -90,14 +79,7 @@ class StagedBackbone(Backbone):
         self.train(self.training)
 
     def train(self, mode: bool = True) -> StagedBackbone:
-        """Set the mode of all but what is frozen, stages or batch norm, which stays in evaluation mode.
-
-        Args:
-            mode: Whether to train.
-
-        Returns:
-            The backbone itself.
-        """
+        """Set the mode; frozen stages and frozen batch norm stay in evaluation mode."""
         super().train(mode)
         for stage in self.stages()[: self.frozen_stages]:
             stage.eval()
@@ -115,8 +97,8 @@ class StagedBackbone(Backbone):
 
         Args:
             clips: Normalized clips, shape ``(N, 3, F, H, W)``; N may be 0.
-            prepare: Makes normalized clips of a chunk of ``clips``, which then are pixels. With
-                ``checkpoint_chunks`` it is recomputed too, with the same random numbers.
+            prepare: Normalizes a chunk of ``clips``, which are then raw pixels. With ``checkpoint_chunks`` it is
+                recomputed too, with the same random numbers.
 
         Returns:
             Features, shape ``(N, C)``.
@@ -124,7 +106,7 @@ class StagedBackbone(Backbone):
         if len(clips) == 0:
             return clips.new_zeros(0, self.out_channels, dtype=torch.get_default_dtype())
         has_gradients = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in self.parameters())
-        # A recomputation has gradients for the weights alone; in training that is all there is.
+        # Recomputation yields gradients of the weights alone, all that training needs.
         is_recomputed = has_gradients and self.checkpoint_chunks and not clips.requires_grad
         size = self._clips_at_once(len(clips))
         if not has_gradients or self.gradient_fraction == 1 or len(clips) == 1:
@@ -145,7 +127,7 @@ class StagedBackbone(Backbone):
         return [module for module in self.modules() if isinstance(module, _BatchNorm)]
 
     def _clips_at_once(self, count: int) -> int:
-        """How many of a number of clips run through the network at once."""
+        """How many of ``count`` clips run through the network at once."""
         sees_all = any(norm.training for norm in self._batch_norms())
         return self.clips_per_chunk or (count if sees_all else CLIPS_AT_ONCE)
 
@@ -159,8 +141,8 @@ class StagedBackbone(Backbone):
         return torch.cat([encode(clips, part) for part in parts])
 
     def _encode_part(self, prepare: ClipPreparation | None, clips: Tensor, part: Part) -> Tensor:
-        """Return the features of clips that are few enough to run through the network at once."""
-        # Pixels are put in order while they are small.
+        """Return the features of one part of the clips."""
+        # Reorder memory before normalization, while pixels are uint8.
         chosen = clips[part].contiguous(memory_format=self.memory_format)
         if prepare is None:
             return self.encode(chosen)
