@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from aher_lightning.models.aher_net import PARAMETER_GROUPS
-from aher_lightning.modules.iteration_data import IterationData, LabelledVideos
+from aher_lightning.modules.iteration_data import IterationData
 from aher_lightning.modules.phase import Phase
+from aher_lightning.modules.phases import localization_losses
 from aher_lightning.modules.variant_phases import ContextPhase, MomentTransferPhase, draw_instances
 from aher_lightning.ops.resample import resize_features
+from aher_lightning.structures import LabelledVideos
 from tests.helpers.toy import CHANNELS, toy_loss, toy_network
 from tests.helpers.training import iteration_data
 
@@ -36,7 +38,8 @@ def test_a_moment_counts_as_an_action_from_start_to_end() -> None:
     found = MomentTransferPhase().losses(network, loss, data)
     stretched = resize_features(data.moments.features, network.length)
     whole = torch.tensor([[[0.0, 1.0]]]).repeat(4, 1, 1)
-    terms = loss(network(stretched, "moment"), network.anchors, whole, data.moments.labels.unsqueeze(1))
+    videos = LabelledVideos(stretched, whole, data.moments.labels.unsqueeze(1))
+    terms = localization_losses(network, loss, network.levels(stretched), videos, "moment")
     torch.testing.assert_close(found["whole_moment_cls"], terms.classification)
     torch.testing.assert_close(found["whole_moment_prop"], terms.proposal)
 
@@ -61,9 +64,8 @@ def test_a_perfect_imitation_costs_nothing_and_sides_without_background_do_not_c
     features[0, :, :16] = 5.0  # the first video has background of 5 before its instance, of 0 after it
     videos = LabelledVideos(features, torch.tensor([[[0.5, 0.7]], [[0.0, 1.0]]]), torch.tensor([[0], [1]]))
     data = IterationData(torch.Generator(), untrimmed=videos)
-    for generator in (network.start_generator, network.end_generator):
-        for parameter in generator.parameters():
-            torch.nn.init.zeros_(parameter)  # contexts of 0
+    for parameter in network.context.parameters():
+        torch.nn.init.zeros_(parameter)  # contexts of 0
     (value,) = ContextPhase(steps=1).losses(network, toy_loss(), data).values()
     assert value.item() == pytest.approx((25.0 + 0.0) / 2)
 

@@ -18,7 +18,7 @@ from aher_lightning.modules.snippet_classifier import class_probabilities
 from aher_lightning.ops.pooling import mean_over_segments
 from aher_lightning.ops.randomness import random_generator
 from aher_lightning.ops.resample import Resampling
-from aher_lightning.structures import Categories, Detections, SnippetSequences
+from aher_lightning.structures import Categories, Detections, Proposals, SnippetSequences
 
 ProposalSource = Literal["network", "random"]
 """Where proposals come from: the localization network, or chance."""
@@ -29,7 +29,7 @@ class ProposalClassifierModule(BaseModule):
 
     The proposals of the localization network know the boundaries of the untrimmed categories only; the
     classifier was trained on moments. The score of a proposal is the classifier's mean probability over
-    it times the predicted overlap. Nothing is trained here: ``initial_weights`` must name the checkpoint
+    it times its quality. Nothing is trained here: ``initial_weights`` must name the checkpoint
     of a :class:`~aher_lightning.modules.snippet_classifier.SnippetClassifierModule` and, for proposals of
     the network, that of a :class:`~aher_lightning.modules.localizer.LocalizerModule`.
 
@@ -82,13 +82,12 @@ class ProposalClassifierModule(BaseModule):
         """Localize actions; see :meth:`BaseModule.detect`."""
         features = self.encode(snippets, self.network.length)
         if self.proposals == "random":
-            segments, overlaps = self._random_proposals(len(features))
-            segments, overlaps = segments.to(features), overlaps.to(features)
+            segments = self._random_proposals(len(features)).to(features)
+            proposals = Proposals(segments, torch.ones_like(segments[..., 0]))
         else:
-            outputs = self.network(features, self.categories.evaluated)
-            segments, overlaps = self.decoder.decode_segments(outputs, self.network.anchors), outputs.overlaps
+            proposals = self.network.head.decode(self.network(features, self.categories.evaluated).head)
         probabilities = class_probabilities(self, features.transpose(1, 2)).transpose(1, 2)  # (B, K, T)
-        candidates = self.decoder.fuse(segments, mean_over_segments(probabilities, segments), overlaps)
+        candidates = self.decoder.fuse(proposals, mean_over_segments(probabilities, proposals.segments))
         return self.decoder.select(candidates, durations_sec)
 
     def training_step(self, batch: object, batch_idx: int) -> None:
@@ -113,11 +112,11 @@ class ProposalClassifierModule(BaseModule):
         super().on_predict_start()
         self._videos_drawn = 0
 
-    def _random_proposals(self, num_videos: int) -> tuple[Tensor, Tensor]:
-        """Segments with uniformly drawn ends ``(B, A, 2)``, all of overlap 1."""
+    def _random_proposals(self, num_videos: int) -> Tensor:
+        """Segments with uniformly drawn ends, ``(B, A, 2)``."""
         drawn = []
         for _ in range(num_videos):
             generator = random_generator(self.seed, "proposals", self.global_rank, self._videos_drawn)
             drawn.append(torch.rand(self.num_random, 2, generator=generator).sort(dim=-1).values)
             self._videos_drawn += 1
-        return torch.stack(drawn), torch.ones(num_videos, self.num_random)
+        return torch.stack(drawn)
