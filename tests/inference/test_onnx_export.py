@@ -59,7 +59,7 @@ def test_another_runtime_computes_the_same(exported: tuple[PhasedModule, Path], 
     clips, features = torch.randn(count, 3, 8, 12, 12), torch.rand(count, CHANNELS, 32)
     (encoded,) = run(folder / FILES[0], clips=clips)
     assert_close(encoded, BackboneGraph(module.backbone)(clips))
-    for ours, theirs in zip(run(folder / FILES[1], features=features), LocalizerGraph(module)(features), strict=True):
+    for ours, theirs in zip(run(folder / FILES[1], features=features), LocalizerGraph(module)(features).values(), strict=True):
         assert ours.shape == theirs.shape
         assert_close(ours.double(), theirs.double())
 
@@ -77,7 +77,7 @@ def test_every_transfer_is_exported_as_what_it_makes(transfer: Callable[[int], A
     export_onnx(with_contract(module), tmp_path / "model")
     features = torch.rand(3, CHANNELS, 32)
     for ours, theirs in zip(
-        run(tmp_path / "model" / FILES[1], features=features), LocalizerGraph(module)(features), strict=True
+        run(tmp_path / "model" / FILES[1], features=features), LocalizerGraph(module)(features).values(), strict=True
     ):
         assert_close(ours.double(), theirs.double())
 
