@@ -9,7 +9,7 @@ import torch
 from aher_lightning.callbacks import PredictionWriter
 from aher_lightning.errors import ConfigError
 from aher_lightning.modules.base import EvaluationOutput
-from aher_lightning.reports.prediction_reader import read_predictions
+from aher_lightning.reports.predictions.reader import read_predictions
 from aher_lightning.structures import Detections
 from tests.helpers.toy import MOMENT, ToyDataModule
 from tests.helpers.training import quiet_trainer, toy_localizer
@@ -51,5 +51,5 @@ def test_a_second_run_starts_anew(tmp_path: Path) -> None:
 
 
 def test_modules_of_others_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="PredictionWriter serves this package's modules only"):
+    with pytest.raises(ConfigError, match="PredictionWriter works with modules of this package only"):
         PredictionWriter().on_test_batch_end(quiet_trainer(tmp_path), toy_localizer(), None, None, 0)

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from aher_lightning.datasets.feature_store import NpyFeatureStore
-from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
-from aher_lightning.shipped_configs import configs_folder
+from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
+from aher_lightning.cli.shipped_configs import configs_folder
+from aher_lightning.features.store import NpyFeatureStore
 from tests.helpers.command_line import TrainedRun, extract_words
 from tests.helpers.miniature import make_miniatures
 
@@ -93,7 +93,7 @@ def test_a_job_that_is_signalled_goes_on_where_it_was(
     job, stopped, log = submit("stopped")
     wait_for((stopped / "last.ckpt").is_file, job, log)
     slurm("scancel", "--signal=USR1", job)
-    wait_for(lambda: "is back in the queue" in log.read_text(), job, log)
+    wait_for(lambda: "was requeued" in log.read_text(), job, log)
     reached = re.findall(r"SIGUSR1: stopping after (\d+) iterations", log.read_text())
     assert len(reached) == 1, "one process speaks for both"
     assert 4 <= int(reached[0]) < ITERATIONS

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from aher_lightning.modules.added_categories import MEMORY_KEY
-from aher_lightning.modules.checkpoint import STATE_KEY
+from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
+from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.structures import Categories
 from tests.helpers.toy import CATEGORIES
 from tests.helpers.trained import LEVEL_CHANNELS, checkpointed_localizer
@@ -21,7 +21,8 @@ def remembering_checkpoint(folder: Path, categories: Categories = CATEGORIES) ->
     checkpoint: dict[str, Any] = torch.load(path)
     generator = torch.Generator().manual_seed(0)
     features = [torch.rand(30, width, generator=generator).half() for width in LEVEL_CHANNELS]
-    checkpoint[STATE_KEY][MEMORY_KEY] = {"features": features, "labels": torch.arange(30) % len(categories.moment)}
+    labels = torch.arange(30) % len(categories.moment)
+    checkpoint[STATE_KEY][FEATURE_BANK_KEY] = {"features": features, "labels": labels}
     torch.save(checkpoint, path)
     return path
 

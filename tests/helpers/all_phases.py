@@ -11,7 +11,7 @@ from aher_lightning.models.anchor_head import AnchorHead
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.localizer import LocalizerModule
-from aher_lightning.modules.phases import AdversaryPhase, DetectorPhase, DiscriminatorPhase, RecognitionPhase
+from aher_lightning.modules.phases import DetectorPhase, DiscriminatorPhase, GeneratorAdversarialPhase, RecognitionPhase
 from aher_lightning.modules.variant_phases import ContextPhase, MomentTransferPhase
 from tests.helpers.end_to_end import PixelDataModule, end_to_end_module
 from tests.helpers.toy import CATEGORIES, MeanBackbone, ToyDataModule, toy_loss, toy_network
@@ -33,8 +33,8 @@ def every_phase() -> BaseModule:
         loss=toy_loss(),
         optimizer=SGD,
         recognition=RecognitionPhase(groups=("untrimmed_classifier", "moment_classifier", "pyramid"), clip_norm=1.0),
-        discriminator=DiscriminatorPhase(steps=1),
-        adversary=AdversaryPhase(steps=1),
+        discriminator=DiscriminatorPhase(enabled=True),
+        generator_adversarial=GeneratorAdversarialPhase(enabled=True),
         detector=DetectorPhase(groups=("pyramid", "heads", "discriminators", "moment_classifier", "transfer")),
     )
 
@@ -47,7 +47,7 @@ def every_other_phase() -> BaseModule:
         network=toy_network,
         loss=toy_loss(),
         optimizer=SGD,
-        contexts=ContextPhase(steps=1),
+        contexts=ContextPhase(enabled=True),
         transfer=MomentTransferPhase(),
     )
 

@@ -13,10 +13,10 @@ import yaml
 from jsonargparse import ArgumentParser
 from torch import Tensor
 
+from aher_lightning.cli.shipped_configs import configs_folder
 from aher_lightning.losses.classification import CellClassificationLoss
 from aher_lightning.models.anchor_head import AnchorHead
 from aher_lightning.models.base import Head
-from aher_lightning.shipped_configs import configs_folder
 from aher_lightning.structures import LevelOutputs
 from tests.helpers.golden_anchors import ANCHORS_PER_CELL, LEVEL_LENGTHS, LEVELS
 from tests.helpers.golden_fill import fill, golden_path

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.inference.onnx_export import DESCRIPTION_FILE, FILES, OPSET, describe, export_onnx
 from aher_lightning.inference.onnx_graphs import BackboneGraph, LocalizerGraph
+from aher_lightning.models.backbones.p3d import P3D
 from aher_lightning.models.base import Backbone
-from aher_lightning.models.p3d import P3D
 from aher_lightning.models.transfer import IdentityTransfer, MLPTransfer
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.modules.phased import PhasedModule
@@ -59,7 +59,9 @@ def test_another_runtime_computes_the_same(exported: tuple[PhasedModule, Path], 
     clips, features = torch.randn(count, 3, 8, 12, 12), torch.rand(count, CHANNELS, 32)
     (encoded,) = run(folder / FILES[0], clips=clips)
     assert_close(encoded, BackboneGraph(module.backbone)(clips))
-    for ours, theirs in zip(run(folder / FILES[1], features=features), LocalizerGraph(module)(features).values(), strict=True):
+    for ours, theirs in zip(
+        run(folder / FILES[1], features=features), LocalizerGraph(module)(features).values(), strict=True
+    ):
         assert ours.shape == theirs.shape
         assert_close(ours.double(), theirs.double())
 

@@ -69,8 +69,8 @@ def test_draws_cover_the_released_range_and_repeat_with_the_seed() -> None:
     assert layouts == draw_splice_layouts(2000, 512, generator())
     assert layouts != draw_splice_layouts(2000, 512, generator(1))
     assert {layout.moment_length for layout in layouts} == {512 * ratio // 20 for ratio in range(14, 19)}
-    shares = {round(20 * layout.start_length / (512 - layout.moment_length)) for layout in layouts}
-    assert shares == set(range(1, 19))
+    positions = {round(20 * layout.start_length / (512 - layout.moment_length)) for layout in layouts}
+    assert positions == set(range(1, 19))
 
 
 def marked(value: float, length: int) -> Tensor:
@@ -226,7 +226,7 @@ def random_moments(count: int) -> LabelledClips:
 
 
 def test_a_context_draws_shares_within_its_range() -> None:
-    features, segments, labels = small_context(shares=(0.1, 0.5))(random_moments(200), None, generator())
+    features, segments, labels = small_context(moment_ratios=(0.1, 0.5))(random_moments(200), None, generator())
     widths = segments[:, 0, 1] - segments[:, 0, 0]
     assert features.shape == (200, 3, 40)
     assert labels.tolist() == [[label] for label in range(200)]
@@ -242,7 +242,7 @@ def test_synthesis_depends_on_the_generator_alone() -> None:
     assert not torch.equal(context(moments, None, generator(8)).segments, first.segments)
 
 
-@pytest.mark.parametrize("shares", [(0.0, 0.5), (0.5, 1.0), (0.6, 0.4)])
-def test_shares_without_room_are_refused(shares: tuple[float, float]) -> None:
-    with pytest.raises(ConfigError, match=r"^'context\.shares' must ascend within 0\.05\.\.0\.95"):
-        small_context(shares=shares)
+@pytest.mark.parametrize("moment_ratios", [(0.0, 0.5), (0.5, 1.0), (0.6, 0.4)])
+def test_shares_without_room_are_refused(moment_ratios: tuple[float, float]) -> None:
+    with pytest.raises(ConfigError, match=r"^'context\.moment_ratios' must ascend within 0\.05\.\.0\.95"):
+        small_context(moment_ratios=moment_ratios)

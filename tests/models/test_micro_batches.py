@@ -17,7 +17,11 @@ def gradients(network: AherNet, features: Tensor) -> tuple[list[Tensor], Tensor]
     """Gradients of all weights of the pyramid, and of the features."""
     features = features.clone().requires_grad_()
     outputs = network(features, "moment")
-    loss = outputs.class_logits.square().mean() + outputs.head["offsets"].sum() + outputs.head["overlaps"].prod(dim=0).sum()
+    loss = (
+        outputs.class_logits.square().mean()
+        + outputs.head["offsets"].sum()
+        + outputs.head["overlaps"].prod(dim=0).sum()
+    )
     network.zero_grad()
     loss.backward()
     assert features.grad is not None

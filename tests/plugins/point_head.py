@@ -13,7 +13,7 @@ from aher_lightning.losses.reduction import num_processes, sum_over_processes
 from aher_lightning.models.base import Head
 from aher_lightning.models.convolution import SameConv1d
 from aher_lightning.ops.matching import gather_matched_segments
-from aher_lightning.ops.precision import widen
+from aher_lightning.ops.precision import to_float32
 from aher_lightning.ops.segments import clip_segments, segments_to_centre_width, temporal_iou
 from aher_lightning.structures import HeadOutputs, Proposals, Targets
 
@@ -49,7 +49,7 @@ class PointHead(Head):
     def forward(self, levels: Sequence[Tensor]) -> HeadOutputs:
         """Return logits and distances of all points; see :meth:`Head.forward`."""
         pairs = zip(self.levels, levels, strict=True)
-        by_cell = torch.cat([widen(convolution(features)) for convolution, features in pairs], dim=-1)  # (B, 3, N)
+        by_cell = torch.cat([to_float32(convolution(features)) for convolution, features in pairs], dim=-1)  # (B, 3, N)
         # Most points are background: they start at a tIoU of about 0.1. Segments start two cells wide.
         return {"logits": by_cell[:, 0] - 2, "distances": by_cell[:, 1:].transpose(1, 2).exp()}
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from aher_lightning.cli import main
+from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
+from aher_lightning.cli.main import main
 from aher_lightning.inference.onnx_export import DESCRIPTION_FILE, FILES
 from aher_lightning.inference.onnx_graphs import LocalizerGraph
 from aher_lightning.inference.rebuild import load_module
-from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
 from aher_lightning.modules.phased import PhasedModule
-from aher_lightning.reports.prediction_reader import read_predictions
+from aher_lightning.reports.predictions.reader import read_predictions
 from tests.helpers.command_line import CONFIGS, TrainedRun, trainer_words
 from tests.plugins.point_head import PointHead
 

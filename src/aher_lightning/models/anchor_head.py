@@ -14,7 +14,7 @@ from aher_lightning.models.base import Head
 from aher_lightning.models.convolution import SameConv1d
 from aher_lightning.ops.coding import decode_offsets
 from aher_lightning.ops.matching import BACKGROUND, FOREGROUND, AnchorMatches
-from aher_lightning.ops.precision import widen
+from aher_lightning.ops.precision import to_float32
 from aher_lightning.ops.segments import centre_width_to_segments, clip_segments
 from aher_lightning.structures import HeadOutputs, Proposals, Targets
 
@@ -89,7 +89,7 @@ class AnchorHead(Head):
 
     def _predict(self, convolution: nn.Module, features: Tensor) -> HeadOutputs:
         """Outputs of one level, anchors of a cell next to each other."""
-        by_cell = widen(convolution(features)).transpose(1, 2)
+        by_cell = to_float32(convolution(features)).transpose(1, 2)
         offsets, overlaps, *actionness = torch.split(by_cell, self.split_sizes, dim=-1)
         batch = features.shape[0]
         outputs = {"offsets": offsets.reshape(batch, -1, 2), "overlaps": overlaps.reshape(batch, -1).sigmoid()}

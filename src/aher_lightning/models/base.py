@@ -233,7 +233,7 @@ class Context(nn.Module, ABC):
             moments: Features ``(B, C, T_m)`` and labels ``(B,)``.
             untrimmed: Real videos of the batch, to take background from; absent where the batch has none.
             generator: Source of the random choices, on the CPU, the same on all processes; see
-                :func:`~aher_lightning.ops.batch_share.batch_share`.
+                :func:`~aher_lightning.ops.batch_slice.batch_slice`.
 
         Returns:
             Features ``(B, C, T)``, the segments of all instances ``(B, G, 2)`` and their labels ``(B, G)``.

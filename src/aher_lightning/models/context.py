@@ -12,7 +12,7 @@ from torch.nn import functional
 from aher_lightning.errors import ConfigError
 from aher_lightning.models.base import Context, ContextGenerator
 from aher_lightning.models.convolution import SameConv1d
-from aher_lightning.ops.batch_share import batch_share
+from aher_lightning.ops.batch_slice import batch_slice
 from aher_lightning.ops.resample import resize_features
 from aher_lightning.structures import LabelledClips, LabelledVideos
 
@@ -21,7 +21,7 @@ SpliceMode = Literal["plain", "released", "released_fixed"]
 
 _GRID = 20
 """Ratios and positions are multiples of 1 / 20, as in the authors' code."""
-MOMENT_SHARES = (0.7, 0.9)
+MOMENT_RATIOS = (0.7, 0.9)
 """Smallest and largest share of a synthetic video that its moment takes in the authors' code."""
 
 _POSITION_IDS = (1, 19)
@@ -73,8 +73,8 @@ class ConvContextGenerator(ContextGenerator):
 class GeneratedContext(Context):
     """Let two generators imagine what happens before and after a moment, and splice the three.
 
-    The paper does not say how long contexts are. Moments of the default share fill most of a synthetic
-    video; smaller shares resemble untrimmed videos whose actions are short.
+    The paper does not say how long contexts are. Moments of the default ratios fill most of a synthetic
+    video; smaller ratios resemble untrimmed videos whose actions are short.
 
     Implements sections 3.3 (Eq. 2) of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
     arXiv:2008.13705.
@@ -84,10 +84,10 @@ class GeneratedContext(Context):
         length: Time steps T of a synthetic video.
         generator: Makes a context generator from C.
         mode: Order of the parts, see :func:`splice_layout`.
-        shares: Smallest and largest share of the time steps that a moment takes.
+        moment_ratios: Smallest and largest share of the time steps that a moment takes.
 
     Raises:
-        ConfigError: If the shares do not lie in ``[0.05, 0.95]`` in ascending order.
+        ConfigError: If the ratios do not lie in ``[0.05, 0.95]`` in ascending order.
     """
 
     def __init__(
@@ -97,14 +97,14 @@ class GeneratedContext(Context):
         *,
         generator: Callable[[int], ContextGenerator] = ConvContextGenerator,
         mode: SpliceMode = "plain",
-        shares: tuple[float, float] = MOMENT_SHARES,
+        moment_ratios: tuple[float, float] = MOMENT_RATIOS,
     ) -> None:
         super().__init__()
-        if not 1 / _GRID <= shares[0] <= shares[1] <= 1 - 1 / _GRID:
-            raise ConfigError(f"'context.shares' must ascend within 0.05..0.95, got {shares}")
+        if not 1 / _GRID <= moment_ratios[0] <= moment_ratios[1] <= 1 - 1 / _GRID:
+            raise ConfigError(f"'context.moment_ratios' must ascend within 0.05..0.95, got {moment_ratios}")
         self.length = length
         self.mode: SpliceMode = mode
-        self.shares = shares
+        self.moment_ratios = moment_ratios
         self.start_generator = generator(channels)
         self.end_generator = generator(channels)
 
@@ -116,8 +116,8 @@ class GeneratedContext(Context):
     ) -> LabelledVideos:
         """Return one synthetic video of one instance for each moment; see :meth:`Context.forward`."""
         start_contexts, end_contexts = self.start_generator(moments.features), self.end_generator(moments.features)
-        total, own = batch_share(len(moments.features))
-        layouts = draw_splice_layouts(total, self.length, generator, mode=self.mode, shares=self.shares)
+        total, own = batch_slice(len(moments.features))
+        layouts = draw_splice_layouts(total, self.length, generator, mode=self.mode, moment_ratios=self.moment_ratios)
         features, segments = splice(moments.features, start_contexts, end_contexts, layouts[own])
         return LabelledVideos(features, segments, moments.labels.unsqueeze(1))
 
@@ -176,7 +176,7 @@ def draw_splice_layouts(
     generator: torch.Generator,
     *,
     mode: SpliceMode = "plain",
-    shares: tuple[float, float] = MOMENT_SHARES,
+    moment_ratios: tuple[float, float] = MOMENT_RATIOS,
 ) -> list[SpliceLayout]:
     """Draw a layout for every moment of a batch, its position at 5 to 90 % of what the moment leaves.
 
@@ -185,7 +185,7 @@ def draw_splice_layouts(
         length: Steps T of the synthetic moments.
         generator: Source of the random numbers, on the CPU.
         mode: Order of the parts.
-        shares: Smallest and largest share of the steps that a moment takes; rounded to twentieths.
+        moment_ratios: Smallest and largest share of the steps that a moment takes; rounded to twentieths.
 
     Returns:
         One layout per moment.
@@ -194,7 +194,7 @@ def draw_splice_layouts(
         >>> len(draw_splice_layouts(3, 512, torch.Generator().manual_seed(0)))
         3
     """
-    smallest, largest = (round(share * _GRID) for share in shares)
+    smallest, largest = (round(ratio * _GRID) for ratio in moment_ratios)
     ratios = torch.randint(smallest, largest + 1, (batch_size,), generator=generator).tolist()
     positions = torch.randint(*_POSITION_IDS, (batch_size,), generator=generator).tolist()
     pairs = zip(ratios, positions, strict=True)

@@ -17,7 +17,6 @@ from aher_lightning.models.context import GeneratedContext
 from aher_lightning.modules.iteration_data import IterationData
 from aher_lightning.modules.phase import Phase
 from aher_lightning.modules.phases import TransferPhase, localization_losses
-from aher_lightning.ops.batch_share import batch_share
 from aher_lightning.ops.resample import resize_features
 from aher_lightning.ops.surroundings import background_around, crop_features
 from aher_lightning.structures import LabelledVideos
@@ -59,7 +58,7 @@ class ContextPhase(Phase):
 
     Args:
         groups: See :class:`Phase`.
-        steps: See :class:`Phase`. None by default: only AherNet_A- is pre-trained like this.
+        enabled: See :class:`Phase`. Not by default: only AherNet_A- is pre-trained like this.
         **options: See :class:`Phase`.
     """
 
@@ -70,10 +69,10 @@ class ContextPhase(Phase):
         self,
         *,
         groups: Sequence[str] = ("generators",),
-        steps: int = 0,
+        enabled: bool = False,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(groups=groups, steps=steps, **options)
+        super().__init__(groups=groups, enabled=enabled, **options)
 
     def check(self, network: AherNet) -> None:
         """Refuse a network without generators.
@@ -112,7 +111,7 @@ def _context(network: AherNet) -> GeneratedContext:
     if not isinstance(network.context, GeneratedContext):
         raise ConfigError(
             f"phase 'contexts' trains the generators of a GeneratedContext, but 'network.context' is a "
-            f"{type(network.context).__name__}; give that one, or leave the phase out by 'steps: 0'"
+            f"{type(network.context).__name__}; give that one, or disable the phase by 'enabled: false'"
         )
     return network.context
 
@@ -132,6 +131,6 @@ def draw_instances(is_real: Tensor, generator: torch.Generator) -> Tensor:
         [0, 0]
     """
     counts = is_real.sum(dim=1)
-    total, own = batch_share(len(is_real))
+    total, own = batch_slice(len(is_real))
     drawn = torch.rand(total, generator=generator)[own].to(counts.device)
     return (drawn * counts).long()

@@ -1,0 +1,155 @@
+"""Trained modules as folders to share: tensors as safetensors, the rest as JSON, no executable content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
+from aher_lightning.checkpoints.card import model_card
+from aher_lightning.checkpoints.content import STATE_KEY, is_own_checkpoint, read_checkpoint
+from aher_lightning.checkpoints.validation import validate_trained
+from aher_lightning.errors import CheckpointError
+from aher_lightning.files.json_files import read_json_object, write_json, write_text
+from aher_lightning.files.new_folder import new_folder
+
+CONFIG_FILE = "config.json"
+"""Our entry of the checkpoint."""
+
+WEIGHTS_FILE = "model.safetensors"
+"""Weights, by the names of the module's state dict."""
+
+FEATURE_BANK_FILE = "feature_bank.safetensors"
+"""Feature bank of moments, the negatives of categories added later; optional."""
+
+CARD_FILE = "README.md"
+"""The model card."""
+
+FILES = (CONFIG_FILE, WEIGHTS_FILE, FEATURE_BANK_FILE, CARD_FILE)
+"""All files of such a folder."""
+
+FORMAT = 1
+"""Version of the layout; incompatible changes increase it."""
+
+_REMEDY = "export it again by 'aher export --format safetensors'"
+
+
+def write_pretrained(
+    folder: Path, checkpoint: Mapping[str, Any], *, with_feature_bank: bool = True, overwrite: bool = False
+) -> None:
+    """Write a trained module as a folder, atomically.
+
+    The names of the files are those that the Hugging Face Hub expects.
+
+    Args:
+        folder: Folder to make.
+        checkpoint: What :func:`read_trained` returned.
+        with_feature_bank: Whether to include the feature bank; without it, ``aher add-category`` needs clips of old
+            categories.
+        overwrite: Whether to replace an earlier export; a folder with other files is never replaced.
+
+    Raises:
+        CheckpointError: If the folder exists or cannot be written.
+    """
+    state = _without_paths({key: value for key, value in checkpoint[STATE_KEY].items() if key != FEATURE_BANK_KEY})
+    with new_folder(folder, CheckpointError, replaces=FILES if overwrite else ()) as partial:
+        write_json(partial / CONFIG_FILE, {"format": FORMAT, **state}, CheckpointError, indent=1)
+        # safetensors refuses views and tensors that share memory.
+        weights = {name: value.contiguous().clone() for name, value in checkpoint["state_dict"].items()}
+        _save(weights, partial / WEIGHTS_FILE)
+        bank = checkpoint[STATE_KEY].get(FEATURE_BANK_KEY)
+        if with_feature_bank and bank is not None:
+            _save(_flatten_bank(bank), partial / FEATURE_BANK_FILE)
+        write_text(partial / CARD_FILE, model_card(state, folder.name), CheckpointError)
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write tensors with the file mode of the folder's other files."""
+    from safetensors.torch import save_file
+
+    save_file(tensors, path, metadata={"format": "pt"})
+    path.chmod((path.parent / CONFIG_FILE).stat().st_mode)
+
+
+def read_trained(path: Path) -> dict[str, Any]:
+    """Read a trained module from a checkpoint or from a folder to share.
+
+    Args:
+        path: File of ``aher fit``, or folder of ``aher export --format safetensors``.
+
+    Returns:
+        A checkpoint; one read from a folder cannot resume training.
+
+    Raises:
+        CheckpointError: If it is missing, damaged, or holds anything but tensors and plain values of the right kinds.
+    """
+    checkpoint = _read_folder(path) if path.is_dir() else read_checkpoint(path)
+    validate_trained(checkpoint, path)
+    return checkpoint
+
+
+def is_own(path: Path) -> bool:
+    """Tell whether a checkpoint or a folder was written by this package.
+
+    Args:
+        path: File or folder.
+
+    Returns:
+        False for a file of weights that others published.
+
+    Raises:
+        CheckpointError: If a file is missing, damaged, or holds anything but tensors and plain values.
+    """
+    return path.is_dir() or is_own_checkpoint(path)
+
+
+def _read_folder(folder: Path) -> dict[str, Any]:
+    """A checkpoint as :func:`write_pretrained` wrote it."""
+    if not (folder / CONFIG_FILE).is_file():
+        raise CheckpointError(f"{folder}: has no {CONFIG_FILE}, so it is no exported model; {_REMEDY}")
+    state = read_json_object(folder / CONFIG_FILE, CheckpointError)
+    if state.pop("format", None) != FORMAT:
+        raise CheckpointError(f"{folder / CONFIG_FILE}: has another layout than number {FORMAT}; {_REMEDY}")
+    weights = _read_tensors(folder / WEIGHTS_FILE)
+    if (folder / FEATURE_BANK_FILE).exists():
+        state[FEATURE_BANK_KEY] = _unflatten_bank(_read_tensors(folder / FEATURE_BANK_FILE))
+    return {"state_dict": weights, STATE_KEY: state}
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise CheckpointError(f"{path}: is missing; {_REMEDY}")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path}: is damaged ({reason:.100}); {_REMEDY}") from None
+
+
+def _without_paths(state: dict[str, Any]) -> dict[str, Any]:
+    """Our entry without the paths of initial weights, which mean nothing on another machine."""
+    configuration = state["configuration"] or {}
+    arguments = configuration.get("init_args", {})
+    if "initial_weights" not in arguments:
+        return state
+    return {**state, "configuration": {**configuration, "init_args": {**arguments, "initial_weights": []}}}
+
+
+def _flatten_bank(bank: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The feature bank as named tensors."""
+    features = {f"features.{level}": values.contiguous().clone() for level, values in enumerate(bank["features"])}
+    return {"labels": bank["labels"].contiguous().clone(), **features}
+
+
+def _unflatten_bank(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The feature bank as a checkpoint stores it; validation reports what is missing."""
+    features = [tensors[f"features.{level}"] for level in range(len(tensors)) if f"features.{level}" in tensors]
+    return {"features": features, "labels": tensors.get("labels", torch.zeros(0, dtype=torch.int64))}
