@@ -37,6 +37,12 @@ def checkpoint(trained_run: TrainedRun, tmp_path_factory: pytest.TempPathFactory
     return folder / "last.ckpt"
 
 
+def test_the_overlay_is_the_one_that_the_documents_show() -> None:
+    page = (CONFIGS.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert OVERLAY.read_text(encoding="utf-8").partition("model:")[2] in page
+    assert HEAD in page
+
+
 def test_it_trains_and_is_part_of_the_checkpoint(checkpoint: Path) -> None:
     content = read_checkpoint(checkpoint)
     network = content[STATE_KEY]["configuration"]["init_args"]["network"]
@@ -88,12 +94,12 @@ def test_it_is_exported_with_an_output_of_its_own(checkpoint: Path, tmp_path: Pa
 
 def test_points_learn_their_instances_and_nothing_else() -> None:
     head = PointHead([4, 4], [4, 2])
-    # Half of the video lies within reach of the coarse level alone, a tenth of it within that of the fine one.
+    # The ends of a long instance are within reach of the coarse level alone.
     segments = torch.tensor([[[0.0, 0.9], [0.6, 0.7]], [[0.0, 0.0], [0.0, 0.0]]])
     targets = head.match(segments, torch.tensor([[1, 0], [-1, -1]]))
-    assert targets.is_foreground.tolist() == [[False, True, True, False, True, True], [False] * 6]
-    assert targets.instances[0].tolist() == [0, 0, 1, 0, 0, 0]
-    assert targets.is_background.tolist() == [[False, False, False, False, False, False], [True] * 6]
+    assert targets.is_foreground.tolist() == [[False, False, True, False, True, True], [False] * 6]
+    assert targets.instances[0].tolist() == [0, 0, 1, 1, 0, 0]
+    assert targets.is_background.tolist() == [[False] * 6, [True] * 6]
     outputs = {"logits": torch.zeros(2, 6), "distances": torch.ones(2, 6, 2)}
     decoded = head.decode(outputs)
     assert decoded.segments[0, [0, 4]].tolist() == [[0.0, 0.375], [0.0, 0.75]]
@@ -118,8 +124,3 @@ def test_no_instances_are_no_error() -> None:
     targets = head.match(torch.zeros(2, 0, 2), torch.zeros(2, 0, dtype=torch.int64))
     assert targets.is_background.all()
     assert head.proposal_loss(head([torch.rand(2, 4, 4)]), targets).isfinite()
-
-
-def test_the_overlay_puts_it_into_the_demo() -> None:
-    assert (CONFIGS.parents[1] / "configs" / "demo.yaml").is_file()
-    assert HEAD in OVERLAY.read_text(encoding="utf-8")

@@ -17,6 +17,7 @@ from aher_lightning.models.context import GeneratedContext
 from aher_lightning.modules.iteration_data import IterationData
 from aher_lightning.modules.phase import Phase
 from aher_lightning.modules.phases import TransferPhase, localization_losses
+from aher_lightning.ops.batch_slice import batch_slice
 from aher_lightning.ops.resample import resize_features
 from aher_lightning.ops.surroundings import background_around, crop_features
 from aher_lightning.structures import LabelledVideos
