@@ -112,8 +112,8 @@ def test_the_same_detections_give_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("duration_sec", "rows", "truth", "message"),
     [
-        (0.0, ROWS, TRUTH, "the video lasts 0 s; give its duration"),
-        (math.nan, ROWS, TRUTH, "the video lasts nan s"),
+        (0.0, ROWS, TRUTH, "the duration is 0 s; give the duration of the video"),
+        (math.nan, ROWS, TRUTH, "the duration is nan s"),
         (1.0, [ROWS[0], ROWS[0]._replace(score=math.inf)], TRUTH, "prediction 1: a number is not finite"),
         (1.0, [ROWS[0]._replace(end_sec=1.0)], TRUTH, "prediction 0: .* the segment ends before its start"),
         (1.0, ROWS, [Instance("wave", 2.0, math.nan)], "annotated action 0: a number is not finite"),
