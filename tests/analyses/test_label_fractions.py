@@ -14,15 +14,15 @@ def test_points_come_in_order_of_share() -> None:
 
 
 @pytest.mark.parametrize("fraction", ["0", "-0.5", "1.01", "10%", "nan", ""])
-def test_what_is_no_share_is_refused(fraction: str) -> None:
-    with pytest.raises(ConfigError, match=f"'{fraction}' is no fraction of the annotations; give numbers above 0"):
+def test_what_is_no_label_fraction_is_refused(fraction: str) -> None:
+    with pytest.raises(ConfigError, match=f"'{fraction}' is not a label fraction; give numbers above 0"):
         parse_fractions({fraction: 0.1})
 
 
 def test_shares_must_be_given_and_differ() -> None:
-    with pytest.raises(ConfigError, match="no fraction of annotations is given"):
+    with pytest.raises(ConfigError, match="no label fraction is given"):
         parse_fractions({})
-    with pytest.raises(ConfigError, match=r"the fraction 0\.5 is given twice"):
+    with pytest.raises(ConfigError, match=r"the label fraction 0\.5 is given twice"):
         parse_fractions({"0.5": 0.1, "0.50": 0.2})
 
 

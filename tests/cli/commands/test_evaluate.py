@@ -217,7 +217,7 @@ def test_unknown_videos_are_false_positives_and_mentioned(
     report = evaluate(ground_truth, found)
     assert report["unknown_videos"] == 1
     assert report["per_class_AP"]["wave"]["average"] == pytest.approx(0.5)
-    assert "1 predicted video is not among those evaluated: false positives" in capsys.readouterr().out
+    assert "1 predicted video is not evaluated: false positives" in capsys.readouterr().out
 
 
 def test_no_prediction_scores_zero(ground_truth: Path, tmp_path: Path) -> None:

@@ -15,19 +15,22 @@ def shown(*diagnoses: NamedDiagnosis, width: int = 80) -> list[str]:
     return [" ".join(line.split()) for line in capture.get().splitlines()]
 
 
-def test_shares_are_of_the_predictions_and_add_up() -> None:
-    shares = outcome_fractions(error_report(2))
-    assert shares["true_positive"] == 0.2
-    assert shares["background"] == pytest.approx(0.59)
-    assert sum(shares.values()) == pytest.approx(1.0)
-    assert list(shares) == [one.key for one in OUTCOMES]
+def test_fractions_are_of_the_predictions_and_add_up() -> None:
+    fractions = outcome_fractions(error_report(2))
+    assert fractions["true_positive"] == 0.2
+    assert fractions["background"] == pytest.approx(0.59)
+    assert sum(fractions.values()) == pytest.approx(1.0)
+    assert list(fractions) == [one.key for one in OUTCOMES]
 
 
-def test_no_prediction_has_no_share() -> None:
-    nothing = error_report(1) | {"predictions": 0, **dict.fromkeys((one.key for one in OUTCOMES), 0)}
-    assert set(outcome_fractions(nothing).values()) == {0.0}  # type: ignore[arg-type]
+def test_no_prediction_has_no_fraction() -> None:
+    nothing = error_report(1)
+    nothing["predictions"] = 0
+    for outcome in OUTCOMES:
+        nothing[outcome.key] = 0
+    assert set(outcome_fractions(nothing).values()) == {0.0}
     one = diagnosis_report() | {"errors": [nothing]}
-    assert "all 1G - - - - - -" in shown(NamedDiagnosis("all", one))  # type: ignore[arg-type]
+    assert "all 1G - - - - - -" in shown(NamedDiagnosis("all", one))
 
 
 def test_the_tables_of_one_diagnosis() -> None:

@@ -150,7 +150,7 @@ def test_everything_that_decides_whether_numbers_compare() -> None:
     assert all(f">{fact}</dd>" in page for fact in facts)
     assert page.count("0123456789ab") == 3  # above the headlines, among the facts, above its column
     for note in (
-        "8 rows left out: score is not finite (7), unknown label (1)",
+        "8 rows skipped: score is not finite (7), unknown label (1)",
         "2 predicted videos",
         "oracle: true labels",
     ):

@@ -34,7 +34,10 @@ def test_detections_that_do_not_fit_are_refused() -> None:
         (ROW._replace(score=math.nan), "segment or score is not finite"),
         (ROW._replace(end_sec=math.inf), "segment or score is not finite"),
         (ROW._replace(end_sec=1.0), "segment does not end after its start"),
-        *[(ROW._replace(label=label), "is empty, has spaces around it or contains a line break") for label in LOST_LABELS],
+        *[
+            (ROW._replace(label=label), "is empty, has spaces around it or contains a line break")
+            for label in LOST_LABELS
+        ],
     ],
 )
 def test_rows_that_no_text_can_hold_are_refused(row: DetectionRow, message: str) -> None:
@@ -51,8 +54,7 @@ def test_hard_names_are_no_reason_to_refuse() -> None:
 
 def test_the_best_rows() -> None:
     near, far = DetectionRow("nod", 0.9, 1.1, 2.0), DetectionRow("wave", 0.5, 7.0, 8.0)
-    assert best_rows([ROW, near, far]) == [near, ROW, far]
+    assert best_rows([ROW, near, far], top_k=9) == [near, ROW, far]
     assert best_rows([ROW, near, far], top_k=1) == [near]
-    assert best_rows([ROW, near, far], min_score=0.6) == [near]
-    assert best_rows([ROW, near, far], max_tiou=0.5) == [near, far]
-    assert best_rows([], max_tiou=0.5) == []
+    assert best_rows([ROW, near, far], top_k=9, max_tiou=0.5) == [near, far]
+    assert best_rows([], top_k=9, max_tiou=0.5) == []

@@ -68,9 +68,7 @@ def detection_rows(found: Detections, categories: Sequence[str]) -> list[Detecti
     return [DetectionRow(categories[label], score, *segment) for label, score, segment in rows]
 
 
-def best_rows(
-    rows: Sequence[DetectionRow], *, top_k: int | None = None, min_score: float = -math.inf, max_tiou: float = 1.0
-) -> list[DetectionRow]:
+def best_rows(rows: Sequence[DetectionRow], *, top_k: int, max_tiou: float = 1.0) -> list[DetectionRow]:
     """Return the best detections, best first.
 
     Localizers keep many detections of nearly the same segment. Of those that overlap by more than ``max_tiou`` only
@@ -78,16 +76,15 @@ def best_rows(
 
     Args:
         rows: Detections of one video.
-        top_k: Largest number to keep; ``None`` keeps all.
-        min_score: Smallest score to keep.
+        top_k: Largest number to keep.
         max_tiou: Largest tIoU of two detections that are both kept; 1 keeps all.
 
     Example:
         >>> rows = [DetectionRow("nod", 0.2, 0.0, 4.0), DetectionRow("wave", 0.9, 0.5, 4.0)]
-        >>> [row.label for row in best_rows(rows)], [row.label for row in best_rows(rows, max_tiou=0.5)]
-        (['wave', 'nod'], ['wave'])
+        >>> [row.label for row in best_rows(rows, top_k=2)], len(best_rows(rows, top_k=2, max_tiou=0.5))
+        (['wave', 'nod'], 1)
     """
-    best = sorted((row for row in rows if row.score >= min_score), key=lambda row: -row.score)
+    best = sorted(rows, key=lambda row: -row.score)
     if max_tiou < 1 and best:
         segments = torch.tensor([[row.start_sec, row.end_sec] for row in best], dtype=torch.float64)
         scores = torch.tensor([row.score for row in best], dtype=torch.float64)
