@@ -35,7 +35,7 @@ def test_no_prediction_has_no_fraction() -> None:
 
 def test_the_tables_of_one_diagnosis() -> None:
     lines = shown(NamedDiagnosis("all", diagnosis_report()))
-    assert lines[0] == "Best predictions at tIoU 0.50, % (G: as many as instances)"
+    assert lines[0] == "Best predictions at tIoU 0.50, % (G: number of instances)"
     assert "all 1G 40.0 9.0 11.0 10.0 12.0 18.0" in lines
     assert "2G 20.0 4.5 5.5 5.0 6.0 59.0" in lines
     assert not any(line.startswith("3G") for line in lines)

@@ -55,8 +55,8 @@ def test_proposals_and_unknown_videos(report: EvaluationReport) -> None:
 @pytest.mark.parametrize(("oracle", "remaining"), [("labels", "localization"), ("segments", "classification")])
 def test_an_oracle_is_named(report: EvaluationReport, oracle: str, remaining: str) -> None:
     line = shown(report | {"oracle": oracle})[1]
-    assert line.startswith(f"oracle: true {oracle} in place of the predicted ones")
-    assert line.endswith(f"errors of {remaining}")
+    assert line.startswith(f"oracle: {oracle} replaced by the ground truth")
+    assert line.endswith(f"the remaining errors are {remaining} errors")
 
 
 def test_groups_stand_side_by_side(report: EvaluationReport, groups: dict[str, GroupReport]) -> None:

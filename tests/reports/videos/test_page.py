@@ -226,7 +226,7 @@ def test_what_a_segment_is(seen: Visit) -> None:
 
 def test_the_smallest_score_hides_segments_and_rows_of_the_table(seen: Visit) -> None:
     page = seen.page
-    slider = page.get_by_role("slider", name="Smallest score")
+    slider = page.get_by_role("slider", name="Minimum score")
     assert len(labels(page)) == 6
     slider.fill("0.3")
     assert [label.split(",")[1] for label in labels(page)] == [

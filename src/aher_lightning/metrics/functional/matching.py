@@ -79,14 +79,14 @@ def _owners(pairs: SegmentPairs, threshold: float, num_instances: int) -> IntArr
     chooser, choice = pairs.predictions[is_close], pairs.instances[is_close]
     predictions, cursor, counts = np.unique(chooser, return_index=True, return_counts=True)
     end = cursor + counts
-    nobody = len(predictions)
-    owner = np.full(num_instances, nobody)
-    waiting = np.arange(nobody)
+    unowned = len(predictions)
+    owner = np.full(num_instances, unowned)
+    waiting = np.arange(unowned)
     while len(waiting):
         wanted = choice[cursor[waiting]]
         earlier_owner = owner[wanted]
         np.minimum.at(owner, wanted, waiting)
-        is_displaced = (earlier_owner != nobody) & (earlier_owner != owner[wanted])
+        is_displaced = (earlier_owner != unowned) & (earlier_owner != owner[wanted])
         refused = waiting[owner[wanted] != waiting]
         losers = np.concatenate([refused, np.unique(earlier_owner[is_displaced])])
         cursor[losers] += 1

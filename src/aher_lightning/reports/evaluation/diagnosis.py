@@ -25,25 +25,23 @@ class _Outcome(NamedTuple):
     meaning: str
 
 
-TRUE_POSITIVE = _Outcome(
-    "true_positive", "true positive", "finds an instance of its category that nothing found before"
-)
+TRUE_POSITIVE = _Outcome("true_positive", "true positive", "matches an instance of its category")
 
 ERROR_TYPES = (
-    _Outcome("double_detection", "double detection", "finds an instance that a better-scored prediction has found"),
-    _Outcome("wrong_label", "wrong label", "lies well on an instance of another category"),
-    _Outcome("localization", "localization", "touches an instance of its category, but start or end are too far off"),
-    _Outcome("confusion", "confusion", "touches an instance of another category, and start or end are off as well"),
-    _Outcome("background", "background", "lies where no instance is"),
+    _Outcome("double_detection", "double detection", "matches an instance that a better prediction already matched"),
+    _Outcome("wrong_label", "wrong label", "reaches the threshold with an instance of another category"),
+    _Outcome("localization", "localization", "overlaps an instance of its category below the threshold"),
+    _Outcome("confusion", "confusion", "overlaps an instance of another category below the threshold"),
+    _Outcome("background", "background", "overlaps no instance (tIoU below 0.1)"),
 )
 """Types of false positives, in the order of the tables."""
 
 OUTCOMES = (TRUE_POSITIVE, *ERROR_TYPES)
 
 CHARACTERISTICS = {
-    "length": "how long the instance is",
-    "coverage": "which share of its video it takes",
-    "count": "how many instances of its category its video has",
+    "length": "duration of the instance",
+    "coverage": "fraction of its video",
+    "count": "instances of its category in its video",
 }
 """What instances are grouped by, and what that means."""
 
@@ -158,7 +156,7 @@ def _error_table(diagnoses: Sequence[NamedDiagnosis]) -> Table:
     threshold = diagnoses[0].diagnosis["tIoU"]
     columns = [Column(), number_column("best")]
     columns += [number_column(one.name.replace(" ", "\n")) for one in OUTCOMES]
-    table = open_table(f"Best predictions at tIoU {threshold:.2f}, % (G: as many as instances)", columns)
+    table = open_table(f"Best predictions at tIoU {threshold:.2f}, % (G: number of instances)", columns)
     for name, diagnosis in diagnoses:
         shown = [errors for errors in diagnosis["errors"] if errors["multiple"] in _SHOWN_MULTIPLES]
         for number, errors in enumerate(shown):
@@ -172,7 +170,7 @@ def _error_table(diagnoses: Sequence[NamedDiagnosis]) -> Table:
 def _gain_table(diagnoses: Sequence[NamedDiagnosis]) -> Table:
     """Return the gain from removing each type of error."""
     columns = [Column(), *(number_column(one.name.replace(" ", "\n")) for one in ERROR_TYPES)]
-    table = open_table("Average mAP gained without the errors of a type, % points", columns)
+    table = open_table("Average mAP gained without each error type, percentage points", columns)
     for name, diagnosis in diagnoses:
         values = [signed_percent(diagnosis["gains"][one.key]) for one in ERROR_TYPES]
         table.add_row(Text(printable(name)), *values)

@@ -113,7 +113,7 @@ def render_page(report: EvaluationReport, *, title: str = "Evaluation") -> str:
         "score_figures": _score_figures(report, columns),
         "groups": _group_section(columns) if report.get("groups") else None,
         "diagnosis": _diagnosis_section(report["diagnosis"]) if "diagnosis" in report else None,
-        "told_apart": ", ".join(f"{name} ({meaning})" for name, meaning in CHARACTERISTICS.items()),
+        "characteristics": ", ".join(f"{name} ({meaning})" for name, meaning in CHARACTERISTICS.items()),
         "outcomes": [_LegendEntry(one.key, one.name, one.meaning) for one in OUTCOMES],
         "categories": category_table(report),
     }
@@ -174,7 +174,7 @@ def _group_section(columns: Sequence[ScoreColumn]) -> _GroupSection:
         return _GroupSection([], [], [], [], [], [], numbers)
     legend = [_LegendEntry(style, printable(one.name)) for style, one in zip(SERIES, groups, strict=False)]
     precision = [precision_figure(groups)]
-    # Colours follow the place of a group: without the diagnosis of one, the others would take its colour.
+    # Colours follow the position of a group: a missing diagnosis would shift those of the others.
     if len(found) < len(groups):
         return _GroupSection(legend, precision, [], [], [], [], numbers)
     figures = sensitivity_figures(found), missed_figures(found)

@@ -47,7 +47,7 @@ def precision_figure(columns: Sequence[ScoreColumn]) -> Figure:
         points = [(float(name), value) for name, value in column.scores["mAP"].items() if name != "average"]
         curves.append(Curve(style, sorted(points)))
     places = [place for place, _ in curves[0].points]
-    # Names of ten thresholds would touch each other.
+    # Labels of ten thresholds would touch.
     shown = places if len(places) <= 6 else [*places[:-1:2], places[-1]]
     ticks = [(place, f"{place:.2f}") for place in shown]
     top = axis_top([value for curve in curves for _, value in curve.points])
@@ -132,5 +132,5 @@ def _short_range(text: str) -> str:
 
 def _bucket_tooltip(name: str, bucket: BucketReport, key: BucketKey) -> str:
     """Return the tooltip of a column."""
-    value = "" if (share := bucket[key]) is None else f": {100 * share:.2f} %"
+    value = "" if (fraction := bucket[key]) is None else f": {100 * fraction:.2f} %"
     return f"{printable(name)}, {bucket['range']}, {bucket['instances']:,} instances{value}"

@@ -25,8 +25,8 @@ HARMONIC_MEAN = "harmonic_mean"
 """Key of the harmonic mean among the groups of a report; no group may have that name."""
 
 _ORACLE_NOTES = {
-    "labels": "true labels in place of the predicted ones: what is missing are errors of localization",
-    "segments": "true segments in place of the predicted ones: what is missing are errors of classification",
+    "labels": "labels replaced by the ground truth: the remaining errors are localization errors",
+    "segments": "segments replaced by the ground truth: the remaining errors are classification errors",
 }
 
 _SHOWN_NUMBERS = ("1", "10", "100")
@@ -220,7 +220,7 @@ def _group_table(report: EvaluationReport) -> Table:
     """Return the scores of each group, of all together, and their harmonic mean, one per column."""
     columns = score_columns(report)
     scores = [column.scores for column in columns]
-    # Where there is no room, a fingerprint goes on in the next line: a part of it would not say what compares.
+    # A fingerprint wraps where there is no room: truncated, it would not say what compares.
     names = [Column(Text(printable(column.name)), justify="right", overflow="fold") for column in columns]
     table = Table(Column("%", overflow="fold"), *names)
     if any("fingerprint" in one for one in scores):

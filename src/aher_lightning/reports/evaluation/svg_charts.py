@@ -89,7 +89,7 @@ def column_chart(title: str, slots: Sequence[Slot], top: float, levels: Sequence
         if level.value is not None:
             height = area.y(level.value)
             draw_path(drawing, [(area.left, height), (area.right, height)], f"level {level.style}")
-    # Texts come last: they stand in front of columns and lines.
+    # Labels are drawn last, in front of columns and lines.
     for centre, slot in zip(places, slots, strict=True):
         _label_columns(drawing, area, centre, step * _SLOT_FRACTION, slot)
     return markup(drawing)
