@@ -67,9 +67,7 @@ def comparison_report(
     """
     options = options or ComparisonOptions()
     tables = [_tables(ground_truth, name, found, protocol) for name, found in (first, second)]
-    differences = _precision_differences(tables, protocol, options)
-    if options.proposals:
-        differences |= _recall_differences(tables, protocol, options)
+    differences = _differences(tables, protocol, options)
     return {
         "protocol": protocol_report(ground_truth, protocol),
         "fingerprints": {name: group_fingerprint(ground_truth, name) for name in _groups(tables[0])},
@@ -91,34 +89,31 @@ def _tables(ground_truth: GroundTruth, name: str, found: Predictions, protocol: 
         raise PredictionError(f"{name}: {reason}") from None
 
 
-def _precision_differences(
+def _differences(
     tables: list[EvaluationTables], protocol: Protocol, options: ComparisonOptions
 ) -> dict[str, PairedDifference]:
-    """Compare mAP, overall and per group."""
-    first, second = (match_predictions(*one.both, protocol.thresholds) for one in tables)
+    """Compare mAP, and AR@AN and AUC if requested, overall and per group."""
+    first, second = tables
+    videos, groups = range(first.num_videos), _groups(first)
     resampling = Resampling(options.resamples, options.seed, _LEVEL, options.on_progress)
-    videos = range(tables[0].num_videos)
-    return compare_precisions(first, second, tables[0].truth, videos, resampling, groups=_groups(tables[0]))
-
-
-def _recall_differences(
-    tables: list[EvaluationTables], protocol: Protocol, options: ComparisonOptions
-) -> dict[str, PairedDifference]:
-    """Compare AR@AN and AUC, overall and per group."""
+    matches = [match_predictions(*one.both, protocol.thresholds) for one in tables]
+    differences = compare_precisions(matches[0], matches[1], first.truth, videos, resampling, groups=groups)
+    if not options.proposals:
+        return differences
 
     def report_progress(done: int) -> None:
         if options.on_progress is not None:
             options.on_progress(options.resamples + done)
 
-    return compare_recalls(
-        tables[0].found,
-        tables[1].found,
-        tables[0].truth,
-        range(tables[0].num_videos),
-        Resampling(options.resamples, options.seed, _LEVEL, report_progress),
+    return differences | compare_recalls(
+        first.found,
+        second.found,
+        first.truth,
+        videos,
+        resampling._replace(on_progress=report_progress),
         thresholds=protocol.recall_thresholds,
         max_average_number=protocol.max_average_number,
-        groups=_groups(tables[0]),
+        groups=groups,
     )
 
 

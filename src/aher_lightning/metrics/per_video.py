@@ -68,15 +68,6 @@ class PerVideoMetric(Metric):
     higher_is_better = True
     full_state_update = False
 
-    videos: list[Tensor]
-    prediction_counts: list[Tensor]
-    prediction_segments: list[Tensor]
-    prediction_scores: list[Tensor]
-    prediction_labels: list[Tensor]
-    instance_counts: list[Tensor]
-    instance_segments: list[Tensor]
-    instance_labels: list[Tensor]
-
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
         for name in _EMPTY_STATES:

@@ -124,7 +124,7 @@ def report_view(report: EvaluationReport) -> Group:
     Returns:
         A rich renderable that fits into 80 columns if names are short.
     """
-    tables = [_group_table(report) if report.get("groups") else _plain_table(report)]
+    tables = [_score_table(report)]
     if found := diagnoses(report):
         tables += [_category_table(report), *diagnosis_tables(found)]
     parts = [part for table in tables for part in (Text(), table)]
@@ -202,27 +202,16 @@ def precision_name(threshold: str) -> str:
     return "average mAP" if threshold == "average" else f"mAP@{threshold}"
 
 
-def _plain_table(report: EvaluationReport) -> Table:
-    """Return the scores, one per row."""
-    table = Table("score", Column("%", justify="right"))
-    if "protocol" in report:
-        table.add_row("fingerprint", report["protocol"]["fingerprint"], end_section=True)
-    for name, value in report["mAP"].items():
-        table.add_row(precision_name(name), percent(value), end_section=name == "average")
-    if "AUC" in report:
-        for number in shown_numbers(report["AR@AN"]):
-            table.add_row(f"AR@{number}", percent(report["AR@AN"][number]))
-        table.add_row("AUC", percent(report["AUC"]))
-    return table
-
-
-def _group_table(report: EvaluationReport) -> Table:
-    """Return the scores of each group, of all together, and their harmonic mean, one per column."""
+def _score_table(report: EvaluationReport) -> Table:
+    """Return the scores, one per row: of each group, of all together, and their harmonic mean, one per column."""
     columns = score_columns(report)
     scores = [column.scores for column in columns]
-    # A fingerprint wraps where there is no room: truncated, it would not say what compares.
-    names = [Column(Text(printable(column.name)), justify="right", overflow="fold") for column in columns]
-    table = Table(Column("%", overflow="fold"), *names)
+    if len(columns) > 1:
+        # A fingerprint wraps where there is no room: truncated, it would not say what compares.
+        names = [Column(Text(printable(column.name)), justify="right", overflow="fold") for column in columns]
+        table = Table(Column("%", overflow="fold"), *names)
+    else:
+        table = Table("score", Column("%", justify="right"))
     if any("fingerprint" in one for one in scores):
         table.add_row("fingerprint", *(one.get("fingerprint", "") for one in scores), end_section=True)
     for name in report["mAP"]:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aher_lightning.annotations.activitynet import validate_video_id
 from aher_lightning.errors import PredictionError
-from aher_lightning.files.json_files import MalformedError, write_text
+from aher_lightning.files.json_files import MalformedError
+from aher_lightning.reports.csv_table import write_csv
 from aher_lightning.reports.videos.detection_rows import DetectionRow, check_rows
-
-_COLUMNS = ("video", "start", "end", "label", "score")
-"""The heading; times are in seconds."""
 
 
 def write_detection_csv(path: Path, rows: Mapping[str, Sequence[DetectionRow]]) -> None:
-    """Write the detections of videos as CSV, atomically and without rounding.
+    """Write the detections of videos as CSV, atomically and without rounding; times are in seconds.
 
     :func:`~aher_lightning.annotations.csv_table.read_csv_annotations` reads the same file as annotations, with
     ``on_missing_duration`` other than ``"error"``: it ignores the scores.
@@ -39,15 +35,13 @@ def write_detection_csv(path: Path, rows: Mapping[str, Sequence[DetectionRow]]) 
         video,start,end,label,score
         v1,1.5,4.0,"high, jump",0.75
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    lines: list[tuple[object, ...]] = []
     video_id = ""
     try:
         for video_id, found in rows.items():
             validate_video_id(video_id, MalformedError)
             check_rows(found)
-            writer.writerows((video_id, row.start_sec, row.end_sec, row.label, row.score) for row in found)
+            lines += [(video_id, row.start_sec, row.end_sec, row.label, row.score) for row in found]
     except MalformedError as reason:
         raise PredictionError(f"{path}: not written: video {video_id!r:.80}: {reason}") from None
-    write_text(path, text.getvalue(), PredictionError)
+    write_csv(path, ("video", "start", "end", "label", "score"), lines, PredictionError)

@@ -13,7 +13,7 @@ from aher_lightning.reports.videos.detection_csv import write_detection_csv
 from aher_lightning.reports.videos.detection_rows import DetectionRow, best_rows, detection_rows
 from aher_lightning.reports.videos.page import write_video_page
 from aher_lightning.reports.videos.subtitles import write_srt, write_vtt
-from aher_lightning.reports.videos.timeline_figure import write_timeline_figure
+from aher_lightning.reports.videos.timelines import write_timeline_figure
 from aher_lightning.structures import Detections
 
 FORMATS = ("json", "csv", "srt", "vtt", "html", "pdf", "png", "svg")

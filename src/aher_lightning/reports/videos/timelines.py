@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -9,8 +10,12 @@ from typing import Literal, NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from aher_lightning.analyses.timeline_bars import TimelineBar, assign_lanes
+from aher_lightning.analyses.timeline_bars import GROUND_TRUTH_ROW, TimelineBar, assign_lanes
+from aher_lightning.annotations.activitynet import Instance
+from aher_lightning.errors import PredictionError
 from aher_lightning.figures import COLOURS, hide_frame, new_figure, save_figure
+from aher_lightning.files.json_files import MalformedError
+from aher_lightning.reports.videos.detection_rows import DetectionRow, check_rows
 
 _WIDTH_INCH = 10.0
 _LANE_INCH = 0.24
@@ -31,6 +36,11 @@ _HATCHES = ("", "////", "....", "xxxx")
 
 _DARK = (COLOURS[0], COLOURS[2], COLOURS[4], COLOURS[6])
 """Colours on which white text is easier to read than black."""
+
+
+_DETECTION_ROW = "detections"
+
+_FORMATS = (".pdf", ".png", ".svg")
 
 
 class TimelinePanel(NamedTuple):
@@ -78,6 +88,50 @@ def draw_timelines(path: Path, panels: Sequence[TimelinePanel]) -> None:
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=9, frameon=False)
     save_figure(figure, path)
+
+
+def write_timeline_figure(
+    path: Path,
+    video_id: str,
+    duration_sec: float,
+    rows: Sequence[DetectionRow],
+    ground_truth: Sequence[Instance] | None = None,
+) -> None:
+    """Draw the detections of a video as bars in the colours of their categories, below the annotated actions.
+
+    Overlapping bars are stacked, so choose few of the rows, see
+    :func:`~aher_lightning.reports.videos.detection_rows.best_rows`. For several videos or systems, see
+    :func:`draw_timelines` and ``aher analyze timelines``.
+
+    Args:
+        path: File to write, ending in ``.pdf``, ``.png`` or ``.svg``; missing parent folders are created.
+        video_id: Name of the video.
+        duration_sec: Its duration in seconds.
+        rows: Detections; clipped to the video.
+        ground_truth: Annotated actions; their row is omitted if ``None``.
+
+    Raises:
+        PredictionError: If the extension is none of these, a number is not finite, a segment does not end after its
+            start, the duration is not positive, or the file cannot be written.
+    """
+    if path.suffix.lower() not in _FORMATS:
+        raise PredictionError(f"{path}: not written: is not a figure; end its name in {', '.join(_FORMATS)}")
+    if not 0 < duration_sec < math.inf:
+        raise PredictionError(f"{path}: not written: the duration is {duration_sec:g} s; give that of the video")
+    try:
+        check_rows(rows)
+    except MalformedError as reason:
+        raise PredictionError(f"{path}: not written: {reason}") from None
+    bars: dict[str, list[TimelineBar]] = {}
+    if ground_truth is not None:
+        truth = [TimelineBar(video_id, GROUND_TRUTH_ROW, *one[1:], one.label, None) for one in ground_truth]
+        bars[GROUND_TRUTH_ROW] = _cut(truth, duration_sec)
+    found = [TimelineBar(video_id, _DETECTION_ROW, row.start_sec, row.end_sec, row.label, row.score) for row in rows]
+    bars[_DETECTION_ROW] = _cut(found, duration_sec)
+    try:
+        draw_timelines(path, [TimelinePanel(video_id, duration_sec, bars)])
+    except OSError as failure:
+        raise PredictionError(f"{path}: cannot be written ({failure.strerror}); choose another place") from None
 
 
 def _draw_panel(axes: Axes, panel: TimelinePanel, lanes: Mapping[str, list[int]], styles: Mapping[str, _Style]) -> None:
@@ -157,3 +211,9 @@ def _legend_columns(labels: Sequence[str]) -> int:
     """Return how many labels fit side by side."""
     longest = max((len(label) for label in labels), default=1)
     return max(1, min(len(labels), int(_WIDTH_INCH / (0.5 + 0.085 * longest))))
+
+
+def _cut(bars: Sequence[TimelineBar], duration_sec: float) -> list[TimelineBar]:
+    """Clip bars to the video and drop those outside."""
+    cut = [bar._replace(start=max(bar.start, 0.0), end=min(bar.end, duration_sec)) for bar in bars]
+    return [bar for bar in cut if bar.end > bar.start]
