@@ -102,7 +102,7 @@ class ProgressReporter:
         self._bar: Progress | None = None
         if self.console.is_terminal:
             whole = Column(no_wrap=True)
-            rest = Column(no_wrap=True, overflow="ellipsis", ratio=1)  # what a narrow terminal has no room for
+            rest = Column(no_wrap=True, overflow="ellipsis", ratio=1)  # truncated on a narrow terminal
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False, table_column=whole),
                 BarColumn(bar_width=14, table_column=whole),

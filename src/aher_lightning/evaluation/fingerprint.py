@@ -31,7 +31,7 @@ def ground_truth_fingerprint(videos: Iterable[AnnotatedVideo]) -> str:
         >>> ground_truth_fingerprint([video]) == ground_truth_fingerprint([video._replace(video_id="v2")])
         False
     """
-    # Adding 0 makes -0.0 the 0.0 that it is equal to.
+    # Adding 0 turns -0.0 into the equal 0.0.
     content = sorted(
         [video.video_id, sorted([one.label, one.start_sec + 0, one.end_sec + 0] for one in video.instances)]
         for video in videos

@@ -52,7 +52,7 @@ def evaluation_report(
     """
     options = options or ScoreOptions()
     given = evaluation_tables(ground_truth, predictions, protocol)
-    # The oracle comes first: what was given a category that is not scored may be mended too.
+    # The oracle comes first: it may correct predictions of categories that are not scored.
     tables = given if options.oracle is None else given._replace(found=apply_oracle(options.oracle, *given.both))
     given, tables = given.scored_only(), tables.scored_only()
     precisions = average_precisions(*tables.both, protocol.thresholds)

@@ -118,16 +118,9 @@ class PerVideoMetric(Metric):
         should_sync: bool = True,
         distributed_available: Callable[..., bool] | None = None,
     ) -> None:
-        """Gather the states of all processes, as torchmetrics does, including processes without any video.
-
-        Args:
-            dist_sync_fn: See :meth:`torchmetrics.Metric.sync`.
-            process_group: Likewise.
-            should_sync: Likewise.
-            distributed_available: Likewise.
-        """
+        """Gather the states as :meth:`torchmetrics.Metric.sync` does, including processes without any video."""
         for name, empty in _EMPTY_STATES.items():
-            # torchmetrics would send float32 of one dimension, which the other processes do not expect.
+            # torchmetrics would send an empty float32 vector, which the other processes do not expect.
             if isinstance(getattr(self, name), list) and not getattr(self, name):
                 setattr(self, name, [empty.to(self.device)])
         super().sync(dist_sync_fn, process_group, should_sync, distributed_available)
@@ -182,7 +175,7 @@ def _video_number(video_id: int | str) -> int:
     """Return a number unchanged, and a fixed number for a name, as states hold numbers only."""
     if not isinstance(video_id, str):
         return int(video_id)
-    # 62 bits: of a million names, two share a number with a chance of one in ten million.
+    # 62 bits: among a million names, the chance of a collision is one in ten million.
     return int.from_bytes(hashlib.sha256(video_id.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> 2
 
 

@@ -84,7 +84,7 @@ def draw_history(values: Sequence[Scores], axes: Axes | None = None) -> Plot:
     names = [name for name in (values[0] if values else ()) if "@" not in name]
     for number, name in enumerate(names):
         line = [float(result[name]) for result in values]
-        # Colours come again after a while; then the lines are dashed.
+        # Lines are dashed once colours repeat.
         style = "-" if number < len(COLOURS) else "--"
         plot.axes.plot(line, style, color=COLOURS[number % len(COLOURS)], label=name, marker="o", markersize=4)
     plot.axes.set(xlabel="result", ylabel="score", ylim=(0, 1))

@@ -49,7 +49,7 @@ class ProposalRecall(PerVideoMetric):
         self.thresholds = check_thresholds(thresholds)
         self.average_numbers = tuple(average_numbers)
         if not all(1 <= number <= _LARGEST_NUMBER for number in self.average_numbers):
-            raise ValueError(f"average numbers of proposals must lie in 1 to 100, got {list(self.average_numbers)}")
+            raise ValueError(f"average numbers of proposals must be in 1 to 100; got {list(self.average_numbers)}")
 
     def compute(self) -> dict[str, Tensor]:
         """Return ``AR@1`` and so on, and ``AUC``; float64 scalars in ``[0, 1]``, nan without ground truth."""

@@ -34,7 +34,7 @@ def draw_context_scatter(path: Path, points: Mapping[str, Tensor], title: str) -
             marker=_MARKERS[number],
             label=f"{kind} ({len(places)})",
         )
-    # The distances of t-SNE have no unit and no meaning beyond who is whose neighbour.
+    # t-SNE distances have no unit; only neighbourhoods are meaningful.
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_xlabel("t-SNE, first dimension")

@@ -86,7 +86,7 @@ def test_a_mistake_is_one_line_with_video_and_row(
     written = capsys.readouterr()
     (line,) = written.err.splitlines()
     assert line.startswith(f"aher evaluate: {path}: video 'a': prediction 1: ")
-    assert "mend the file or give --skip-invalid" in line
+    assert "fix the file or give --skip-invalid" in line
     assert written.out == ""
     assert not output.exists()
 

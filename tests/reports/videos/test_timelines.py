@@ -93,7 +93,7 @@ def test_the_ending_decides_the_format(tmp_path: Path, ending: str, head: bytes)
 @pytest.mark.parametrize(
     ("name", "duration_sec", "rows", "message"),
     [
-        ("v.jpeg2", 1.0, ROWS, r"is not a figure; end its name in \.pdf, \.png, \.svg"),
+        ("v.jpeg2", 1.0, ROWS, r"unknown figure format; choose from \.pdf, \.png, \.svg"),
         ("v.svg", math.nan, ROWS, "the duration is nan s"),
         ("v.svg", 0.0, ROWS, "the duration is 0 s"),
         ("v.svg", 1.0, [ROWS[0]._replace(score=math.nan)], "prediction 0: segment or score is not finite"),

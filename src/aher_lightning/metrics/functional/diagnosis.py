@@ -150,7 +150,7 @@ def diagnose(
         raise ValueError(f"max_multiple must be 1 or more; got {max_multiple}")
     values = check_thresholds(thresholds)
     names = [threshold_name(value) for value in values]
-    # A threshold goes by its name: the 0.9 of 0.5:0.05:0.95 is the float below 0.9.
+    # Thresholds are compared by name: the 0.9 of 0.5:0.05:0.95 is the float below 0.9.
     is_averaged = threshold_name(threshold) in names
     row = names.index(threshold_name(threshold)) if is_averaged else len(values)
     buckets = sort_into_buckets(characterize_instances(ground_truth, durations_sec), edges)

@@ -66,7 +66,7 @@ def precisions_without_errors(
         found = hit_places(is_hit)
         true_positives = np.cumsum(is_hit, axis=1)[:, found]
         recall = true_positives / num_instances[column]
-        # One type after another: all at once would take five times the memory, which counts for millions of rows.
+        # One type at a time: all at once would need five times the memory, which matters for millions of rows.
         for row, kind in enumerate(ERROR_TYPES):
             left_out = np.cumsum(types[:, rows] == kind, axis=1)[:, found]
             precision = true_positives / np.maximum(found + 1 - left_out, 1)

@@ -91,7 +91,7 @@ class RankedProposals(NamedTuple):
         recalls = found / num_instances if num_instances else np.full(found.shape, np.nan)
         average_numbers = np.arange(1, _NUM_POINTS + 1) / float(_NUM_POINTS) * max_average_number
         average_recalls = recalls.mean(axis=0)
-        # The trapezoidal rule, which NumPy has under two names in the versions that we support.
+        # The trapezoidal rule; its name in NumPy differs between supported versions.
         area = (np.diff(average_numbers) * (average_recalls[1:] + average_recalls[:-1]) / 2).sum()
         return ProposalRecalls(average_numbers, recalls, average_recalls, float(area / average_numbers[-1]))
 
@@ -108,7 +108,7 @@ class RankedProposals(NamedTuple):
         rows = places.reshape(-1)[self.instance_places]
         wanted = np.minimum(self.first_ranks, limit) + starts[rows]
         points = np.searchsorted((spent + starts[:, None]).ravel(), wanted, side="right") - _NUM_POINTS * rows
-        # What is found from one point on is found at all later ones; beyond the last stands what is never found.
+        # What is found at one point is found at all later ones; the extra last column is never found.
         first_found = np.stack([np.bincount(row, instance_weights, _NUM_POINTS + 1) for row in points])
         found: FloatArray = np.cumsum(first_found, axis=1, dtype=np.float64)[:, :_NUM_POINTS]
         return found

@@ -43,7 +43,7 @@ def normalized_precisions(
     """
     labels, places = np.unique(ground_truth.labels, return_inverse=True)
     sizes = np.stack([np.bincount(places.reshape(-1)[subset], minlength=len(labels)) for subset in subsets])
-    # A column for predictions without an instance, whose number is -1: they belong to no set.
+    # An extra column for unmatched predictions, whose index is -1: they belong to no subset.
     members = np.pad(subsets, ((0, 0), (0, 1)), constant_values=False)
     usual = len(ground_truth.labels) / max(len(labels), 1)
     values = np.zeros((len(subsets), len(matches.thresholds), len(labels)))

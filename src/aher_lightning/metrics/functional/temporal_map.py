@@ -32,7 +32,7 @@ class AveragePrecisions(NamedTuple):
         """Mean over categories at each threshold, ``(H,)``; nan without ground truth."""
         if not len(self.labels):
             return np.full(len(self.thresholds), np.nan)
-        # Rounded once, so that the numbering of the categories has no influence, not even on the last bit.
+        # Rounded once, so that the order of the categories does not affect the last bit.
         return np.array([math.fsum(row) for row in self.values.tolist()]) / len(self.labels)
 
     @property
@@ -81,7 +81,7 @@ class RankedHits(NamedTuple):
         weights = np.ones(len(self.videos)) if video_weights is None else video_weights.take(self.videos)
         num_instances = self._instance_counts(video_weights)
         hits_per_label = np.diff(self.hit_borders)
-        # Sums over everything before, less those before the category: exact, as weights are whole numbers.
+        # Cumulative sums over all categories, minus those of earlier ones: exact, as weights are integers.
         seen = _sums_before(weights)
         visited = seen[self.hit_places + 1] - np.repeat(seen[self.borders[:-1]], hits_per_label)
         found = _sums_before(self.hits * weights.take(self.hit_places)[:, None])

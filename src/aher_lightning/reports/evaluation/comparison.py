@@ -116,7 +116,7 @@ def _score_table(report: ComparisonReport, level: str) -> Table:
     table = open_table(f"Comparison, fingerprint {report['protocol']['fingerprint']}", columns)
     section = ""
     for key, one in report["scores"].items():
-        # The name of a group may have a slash itself; that of a score has none.
+        # Group names may contain slashes, score names do not.
         group, _, score = key.rpartition("/")
         if group != section:
             table.add_section()

@@ -67,7 +67,7 @@ class SupportReport(TypedDict):
     predictions: int
 
 
-# The functional form, because of a key that is no identifier.
+# The functional syntax, as "AR@AN" is not an identifier.
 EvaluationReport = TypedDict(
     "EvaluationReport",
     {

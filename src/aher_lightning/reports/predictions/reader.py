@@ -92,7 +92,7 @@ def read_predictions(
             reading.add(video_id, first, value)
     except InvalidRowError as reason:
         raise PredictionError(
-            f"{path}: video {video_id!r:.80}: {reason}; mend the file or give --skip-invalid"
+            f"{path}: video {video_id!r:.80}: {reason}; fix the file or give --skip-invalid"
         ) from None
     return Predictions(reading.take_detections(), reading.labels.names, dict(+reading.skipped))
 
@@ -106,7 +106,7 @@ class _Reading:
         self._skip_invalid = skip_invalid
         self._seen: set[str] = set()
         self._blocks: dict[str, list[Rows]] = {}
-        # Why the present video is left out, if it is.
+        # Why the current video is skipped, if it is.
         self._flaw: InvalidRowError | None = None
 
     def add(self, video_id: str, first: int, value: object) -> None:
@@ -153,7 +153,7 @@ def _find_flaw(video_id: str, value: object, known: Container[str]) -> InvalidRo
     try:
         validate_video_id(video_id, MalformedError)
     except MalformedError:
-        return InvalidRowError("video id is no plain file name")
+        return InvalidRowError("video id is not a plain file name")
     if video_id in known:
         return InvalidRowError(_REPEATED)
     if not isinstance(value, list):

@@ -100,7 +100,7 @@ def are_valid(entries: Sequence[object], labels: LabelTable) -> bool:
         >>> are_valid([{"label": "wave", "score": 0.5, "segment": [1.0, 2.0]}], LabelTable(["jump"]))
         False
     """
-    # An object that names a key twice is of another class.
+    # An object with a repeated key is of a subclass.
     if not _are_all(entries, dict):
         return False
     try:

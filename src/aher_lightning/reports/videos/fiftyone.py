@@ -85,7 +85,7 @@ def export_fiftyone(
             labels[path.stem] = _entries(found, len(categories), frames[path])
         except MalformedError as reason:
             raise PredictionError(f"{output}: not written: video {path}: {reason}") from None
-    # Names with their ending: FiftyOne cuts off what follows the last dot.
+    # Names keep their extension: FiftyOne strips what follows the last dot.
     data = {path.name: str(path.resolve()) for path in detections}
     write_json(output / "data.json", data, PredictionError)
     write_json(output / "labels.json", {"classes": list(categories), "labels": labels}, PredictionError)

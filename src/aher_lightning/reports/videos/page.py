@@ -48,7 +48,6 @@ def write_video_page(
     duration_sec: float,
     rows: Sequence[DetectionRow],
     ground_truth: Sequence[Instance] | None = None,
-    title: str | None = None,
 ) -> None:
     """Write a page that plays a video above a timeline of its detections, atomically.
 
@@ -62,7 +61,6 @@ def write_video_page(
         duration_sec: Its duration in seconds.
         rows: Detections, such as ``detection_rows(found, categories)``; shown by category, best first. May be empty.
         ground_truth: Annotated actions, shown above the detections of their category; omitted if ``None``.
-        title: Title of the page; the name of the video by default.
 
     Raises:
         PredictionError: If a number is not finite, a segment ends before its start, the duration is not positive, or
@@ -72,9 +70,7 @@ def write_video_page(
         _check(duration_sec, rows, ground_truth or ())
     except MalformedError as reason:
         raise PredictionError(f"{path}: not written: {reason}") from None
-    page = render_video_page(
-        video_url(path, video_path), video_path.name, duration_sec, rows, ground_truth, title or video_path.name
-    )
+    page = render_video_page(video_url(path, video_path), video_path.name, duration_sec, rows, ground_truth)
     write_text(path, page, PredictionError)
 
 
@@ -84,7 +80,6 @@ def render_video_page(
     duration_sec: float,
     rows: Sequence[DetectionRow],
     ground_truth: Sequence[Instance] | None,
-    title: str,
 ) -> str:
     """Return the HTML of a video page, with all names escaped; ``url`` is the video relative to the page."""
     best = sorted(rows, key=lambda row: -row.score)
@@ -105,7 +100,7 @@ def render_video_page(
     if ground_truth is not None:
         sections.append(_TableSection("Ground truth", "truth", False, tables[len(best) :]))
     values: dict[str, object] = {
-        "title": printable(title),
+        "title": printable(file_name),
         "file_name": printable(file_name),
         "url": url,
         "counts": _counts(best, truth, duration_sec, has_truth=ground_truth is not None),

@@ -115,7 +115,7 @@ def write_timeline_figure(
             start, the duration is not positive, or the file cannot be written.
     """
     if path.suffix.lower() not in _FORMATS:
-        raise PredictionError(f"{path}: not written: is not a figure; end its name in {', '.join(_FORMATS)}")
+        raise PredictionError(f"{path}: not written: unknown figure format; choose from {', '.join(_FORMATS)}")
     if not 0 < duration_sec < math.inf:
         raise PredictionError(f"{path}: not written: the duration is {duration_sec:g} s; give that of the video")
     try:
