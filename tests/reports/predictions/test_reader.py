@@ -108,7 +108,7 @@ def test_left_out_rows_leave_no_category_and_keep_their_video(path: Path) -> Non
 def test_a_key_that_occurs_twice_makes_a_row_invalid(path: Path) -> None:
     row = json.dumps(prediction())
     path.write_text(f'{{"results": {{"v": [{row}, {row[:-1]}, "score": 0.9}}, {row}]}}}}')
-    with pytest.raises(PredictionError, match="video 'v': prediction 1: the key 'score' occurs twice; mend"):
+    with pytest.raises(PredictionError, match="video 'v': prediction 1: the key 'score' occurs twice; fix"):
         read_predictions(path)
     found = read_predictions(path, skip_invalid=True)
     assert found.skipped == {"a key occurs twice": 1}
