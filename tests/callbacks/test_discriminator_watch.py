@@ -26,7 +26,7 @@ def watch(accuracies: list[tuple[float, float]], *, is_global_zero: bool = True,
 @pytest.mark.parametrize(
     ("accuracies", "said"),
     [
-        ([(0.5, 0.5)] * 9, "iteration 5: the discriminators do no better than guessing; the generators learn"),
+        ([(0.5, 0.5)] * 9, "for 5 iterations the discriminators do no better than guessing; the generators"),
         ([(1.0, 0.0)] * 9, "do no better than guessing"),
         ([(1.0, 0.99)] * 9, "are always right; the generators cannot fool them"),
         ([(0.7, 0.6)] * 3 + [(1.0, 1.0)] * 5, "iteration 8: for 5 iterations the discriminators are always right"),
