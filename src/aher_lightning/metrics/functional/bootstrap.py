@@ -51,7 +51,7 @@ class Resampling(NamedTuple):
 
     Attributes:
         resamples: Number of resamples.
-        seed: Seed: equal seeds draw the same videos, whatever is scored.
+        seed: Random seed; equal seeds draw the same videos, whatever is scored.
         level: Fraction of the resamples within the interval, in ``(0, 1)``.
         on_progress: Called after each resample with the number completed.
     """
