@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from aher_lightning.losses.actionness import select_anchors
+from aher_lightning.losses.actionness import select_anchors_over_processes
 from aher_lightning.losses.adversarial import DiscriminatorLoss, GeneratorLoss
 from aher_lightning.losses.classification import cell_classification_loss, segment_classification_loss
 from aher_lightning.ops.matching import BACKGROUND, FOREGROUND
@@ -133,7 +133,7 @@ def test_counts(case: Case) -> None:
     states, overlaps = case.targets.details["states"], case.targets.details["overlaps"]
     assert torch.equal(case.targets.is_background, states == BACKGROUND)
     assert torch.equal(case.targets.is_foreground, (states == FOREGROUND).view(16, 255, 3).any(dim=-1))
-    is_selected = select_anchors(case.outputs.head["actionness"], states, ratio=case.ratio, strict=True)
+    is_selected = select_anchors_over_processes(case.outputs.head["actionness"], states, ratio=case.ratio, strict=True)
     counts = {
         "n_pos": int((states == 1).sum()),
         "n_neg_candidates": int((states == 0).sum()),

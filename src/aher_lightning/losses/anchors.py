@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from aher_lightning.errors import ConfigError
-from aher_lightning.losses.actionness import actionness_loss, select_anchors
+from aher_lightning.losses.actionness import actionness_loss, select_anchors_over_processes
 from aher_lightning.losses.offset import offset_loss
 from aher_lightning.losses.options import ActionnessOptions, MatchingOptions, OffsetOptions, OverlapOptions
 from aher_lightning.losses.overlap import overlap_loss
@@ -131,7 +131,7 @@ class AnchorLoss:
         if not self.use_actionness:
             return None
         options = self.actionness
-        return select_anchors(
+        return select_anchors_over_processes(
             outputs["actionness"], matches.states, ratio=options.negative_ratio, strict=options.strict
         )
 

@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aher_lightning.losses.reduction import masked_mean
+from aher_lightning.losses.reduction import mean_over_processes
 from aher_lightning.structures import Targets
 
 
@@ -65,7 +65,7 @@ def cell_classification_loss(
     losses = functional.cross_entropy(logits, targets.clamp(min=0), reduction="none")
     if reduction == "sum":
         return losses.where(is_counted, 0).sum() / max(len(losses), 1)
-    return masked_mean(losses, is_counted)
+    return mean_over_processes(losses, is_counted)
 
 
 class CellClassificationLoss(nn.Module):

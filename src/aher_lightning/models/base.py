@@ -145,7 +145,7 @@ class Head(nn.Module, ABC):
     def proposal_loss(self, outputs: HeadOutputs, targets: Targets) -> Tensor:
         """Return L_prop: all of the localization loss that does not depend on the category.
 
-        Averages must be over the batch of all processes, see :func:`~aher_lightning.losses.reduction.masked_mean`.
+        Averages are over the batch of all processes, see :func:`~aher_lightning.losses.reduction.mean_over_processes`.
 
         Args:
             outputs: What the head said about B videos.

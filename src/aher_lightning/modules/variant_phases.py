@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from aher_lightning.errors import ConfigError
 from aher_lightning.losses.classification import CellClassificationLoss
-from aher_lightning.losses.reduction import masked_mean
+from aher_lightning.losses.reduction import mean_over_processes
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.context import GeneratedContext
 from aher_lightning.modules.iteration_data import IterationData
@@ -104,7 +104,7 @@ class ContextPhase(Phase):
             errors.append((generated - real).square().mean(dim=(1, 2)))
             is_long_enough = (background[:, 1] - background[:, 0]) * network.length >= 1
             masks.append(is_long_enough & is_real.any(dim=1))
-        return {"context_l2": masked_mean(torch.stack(errors), torch.stack(masks))}
+        return {"context_l2": mean_over_processes(torch.stack(errors), torch.stack(masks))}
 
 
 def _context(network: AherNet) -> GeneratedContext:
