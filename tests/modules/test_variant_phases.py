@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
+from aher_lightning.errors import ConfigError
 from aher_lightning.models.aher_net import PARAMETER_GROUPS
+from aher_lightning.models.base import Context
 from aher_lightning.modules.iteration_data import IterationData
 from aher_lightning.modules.phase import Phase
-from aher_lightning.modules.phases import localization_losses
+from aher_lightning.modules.phases import DetectorPhase, localization_losses
 from aher_lightning.modules.variant_phases import ContextPhase, MomentTransferPhase, draw_instances
 from aher_lightning.ops.resample import resize_features
-from aher_lightning.structures import LabelledVideos
+from aher_lightning.structures import LabelledClips, LabelledVideos
 from tests.helpers.toy import CHANNELS, toy_loss, toy_network
 from tests.helpers.training import iteration_data
 
@@ -87,3 +89,31 @@ def test_instances_are_drawn_evenly_among_the_real_ones() -> None:
     assert set(drawn.tolist()) == {0, 1}
     assert drawn.float().mean().item() == pytest.approx(0.5, abs=0.05)
     assert draw_instances(torch.zeros(1, 2, dtype=torch.bool), torch.Generator()).tolist() == [0]
+
+
+class TwiceInOne(Context):
+    """Two copies of a moment, one after the other, with the last of the real video between them."""
+
+    def __init__(self, channels: int, length: int) -> None:
+        super().__init__()
+        self.sizes = (channels, length)
+
+    def forward(
+        self, moments: LabelledClips, untrimmed: LabelledVideos | None, generator: torch.Generator
+    ) -> LabelledVideos:
+        del generator
+        assert untrimmed is not None
+        half = resize_features(moments.features, 12)
+        features = torch.cat((half, untrimmed.features[..., -8:], half), dim=-1)
+        segments = torch.tensor([[0.0, 12 / 32], [20 / 32, 1.0]]).expand(len(features), 2, 2)
+        return LabelledVideos(features, segments, moments.labels.unsqueeze(1).expand(-1, 2))
+
+
+def test_another_context_may_have_several_instances_and_no_generators() -> None:
+    torch.manual_seed(0)
+    network = toy_network(context=TwiceInOne)
+    losses = DetectorPhase().losses(network, toy_loss(), iteration_data())
+    assert all(value.isfinite() for value in losses.values())
+    assert network.parameter_group("generators") == []
+    with pytest.raises(ConfigError, match=r"^phase 'contexts' trains the generators of a GeneratedContext.*TwiceInOne"):
+        ContextPhase(enabled=True).check(network)
