@@ -56,7 +56,7 @@ def test_a_category_without_moments(refused: Refused, anet: Path, tmp_path: Path
 def test_a_file_of_activitynet_in_the_place_of_one_of_kinetics(refused: Refused, anet: Path) -> None:
     file = anet / "activity_net.v1-3.json"
     line = refused("Kinetics600DataModule", anet, f"--data.activitynet_root={anet}", f"--data.annotations={file}")
-    expected = "lines of YouTube id, start, end and class index, separated by tabs"
+    expected = "lines of YouTube id, start, end and category index, separated by tabs"
     assert line == f"aher fit: {file}: line 1: has 1 fields; expected {expected}"
 
 

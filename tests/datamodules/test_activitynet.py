@@ -52,7 +52,7 @@ def test_who_serves_for_what(tmp_path: Path) -> None:
 def test_instances_without_length_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     data = data_module(tmp_path / "data")
     assert len(data.videos["a_train"].instances) == 1
-    assert "left out 1 of no length; kept 1 outside the video" in caplog.text
+    assert "left out 1 empty; kept 1 outside the video" in caplog.text
 
 
 def test_files_carry_a_prefix(tmp_path: Path) -> None:

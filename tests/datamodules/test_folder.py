@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from aher_lightning.annotations.activitynet import Instance
+from aher_lightning.annotations.records import Instance
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.folder import FolderDataModule
 from aher_lightning.datasets.sample_rules import SampleRules

@@ -87,7 +87,7 @@ def test_absent_annotated_videos_are_left_out_and_counted_once(
         data.setup("fit")
         data.evaluation_videos()
     (record,) = [one for one in caplog.records if one.levelno == logging.WARNING]
-    assert record.getMessage().endswith("left out 1 of 4 videos, which have no features or file")
+    assert record.getMessage().endswith("left out 1 of 4 videos without features or file")
 
 
 def test_clips_that_are_there_and_not_evaluated_are_moments(
@@ -154,7 +154,7 @@ def test_a_file_of_activitynet_is_told_from_one_of_kinetics(folders: tuple[Path,
         data.setup("fit")
     (folders[0] / "kinetics-600_train.csv").write_text(theirs.read_text())
     with pytest.raises(
-        AnnotationError, match=r"600_train\.csv: its first line is no heading; expected a Kinetics list"
+        AnnotationError, match=r"600_train\.csv: its first line is not a heading; expected a Kinetics list"
     ):
         from_features(folders).moment_clips()
     theirs.write_text(CLIPS)

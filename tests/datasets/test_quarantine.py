@@ -41,7 +41,7 @@ def test_a_check_that_found_nothing_leaves_nothing_out(tmp_path: Path) -> None:
         ("a.json", '{"unusable": [{"video": "../a"}]}', r"a\.json: entry 0: video id '\.\./a' is no plain file name"),
         ("a.jsonl", '{"video": "a"}\n{"vid', r"a\.jsonl: line 2 is not valid JSON; expected"),
         ("a.jsonl", "[]\n", r"a\.jsonl: line 1 names no video; expected"),
-        ("a.txt", "# nothing\n", r"a\.txt: names no video"),
+        ("a.txt", "# nothing\n", r"a\.txt: lists no video"),
     ],
 )
 def test_other_files_are_refused(name: str, content: str, message: str, tmp_path: Path) -> None:

@@ -90,7 +90,10 @@ def test_a_folder_is_that_of_thumos14(tmp_path: Path) -> None:
     choice = GroundTruthChoice(protocol.subset, excluded_categories=protocol.excluded_categories)
     truth = read_ground_truth(tmp_path, choice)
     assert [(name, len(video.instances)) for name, video in truth.videos.items()] == [("v_1", 1), ("v_2", 0)]
-    with pytest.raises(AnnotationError, match="THUMOS14 has 'validation' or 'test', but no subset 'training'"):
+    with pytest.raises(
+        AnnotationError,
+        match="is a folder of THUMOS14 annotations, which has no subset 'training'; choose 'validation' or 'test'",
+    ):
         read_ground_truth(tmp_path, GroundTruthChoice("training"))
 
 

@@ -10,10 +10,12 @@ import torch
 
 from aher_lightning.errors import DataError
 from aher_lightning.features import array_folder, arrays
-from aher_lightning.features.array_folder import ArrayFolderStore
+from aher_lightning.features.array_folder import ArrayFolderStore, RecentArrays
 from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.video.contract import TemporalContract
 from tests.helpers.published import DURATION_SEC, toy_features, write_array_file, write_manifest
+
+ARRAYS = {name: np.full(10, number, dtype=np.float32) for number, name in enumerate("abc")}  # 40 bytes each
 
 SPANS = [None, (0.0, 17.0), (2.0, 4.1), (1.3, 1.55), (16.5, 17.0), (30.0, 31.0)]
 
@@ -200,3 +202,43 @@ def test_a_store_can_be_sent_to_another_process(tmp_path: Path) -> None:
     store = ArrayFolderStore(tmp_path)
     wanted = store.read("a").values
     assert torch.equal(pickle.loads(pickle.dumps(store)).read("a").values, wanted)
+
+
+def fetch(recent: RecentArrays, names: str, read: list[str]) -> None:
+    """Get arrays one after another, noting which are read."""
+    for name in names:
+        array = ARRAYS[name]
+
+        def load(
+            name: str = name, array: np.ndarray[tuple[int], np.dtype[np.float32]] = array
+        ) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+            read.append(name)
+            return array
+
+        assert recent.get(Path(name), load) is array
+
+
+def test_what_was_used_last_stays() -> None:
+    recent, read = RecentArrays(80), list[str]()
+    fetch(recent, "abab", read)
+    assert read == ["a", "b"]
+    fetch(recent, "aca", read)  # b was used before a, so c takes the place of b
+    assert read == ["a", "b", "c"]
+    fetch(recent, "b", read)
+    assert read == ["a", "b", "c", "b"]
+    assert recent.num_bytes == 80
+
+
+def test_nothing_above_the_bound_is_kept() -> None:
+    recent, read = RecentArrays(39), list[str]()
+    fetch(recent, "aa", read)
+    assert read == ["a", "a"]
+    assert recent.num_bytes == 0
+
+
+def test_another_process_starts_empty() -> None:
+    recent, read = RecentArrays(1000), list[str]()
+    fetch(recent, "ab", read)
+    copy = pickle.loads(pickle.dumps(recent))
+    assert (copy.max_bytes, copy.num_bytes) == (1000, 0)
+    assert recent.num_bytes == 80

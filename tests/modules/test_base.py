@@ -9,7 +9,7 @@ import pytest
 import torch
 from pytorch_lightning.loggers import CSVLogger
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.callbacks import IterationCheckpoint
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint

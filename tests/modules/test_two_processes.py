@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, distributed
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.callbacks import IterationCheckpoint
 from aher_lightning.modules.aher import AherModule
 from tests.helpers.all_phases import KINDS, data_of, every_phase

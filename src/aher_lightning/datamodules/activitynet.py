@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.paper_setting import (
     PaperSettingDataModule,

@@ -8,14 +8,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, list_categories
 from aher_lightning.annotations.category_lists import read_split
 from aher_lightning.annotations.layouts import annotation_layout, read_annotations
+from aher_lightning.annotations.records import AnnotatedVideo
+from aher_lightning.annotations.selection import list_categories
 from aher_lightning.annotations.trimmed_clips import TrimmedClip, name_moments
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.background import find_background, mix_background
-from aher_lightning.datasets.moment_layouts import CategoryFolders, CutMoments, MomentLayout, NamedFiles, list_videos
-from aher_lightning.datasets.name_pattern import NamePattern
+from aher_lightning.datasets.moment_layouts import (
+    CategoryFolders,
+    CutMoments,
+    MomentLayout,
+    NamedFiles,
+    NamePattern,
+    list_videos,
+)
 from aher_lightning.datasets.video_folder import find_videos
 from aher_lightning.errors import AnnotationError, ConfigError, DataError
 
@@ -38,7 +45,7 @@ class FolderDataModule(MixedDataModule):
         moments: Folder of the moments; with ``moment_annotations``, folder of the videos that they are cut from, by
             default ``videos``.
         moment_names: What the file names of moments look like, without ending, ``{category}`` in place of the
-            category: ``"v_{category}_g*_c*"``; see :class:`~aher_lightning.datasets.name_pattern.NamePattern`. Other
+            category: ``"v_{category}_g*_c*"``; see :class:`~aher_lightning.datasets.moment_layouts.NamePattern`. Other
             files are left out and counted.
         moment_annotations: Temporal annotations whose instances are the moments; those of the training subset, if
             the file tells subsets.

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
 from aher_lightning.annotations.category_lists import plain_name
 from aher_lightning.annotations.kinetics import (
     find_kinetics_clips,
@@ -15,6 +14,7 @@ from aher_lightning.annotations.kinetics import (
     read_kinetics_segments,
     youtube_id,
 )
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.paper_setting import (
     GUIDE,

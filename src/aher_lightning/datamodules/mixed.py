@@ -13,8 +13,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities import CombinedLoader
 from torch.utils.data import DataLoader
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, restrict
-from aher_lightning.annotations.label_fraction import take_fraction
+from aher_lightning.annotations.records import AnnotatedVideo
+from aher_lightning.annotations.selection import restrict, take_fraction
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.evaluation_loader import EvaluationLoader
 from aher_lightning.datamodules.iteration_loader import IterationLoader
@@ -66,7 +66,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         label_fraction: If given, train with full supervision as AherNet* of the paper does: the annotated training
             videos of the moment categories take the place of the untrimmed videos, or this share of them, above 0
             and at most 1. There are no moments then, and the same categories are evaluated, now as "untrimmed".
-            See :func:`~aher_lightning.annotations.label_fraction.take_fraction` for which videos.
+            See :func:`~aher_lightning.annotations.selection.take_fraction` for which videos.
         parts: Parts of a training batch; recognition from pixels does without "untrimmed". ``None`` takes all that
             the setting has: no "moments" with ``label_fraction``.
         rules: Which annotations of a training video count, and how short a cut-out span may be; all

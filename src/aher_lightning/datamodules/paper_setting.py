@@ -7,8 +7,10 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, list_categories, read_activitynet, restrict
+from aher_lightning.annotations.activitynet import read_activitynet
 from aher_lightning.annotations.category_lists import read_split
+from aher_lightning.annotations.records import AnnotatedVideo
+from aher_lightning.annotations.selection import list_categories, restrict
 from aher_lightning.annotations.splits import split_path
 from aher_lightning.annotations.trimmed_clips import TrimmedClip, foreground_clips
 from aher_lightning.datamodules.mixed import MixedDataModule

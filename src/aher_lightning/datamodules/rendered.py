@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, list_categories, read_activitynet, restrict
+from aher_lightning.annotations.activitynet import read_activitynet
+from aher_lightning.annotations.records import AnnotatedVideo
+from aher_lightning.annotations.selection import list_categories, restrict
 from aher_lightning.datamodules.folder import FolderDataModule
 from aher_lightning.errors import AnnotationError, DataError
 

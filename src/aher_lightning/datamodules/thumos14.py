@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.annotations.thumos14 import read_thumos14
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.paper_setting import (
@@ -24,8 +24,8 @@ class Thumos14DataModule(PaperSettingDataModule):
     The untrimmed set is the validation subset of THUMOS14, which has no other training videos with boundaries.
     Moments are the annotated segments of all training videos of ActivityNet, cut out. Evaluation runs on all
     validation videos of ActivityNet (section 4.1 of the paper), or, for the untrimmed categories, on the test
-    videos of THUMOS14. Several categories mean the same in both data sets:
-    :func:`~aher_lightning.annotations.splits.same_categories` lists them.
+    videos of THUMOS14. docs/paper_settings.md lists the categories that both data
+    sets have.
 
     Args:
         root: Folder of THUMOS14 with ``annotations/temporal_annotations_{validation,test}``,

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from aher_lightning.annotations.activitynet import validate_video_id
+from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.annotations.text_files import read_lines
 from aher_lightning.annotations.video_lists import read_video_list
 from aher_lightning.errors import AnnotationError, DataError

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from aher_lightning.annotations.activitynet import validate_video_id
+from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.errors import AherError, DataError
 from aher_lightning.features.claims import exclusive
 from aher_lightning.files.json_files import json_type, read_json, read_json_object

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from aher_lightning.annotations.activitynet import validate_video_id
+from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.errors import ContractError, DataError
 from aher_lightning.features.claims import exclusive
 from aher_lightning.files.json_files import MalformedError, finite_number, read_json_object

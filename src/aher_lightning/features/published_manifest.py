@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from aher_lightning.annotations.activitynet import validate_video_id
+from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.errors import ContractError, DataError
 from aher_lightning.files.json_files import MalformedError, finite_number, read_json_object
 from aher_lightning.video.contract import TemporalContract

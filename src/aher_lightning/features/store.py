@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from aher_lightning.annotations.activitynet import validate_video_id
+from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.errors import DataError
 from aher_lightning.features.arrays import MEND, file_sha256, map_array, write_array
 from aher_lightning.features.manifest import DTYPES, FeatureManifest, StoredVideo

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.annotations.activitynet import Instance
+from aher_lightning.annotations.records import Instance
 from aher_lightning.errors import PredictionError
 from aher_lightning.figures import COLOURS
 from aher_lightning.reports.videos.detection_rows import DetectionRow

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.cli.cores import count_cores
 from aher_lightning.console import ProgressReporter, output_console
 from aher_lightning.datamodules.mixed import MixedDataModule

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aher_lightning.analyses.timeline_bars import GROUND_TRUTH_ROW, TimelineBar
-from aher_lightning.annotations.activitynet import Instance
+from aher_lightning.annotations.records import Instance
 from aher_lightning.errors import PredictionError
 from aher_lightning.files.json_files import MalformedError
 from aher_lightning.reports.videos.detection_rows import DetectionRow, check_rows
