@@ -59,7 +59,7 @@ def test_a_span_of_npy_reads_its_own_bytes_only(tmp_path: Path, monkeypatch: pyt
             sliced.append(key)
             return self.array[key]
 
-    monkeypatch.setattr(array_folder, "map_array", lambda path, mend: Watched(arrays.map_array(path, mend)))
+    monkeypatch.setattr(array_folder, "map_array", lambda path, remedy: Watched(arrays.map_array(path, remedy)))
     ArrayFolderStore(tmp_path).read("a", (2.0, 4.1))
     assert sliced == [slice(2, 5) if layout == "TC" else (slice(None), slice(2, 5))]
 
@@ -118,7 +118,7 @@ def test_pickled_payloads_are_refused_and_never_run(tmp_path: Path) -> None:
     for kind, match in (
         ("npy", r"v_a-x\.npy: is damaged .*Python objects"),
         ("npz", r"v_a-x\.npz: cannot be read .*allow_pickle=False"),
-        ("pt", r"v_a-x\.pt: holds no plain tensors \(Python objects are never loaded\); fetch it again, or save"),
+        ("pt", r"v_a-x\.pt: holds no plain tensors \(Python objects are not loaded\); fetch it again, or save"),
     ):
         root = tmp_path / kind
         write_folder(root, kind)
@@ -143,7 +143,7 @@ def test_files_never_lie_outside_the_folder(tmp_path: Path) -> None:
     root = tmp_path / "features"
     write_folder(root, "npy")
     for video_id in ("../outside", "/etc/passwd", ".."):
-        with pytest.raises(DataError, match="no features with a duration of video"):
+        with pytest.raises(DataError, match="is not among the 2 with features and a duration"):
             ArrayFolderStore(root).read(video_id)
         write_manifest(root, "npy", durations_sec={video_id: 17.0})
         with pytest.raises(DataError, match="is no plain file name"):
@@ -164,7 +164,7 @@ def test_keys_are_named_where_there_are_several(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"v_a-x\.pt: holds 'rgb'; name one of them"):
         ArrayFolderStore(tmp_path / "pt").read("a")
     torch.save(torch.zeros(20, 3), tmp_path / "pt" / "v_a-x.pt")
-    with pytest.raises(DataError, match="is no dictionary with the key 'flow'; leave 'key' out"):
+    with pytest.raises(DataError, match="is not a dictionary with the key 'flow'; leave 'key' out"):
         ArrayFolderStore(tmp_path / "pt").read("a")
     torch.save({"flow": [1.0]}, tmp_path / "pt" / "v_a-x.pt")
     with pytest.raises(DataError, match="holds a list where a tensor is wanted"):
@@ -193,7 +193,7 @@ def test_an_array_under_the_name_of_an_archive_is_refused(tmp_path: Path) -> Non
     write_folder(tmp_path, "npz")
     np.save(tmp_path / "plain.npy", toy_features("a"))
     (tmp_path / "plain.npy").rename(tmp_path / "v_a-x.npz")
-    with pytest.raises(DataError, match="is one array and no archive; say format npy"):
+    with pytest.raises(DataError, match="is a single array, not an archive; set format to npy"):
         ArrayFolderStore(tmp_path).read("a")
 
 
