@@ -64,7 +64,7 @@ def test_files_carry_a_prefix(tmp_path: Path) -> None:
 
 def test_missing_data_is_told_with_the_way_to_get_it(tmp_path: Path) -> None:
     missing = ActivityNetDataModule(tmp_path / "nowhere", contract=TemporalContract(fps=25.0))
-    with pytest.raises(DataError, match=r"nowhere: no such data folder; docs/paper_settings\.md tells how"):
+    with pytest.raises(DataError, match=r"nowhere: no such data folder; docs/paper_settings\.md explains how"):
         missing.setup("fit")
     (tmp_path / "nowhere").mkdir()
     with pytest.raises(AnnotationError, match=r"activity_net\.v1-3\.json: no such file"):

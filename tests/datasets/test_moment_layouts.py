@@ -56,7 +56,7 @@ def test_a_pattern_that_fits_no_file_is_refused(tmp_path: Path) -> None:
 def test_a_folder_without_categories_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4")
     with pytest.raises(
-        DataError, match=r"has no folder of clips for any category; put clips into .*/<category>, or say"
+        DataError, match=r"has no folder of clips for any category; put clips into .*/<category>, or set"
     ):
         _ = CategoryFolders(tmp_path).categories
 

@@ -1,4 +1,4 @@
-"""The evaluation loader, which leaves out what cannot be read."""
+"""Evaluation loader, which leaves out unreadable videos."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from aher_lightning.datamodules.worker_errors import with_plain_errors
 
 
 class EvaluationLoader(DataLoader[Any]):
-    """A data loader that passes over batches of which nothing could be read.
+    """A data loader that skips batches without any readable video, so there may be fewer than ``len`` says.
 
-    Whoever iterates sees real batches only: there may be fewer of them than ``len`` says. Its ``collate_fn`` returns
-    ``None`` for such a batch, as :func:`~aher_lightning.datasets.collate.collate_readable` does.
+    Its ``collate_fn`` returns ``None`` for them, like :func:`~aher_lightning.datasets.collate.collate_readable`.
     """
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # torch promises its own class, Lightning asks none

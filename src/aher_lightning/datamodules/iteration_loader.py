@@ -1,4 +1,4 @@
-"""The endless training loader, which Lightning may resume without saving any state of it."""
+"""Endless training loader, which resumes without a saved state."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from aher_lightning.datasets.sampling import IterationBatchSampler
 
 
 class IterationLoader(DataLoader[Any]):
-    """A data loader whose place is the module's iteration count.
+    """A data loader whose position is the iteration count of the module.
 
-    Lightning asks resumable loaders for their state; this one has none, because its sampler begins at
-    the iteration that the module, restored before, says it has reached.
+    Lightning saves the state of resumable loaders; this one has none, because its sampler begins at the iteration
+    count of the module, which is restored before.
 
     Args:
         dataset: The samples.
@@ -29,21 +29,11 @@ class IterationLoader(DataLoader[Any]):
 
     @property
     def num_samples(self) -> int:
-        """How many samples batches are drawn from."""
+        """Number of samples of the dataset."""
         return self.iterations.size
 
     def peek(self, num_samples: int) -> Any:  # noqa: ANN401 - what the collate function makes
-        """Return the first samples of the first iteration, read within this process.
-
-        Args:
-            num_samples: How many; at most those of a batch.
-
-        Returns:
-            A batch of them.
-
-        Raises:
-            AherError: If they cannot be read.
-        """
+        """Return a batch of the first samples, at most a full batch, of the first iteration, read in this process."""
         keys = self.iterations.batch(0)[:num_samples]
         return self.collate_fn([self.dataset[key] for key in keys])
 

@@ -1,4 +1,4 @@
-"""Errors of loader processes as the one line that they are, without the pages that torch puts around them."""
+"""Errors of loader processes in one line, without the traceback that torch adds to their message."""
 
 from __future__ import annotations
 
@@ -12,19 +12,10 @@ _T = TypeVar("_T")
 
 
 def with_plain_errors(batches: Iterable[_T]) -> Iterator[_T]:
-    """Yield batches; an error that the user can mend comes out with its own message alone.
+    """Yield the batches of a data loader; restore the message of an ``AherError`` of a dataset.
 
-    torch raises the error of a loader process again with the traceback as its message, the last line of which is the
-    name of the error and what it said.
-
-    Args:
-        batches: What a data loader yields.
-
-    Yields:
-        The same batches.
-
-    Raises:
-        AherError: What a dataset raised.
+    torch raises the error of a loader process again with its traceback as the message, whose last line has the class
+    and the original message.
     """
     try:
         yield from batches
