@@ -62,11 +62,11 @@ def test_a_file_of_activitynet_in_the_place_of_one_of_kinetics(refused: Refused,
 
 def test_full_supervision_without_annotated_videos(refused: Refused, anet: Path, tiny_benchmark: Path) -> None:
     line = refused("Kinetics600DataModule", anet, f"--data.activitynet_root={anet}", "--data.label_fraction=0.5")
-    assert line.endswith("cannot be trained with full supervision; leave out 'label_fraction'")
+    assert line.endswith("so full supervision is impossible; remove 'label_fraction'")
     line = refused("RenderedDataModule", tiny_benchmark, "--data.label_fraction=0.5")
     assert line.endswith("which 'label_fraction' needs; render with --moment-training-videos 2 or more")
     line = refused("ActivityNetDataModule", anet, "--data.label_fraction=0.5", "--data.parts=[moments]")
-    assert line == "aher fit: with 'label_fraction' there are no moments; leave \"moments\" out of 'parts'"
+    assert line == "aher fit: with 'label_fraction' there are no moments; remove \"moments\" from 'parts'"
 
 
 def test_numbers_out_of_range(refused: Refused, anet: Path) -> None:

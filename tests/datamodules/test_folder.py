@@ -210,7 +210,7 @@ def test_what_is_lacking_is_told(root: Path) -> None:
     with pytest.raises(ConfigError, match=r"all categories of moments are among the untrimmed ones of .*; list in"):
         _ = data_module(root, untrimmed_categories=["clap", "nod", "jump"]).moment_categories
     (root / "none").mkdir()
-    with pytest.raises(DataError, match=r"none: has no video file '\*'; put background videos there, correct"):
+    with pytest.raises(DataError, match=r"none: has no video file '\*'; add background videos, correct"):
         data_module(root, background=root / "none", **SETS).video_paths()
 
 

@@ -167,7 +167,7 @@ def test_keys_are_named_where_there_are_several(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not a dictionary with the key 'flow'; leave 'key' out"):
         ArrayFolderStore(tmp_path / "pt").read("a")
     torch.save({"flow": [1.0]}, tmp_path / "pt" / "v_a-x.pt")
-    with pytest.raises(DataError, match="holds a list where a tensor is wanted"):
+    with pytest.raises(DataError, match="holds a list where a tensor is expected"):
         ArrayFolderStore(tmp_path / "pt").read("a")
 
 

@@ -107,7 +107,7 @@ def test_what_is_not_there_or_is_elsewhere_is_refused(tmp_path: Path) -> None:
     assert "has no 'v_linked'" in faults["linked"]
     assert "copy what is linked from elsewhere" in faults["soft"]
     assert "has no 'rgb'; it holds 'flow'; correct 'key'" in faults["group"]
-    assert "lies in other files; copy the values into this one" in faults["virtual"]
+    assert "is stored in other files; copy the values into this one" in faults["virtual"]
     assert "needs floats (T, 3)" in faults["words"]
     assert all(f"features.h5, 'v_{name}'" in fault and "\n" not in fault for name, fault in faults.items())
     write_manifest(root, "hdf5", prefix="v_", durations_sec={"a": DURATION_SEC})

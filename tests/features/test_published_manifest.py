@@ -25,7 +25,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 def test_a_missing_manifest_says_what_to_write(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"features\.json: no such file; write one that describes .* such as {.*}; docs"
+        DataError, match=r"features\.json: no such file; write one that describes .* such as {.*}; see docs"
     ) as caught:
         PublishedManifest.read(tmp_path)
     message = str(caught.value)

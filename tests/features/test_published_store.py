@@ -138,7 +138,7 @@ def test_durations_come_from_annotations_too(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the option 'durations', but are in neither; correct it"):
         ArrayFolderStore(root).read("a")
     write_manifest(root, "npy")
-    with pytest.raises(DataError, match="the option 'durations' names, not in both; correct it"):
+    with pytest.raises(DataError, match="the option 'durations', not in both; correct it"):
         ArrayFolderStore(root, plain).read("a")
 
 

@@ -111,7 +111,7 @@ def test_the_contract_is_checked_on_opening(store: NpyFeatureStore) -> None:
 def test_missing_stores_and_videos_name_the_remedy(store: NpyFeatureStore, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no feature store .*; create one with 'aher extract'"):
         _ = NpyFeatureStore(tmp_path / "nowhere").contract
-    with pytest.raises(DataError, match="no features of video 'b' among 1; extract them, or leave the video out"):
+    with pytest.raises(DataError, match="no features of video 'b' among 1; extract them, or remove the video"):
         store.read("b")
 
 
