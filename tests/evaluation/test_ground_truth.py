@@ -72,7 +72,7 @@ def test_groups_leave_out_everything_else(path: Path) -> None:
             GroundTruthChoice("test", listed=frozenset({"v_a"})),
             "none of the 1 listed videos is there: it has names such",
         ),
-        (GroundTruthChoice("test", {"a": ["swim"]}), "no video of the subset 'test' has an instance of the 1 categ"),
+        (GroundTruthChoice("test", {"a": ["swim"]}), "no video of the subset 'test' has an instance of the 1 requ"),
         (GroundTruthChoice("test", {"a": ["wave"], "b": ["swim"]}), "has no instance of the group 'b'"),
     ],
 )

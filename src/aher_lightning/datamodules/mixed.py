@@ -251,15 +251,19 @@ class MixedDataModule(pl.LightningDataModule, ABC):
 
     def val_dataloader(self) -> DataLoader[object]:
         """Return the evaluation loader; every video once over all processes."""
-        return self._evaluation_loader()
+        videos = self.availability.usable(self.evaluation_videos(), "videos of evaluation")
+        dataset = UntrimmedDataset(videos, self.source, self.categories.names)
+        rank, world_size = self._place()
+        return EvaluationLoader(
+            OmittingDataset(dataset, self._run_quarantine()),
+            batch_size=self.eval_batch_size,
+            sampler=EvaluationSampler(len(dataset), rank=rank, world_size=world_size),
+            collate_fn=collate_readable,
+            num_workers=self.num_workers,
+        )
 
-    def test_dataloader(self) -> DataLoader[object]:
-        """Return the evaluation loader; every video once over all processes."""
-        return self._evaluation_loader()
-
-    def predict_dataloader(self) -> DataLoader[object]:
-        """Return the evaluation loader; every video once over all processes."""
-        return self._evaluation_loader()
+    test_dataloader = val_dataloader
+    predict_dataloader = val_dataloader
 
     def _training_videos(self) -> list[AnnotatedVideo]:
         """The usable untrimmed training videos with the selected instances."""
@@ -300,18 +304,6 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         )
         readable = SubstitutingDataset(dataset, self._run_quarantine(), f"videos of '{part}'")
         return IterationLoader(readable, sampler, collate_fn=collate, num_workers=self.num_workers)
-
-    def _evaluation_loader(self) -> DataLoader[object]:
-        videos = self.availability.usable(self.evaluation_videos(), "videos of evaluation")
-        dataset = UntrimmedDataset(videos, self.source, self.categories.names)
-        rank, world_size = self._place()
-        return EvaluationLoader(
-            OmittingDataset(dataset, self._run_quarantine()),
-            batch_size=self.eval_batch_size,
-            sampler=EvaluationSampler(len(dataset), rank=rank, world_size=world_size),
-            collate_fn=collate_readable,
-            num_workers=self.num_workers,
-        )
 
     def _run_quarantine(self) -> Quarantine:
         """Quarantine of this process, the same for all loaders of a run."""

@@ -104,7 +104,7 @@ def test_options_reach_the_readers_from_the_command_line(tmp_path: Path, files: 
         ({"subset": " "}, ConfigError, "subset is empty"),
         ({"tiers": "acton, speech"}, ConfigError, "no file has the tier 'acton'; tiers that exist: 'action', 'note'"),
         ({"videos": Path("nowhere")}, DataError, "nowhere: no such folder of videos"),
-        ({"format": "via"}, AnnotationError, "is no file of via"),
+        ({"format": "via"}, AnnotationError, "is not a file of via"),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_written(
