@@ -41,3 +41,7 @@ class UsageError(ConfigError):
 
 class VideoError(AherError):
     """A video is missing, empty, damaged, or no video at all."""
+
+
+class DecoderLostError(VideoError):
+    """The process that decodes a video crashed or exceeded its time limit."""
