@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
-from aher_lightning.datamodules.iteration_loader import IterationLoader
+from aher_lightning.datamodules.loaders import IterationLoader
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.readable import SubstitutingDataset
 from aher_lightning.datasets.video_availability import LeftOut

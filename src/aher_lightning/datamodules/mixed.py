@@ -16,8 +16,7 @@ from torch.utils.data import DataLoader
 from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.annotations.selection import restrict, take_fraction
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
-from aher_lightning.datamodules.evaluation_loader import EvaluationLoader
-from aher_lightning.datamodules.iteration_loader import IterationLoader
+from aher_lightning.datamodules.loaders import EvaluationLoader, IterationLoader
 from aher_lightning.datasets.collate import collate_moments, collate_readable, collate_untrimmed
 from aher_lightning.datasets.moments import MomentDataset
 from aher_lightning.datasets.quarantine import QUARANTINE_FILE, Quarantine, read_quarantine
