@@ -60,11 +60,7 @@ def collate_readable(samples: Sequence[tuple[int, UntrimmedSample] | None]) -> U
 
 
 def collate_moments(samples: Sequence[tuple[int, MomentSample]]) -> MomentBatch:
-    """Return a batch of moments or foreground segments.
-
-    Args:
-        samples: Pairs of iteration (the same for all; -1 in evaluation) and sample.
-    """
+    """Return a batch of moments or foreground segments from pairs of iteration and sample."""
     moments = [sample for _, sample in samples]
     return MomentBatch(
         iteration=samples[0][0],

@@ -53,11 +53,7 @@ class MomentLayout(Protocol):
 
 
 class CategoryFolders:
-    """One folder of clips per category.
-
-    Args:
-        root: Folder that holds ``<category>/<clip>`` video files.
-    """
+    """Clips ``<category>/<clip>`` below a root, one folder per category."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

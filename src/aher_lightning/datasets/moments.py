@@ -62,10 +62,7 @@ class MomentDataset(Dataset[tuple[int, MomentSample]]):
 
 
 def random_run(snippets: SnippetSequence, count: int, seed_key: str) -> SnippetSequence:
-    """Return a random run of ``min(N, count)`` neighbouring snippets of ``N``, the same for the same key.
-
-    The places of its snippets are normalized to the run.
-    """
+    """Return a run of ``min(N, count)`` of ``N`` snippets, chosen by the key, with places normalized to the run."""
     total = len(snippets.values)
     if total <= count:
         return snippets

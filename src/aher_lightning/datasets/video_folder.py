@@ -69,14 +69,7 @@ class VideoFolder:
         return self._durations_sec[video_id]
 
     def read(self, video_id: str, span_sec: tuple[float, float] | None = None) -> SnippetSequence:
-        """Return the clips whose centres lie in the span, at least one.
-
-        Args:
-            video_id: Name of the video.
-            span_sec: Start and end in seconds; ``None`` for the whole video.
-
-        Returns:
-            Clips, uint8 ``(N, 3, F, H, W)``, with places normalized to the span.
+        """Return the clips of a span, uint8 ``(N, 3, F, H, W)``; see :meth:`SnippetSource.read`.
 
         Raises:
             DataError: If the video has no file.

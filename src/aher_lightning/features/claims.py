@@ -114,14 +114,11 @@ class WorkClaims:
 
 
 def acquire(path: Path, stale_sec: float = _ABANDONED_SEC) -> bool:
-    """Create a file that names this process as its owner, unless a live process owns it.
+    """Create a file that names this process as its owner; return False if a live process owns it.
 
     Args:
         path: The file.
         stale_sec: Seconds without a touch after which its owner counts as dead.
-
-    Returns:
-        Whether this process now owns the file.
 
     Raises:
         DataError: If it cannot be written.
@@ -138,14 +135,11 @@ def release(path: Path) -> None:
 
 @contextmanager
 def exclusive(lock: Path, patience_sec: float = 0.0) -> Iterator[bool]:
-    """Hold a lock file during the context.
+    """Hold a lock file during the context, and yield whether this process owns it.
 
     Args:
         lock: File that one process owns at a time.
         patience_sec: How long to wait while another process owns it.
-
-    Yields:
-        Whether this process owns the lock.
 
     Raises:
         DataError: If the lock cannot be written.
@@ -161,12 +155,7 @@ def exclusive(lock: Path, patience_sec: float = 0.0) -> Iterator[bool]:
 
 
 def remove_orphans(folder: Path, live_owners: set[Owner]) -> None:
-    """Remove the partial files of dead processes from a folder, not from its subfolders.
-
-    Args:
-        folder: The folder.
-        live_owners: Processes on other machines that are known to live.
-    """
+    """Remove the partial files of dead processes, not of known live ones, from a folder without its subfolders."""
     orphans = []
     for path in _listed(folder):
         owner = partial_owner(path)

@@ -88,7 +88,7 @@ def widen_span(
 
     Args:
         span_sec: Start and end in seconds.
-        minimum: Snippets wanted, at least 1.
+        minimum: Wanted number of snippets, at least 1.
         count: Snippets of the whole video, at least 1.
         first_centre_sec: Centre of the first snippet in seconds.
         step_sec: Seconds between neighbouring centres.
