@@ -187,7 +187,7 @@ def test_unsuitable_clips_are_refused(checkpoint: Path, tmp_path: Path) -> None:
 
 def test_an_output_that_is_there_is_refused_unless_asked_for(checkpoint: Path, tmp_path: Path) -> None:
     moments = write_clips(tmp_path / "moments", bow=2)
-    with pytest.raises(CheckpointError, match=r"last\.ckpt: is there already; .* --overwrite"):
+    with pytest.raises(CheckpointError, match=r"last\.ckpt: already exists; .* --overwrite"):
         add_categories(checkpoint, moments, checkpoint)
     add_categories(checkpoint, moments, checkpoint, overwrite=True)
     assert [one.name for one in describe_categories(checkpoint)][-1] == "bow"
