@@ -29,16 +29,9 @@ class UnusableVideo(NamedTuple):
 
     @classmethod
     def from_failure(cls, video: str, path: Path, failure: BaseException) -> UnusableVideo:
-        """Return a video that could not be used, and log the traceback for debugging.
+        """Return a video with its failure as a one-line reason, and log the traceback at debug level.
 
-        Args:
-            video: Name of the video.
-            path: Its file.
-            failure: Why it cannot be used.
-
-        Returns:
-            The video, with its reason on one line: without the path that an error of ours begins with, with the
-            class of any other error.
+        The reason lacks the path that messages of this package begin with, and names the class of any other error.
         """
         _LOG.debug("%s failed:", path, exc_info=failure)
         text = " ".join(str(failure).split())
@@ -48,7 +41,7 @@ class UnusableVideo(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The file and what is wrong with it."""
+        """The file and its error."""
         return f"{self.path}: {self.reason}"
 
     @property

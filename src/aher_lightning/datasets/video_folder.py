@@ -108,14 +108,14 @@ def find_videos(root: Path, video_ids: Iterable[str], prefix: str = "") -> dict[
     return {video_id: files[prefix + video_id] for video_id in video_ids if prefix + video_id in files}
 
 
-def find_namesakes(paths: Mapping[str, Path]) -> dict[str, list[Path]]:
+def find_same_stems(paths: Mapping[str, Path]) -> dict[str, list[Path]]:
     """Return the other video files with the stem and folder of a video, by id, for videos that have any."""
-    namesakes: dict[tuple[Path, str], list[Path]] = {}
+    by_stem: dict[tuple[Path, str], list[Path]] = {}
     for folder in {path.parent for path in paths.values()}:
         for path in list_videos(folder):
-            namesakes.setdefault((folder, path.stem), []).append(path)
+            by_stem.setdefault((folder, path.stem), []).append(path)
     others = {
-        video_id: [other for other in namesakes.get((path.parent, path.stem), []) if other != path]
+        video_id: [other for other in by_stem.get((path.parent, path.stem), []) if other != path]
         for video_id, path in paths.items()
     }
     return {video_id: files for video_id, files in others.items() if files}
