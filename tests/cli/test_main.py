@@ -248,7 +248,7 @@ def test_checkpoints_of_something_else_fail_with_one_line(
 ) -> None:
     words = [*trainer_words("test", trained_run.data, tmp_path / "out"), trained_run.cached]
     stage0 = trained_run.folder / "stage0" / "last.ckpt"
-    wider = "--model.init_args.network.init_args.stem_channels=[16, 12]"
+    wider = "--model.init_args.network.init_args.pyramid.init_args.stem_channels=[16, 12]"
     assert "architecture" in fails(*words, f"--ckpt_path={trained_run.checkpoint}", wider)
     start = f'--model.init_args.initial_weights=["{stage0}"]'
     words[0] = "fit"
@@ -357,7 +357,7 @@ def test_bad_annotations_fail_with_one_line(name: str, tiny_benchmark: Path, tmp
         ("{", "is not valid JSON"),
         ("[]", "holds a JSON array"),
         ('{"results": []}', '"results" is a JSON array'),
-        ('{"results": {"../x": []}}', "no plain file name"),
+        ('{"results": {"../x": []}}', "not a plain file name"),
         ('{"results": {"v": [{"label": "a", "score": 1}]}}', "prediction 0"),
     ],
 )
@@ -389,7 +389,7 @@ def test_training_needs_a_number_of_iterations(tiny_benchmark: Path, tmp_path: P
 
 def test_missing_data_fails_with_one_line(tmp_path: Path, fails: Fails) -> None:
     line = fails(*trainer_words("fit", tmp_path / "nowhere", tmp_path / "out"))
-    assert "no rendered benchmark there; write one with 'aher render" in line
+    assert "no rendered benchmark; write one with 'aher render" in line
     small = ["--model.init_args.backbone=P3DSmall", "--trainer.strategy=auto", "--trainer.devices=1"]
     small += [f"--trainer.default_root_dir={tmp_path / 'out'}", "--trainer.logger=false"]
     line = fails("fit", "--config", "anet_un_am.yaml", "--data.root", tmp_path, *small)

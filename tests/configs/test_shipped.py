@@ -17,8 +17,8 @@ from tests.helpers.real_data import real_data
 
 SMALL_ANET = (
     "--model.backbone.depth=63",
-    "--model.network.stem_channels=[8,8]",
-    "--model.network.level_channels=[4,4,4,4,4,4,4,4]",
+    "--model.network.pyramid.stem_channels=[8,8]",
+    "--model.network.pyramid.level_channels=[4,4,4,4,4,4,4,4]",
     "--trainer.devices=1",
     "--trainer.strategy=auto",
     "--trainer.logger=false",
@@ -33,7 +33,9 @@ def test_missing_data_is_one_line_that_names_folder_and_guide(
     words = ["fit", "--config", "anet_un_am.yaml", *overlay, *SMALL_ANET]
     assert main([*words, f"--data.root={missing}", f"--trainer.default_root_dir={tmp_path}"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"aher fit: {missing}: no such data folder; docs/paper_settings.md tells how to get ActivityNet v1.3"
+    assert (
+        line == f"aher fit: {missing}: no such data folder; docs/paper_settings.md explains how to get ActivityNet v1.3"
+    )
     assert (Path(__file__).parents[2] / "docs" / "paper_settings.md").is_file()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance, list_categories
+from aher_lightning.annotations.records import AnnotatedVideo, Instance
+from aher_lightning.annotations.selection import list_categories
 from aher_lightning.evaluation.ground_truth import CategoryGroups, GroundTruth
 from aher_lightning.reports.predictions.reader import Predictions
 from tests.helpers.metric_cases import detections
@@ -18,7 +19,7 @@ def truth_of(
     *,
     extra: Sequence[str] = (),
     groups: CategoryGroups | None = None,
-    blocked: Sequence[str] = (),
+    excluded: Sequence[str] = (),
 ) -> GroundTruth:
     """Return ground truth of (label, start, end) in videos of 100 s; the categories are those that occur, and more."""
     annotated = {
@@ -26,7 +27,7 @@ def truth_of(
         for name, spans in videos.items()
     }
     categories = [*list_categories(annotated), *extra]
-    return GroundTruth(annotated, "validation", categories, groups or {}, [], frozenset(blocked), len(blocked))
+    return GroundTruth(annotated, "validation", categories, groups or {}, [], frozenset(excluded), len(excluded))
 
 
 def predictions_of(truth: GroundTruth, videos: Mapping[str, Sequence[Found]]) -> Predictions:

@@ -11,6 +11,7 @@ from torch import Tensor
 from aher_lightning.errors import ConfigError, DataError
 from aher_lightning.ops.matching import BACKGROUND, FOREGROUND, IGNORED
 from aher_lightning.ops.randomness import random_generator
+from aher_lightning.structures import Targets
 
 
 class Cells(NamedTuple):
@@ -18,49 +19,40 @@ class Cells(NamedTuple):
 
     Attributes:
         features: One feature vector per cell, ``(M, d)``.
-        sources: Number of the video or moment that each cell is from, int64 ``(M,)``.
+        sources: Number of the video or moment of each cell, int64 ``(M,)``.
     """
 
     features: Tensor
     sources: Tensor
 
 
-def cell_states(states: Tensor, cells_per_level: Sequence[int]) -> list[Tensor]:
+def cell_states(targets: Targets, cells_per_level: Sequence[int]) -> list[Tensor]:
     """Return what each cell shows.
 
-    The anchors of a cell share its feature vector, so cells are what can be drawn without repetition. A cell is
-    foreground if any of its anchors is, and background if all of them are.
+    The predictions of a cell share its feature vector, so cells are what can be drawn without repetition. A cell is
+    background if all of its predictions are.
 
     Args:
-        states: States of the anchors as :func:`~aher_lightning.ops.matching.match_anchors` gives them,
-            int64 ``(B, A)``.
-        cells_per_level: Cells ``n_j`` of the L levels; A is a multiple of their sum.
+        targets: What the head of a network makes of the ground truth of B videos.
+        cells_per_level: Cells ``n_j`` of the L levels.
 
     Returns:
         1 foreground, 0 background, -1 neither; int64 ``(B, n_j)`` for each level.
-
-    Example:
-        >>> cell_states(torch.tensor([[0, 0, -1, 1, 0, -1]]), [2, 1])
-        [tensor([[0, 1]]), tensor([[-1]])]
     """
-    by_cell = states.view(len(states), sum(cells_per_level), -1)  # (B, N, R)
-    cells = torch.full_like(by_cell[..., 0], IGNORED)
-    cells[(by_cell == BACKGROUND).all(dim=-1)] = BACKGROUND
-    cells[(by_cell == FOREGROUND).any(dim=-1)] = FOREGROUND
+    cells = torch.full_like(targets.instances, IGNORED)  # (B, N)
+    cells[targets.is_background.view(*cells.shape, -1).all(dim=-1)] = BACKGROUND
+    cells[targets.is_foreground] = FOREGROUND
     return list(cells.split_with_sizes(list(cells_per_level), dim=1))
 
 
 def select_cells(levels: Sequence[Tensor], states: Sequence[Tensor], state: int, first_source: int = 0) -> list[Cells]:
-    """Take the cells of one state out of feature maps.
+    """Return the cells of one state, per level.
 
     Args:
         levels: Feature maps, shapes ``(B, d_j, n_j)``.
-        states: What :func:`cell_states` returned for the same B videos.
-        state: The state wanted.
+        states: Result of :func:`cell_states` for the same B videos.
+        state: The state to select.
         first_source: Number of the first of the B videos.
-
-    Returns:
-        The cells of each level.
     """
     selected = []
     for features, of_level in zip(levels, states, strict=True):
@@ -70,14 +62,7 @@ def select_cells(levels: Sequence[Tensor], states: Sequence[Tensor], state: int,
 
 
 def join_cells(parts: Sequence[Sequence[Cells]]) -> list[Cells]:
-    """Put the cells of several batches together, level by level.
-
-    Args:
-        parts: For each batch, the cells of each level.
-
-    Returns:
-        The cells of each level.
-    """
+    """Concatenate the cells of several batches, level by level."""
     return [Cells(*(torch.cat(field) for field in zip(*cells, strict=True))) for cells in zip(*parts, strict=True)]
 
 
@@ -102,7 +87,7 @@ def choose_level(kinds: Mapping[str, Sequence[Cells]], wanted: int, level: int |
     """
     fewest = [min(len(one.features) for one in cells) for cells in zip(*kinds.values(), strict=True)]
     if level is not None and not 1 <= level <= len(fewest):
-        raise ConfigError(f"level is {level}, but the network has levels 1 to {len(fewest)}; choose one of them")
+        raise ConfigError(f"level is {level}, but the network has levels 1 to {len(fewest)}; choose one of these")
     enough = (number for number, count in enumerate(fewest, start=1) if count >= wanted)
     chosen = level or next(enough, 1 + fewest.index(max(fewest)))
     if not fewest[chosen - 1]:
@@ -112,15 +97,6 @@ def choose_level(kinds: Mapping[str, Sequence[Cells]], wanted: int, level: int |
 
 
 def draw_cells(cells: Cells, count: int, *key: int | str) -> Cells:
-    """Return cells drawn at random without repetition.
-
-    Args:
-        cells: M cells to draw from.
-        count: How many; all are taken if there are no more.
-        key: What the choice depends on.
-
-    Returns:
-        ``min(M, count)`` cells.
-    """
+    """Return ``min(M, count)`` of M cells, drawn at random without replacement by the key."""
     order = torch.randperm(len(cells.sources), generator=random_generator(*key))[:count]
     return Cells(cells.features[order], cells.sources[order])
