@@ -1,4 +1,4 @@
-"""Telling action from background, learnt from foreground anchors and hard negatives."""
+"""Actionness: action against background, on foreground anchors and hard negatives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aher_lightning.ops.sampling import mine_hard_negatives
 
 
 def actionness_loss(logits: Tensor, states: Tensor, selected: Tensor) -> Tensor:
-    """Return the softmax cross entropy of action against background, mean over the anchors that take part.
+    """Return the softmax cross entropy of action against background, mean over the selected anchors.
 
     The authors' code of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
     https://arxiv.org/abs/2008.13705, has this loss (times 2, selecting strictly); the paper does not.
@@ -19,10 +19,10 @@ def actionness_loss(logits: Tensor, states: Tensor, selected: Tensor) -> Tensor:
     Args:
         logits: Background and action, shape ``(B, A, 2)``.
         states: 1 foreground, 0 background, -1 neither, int64 ``(B, A)``.
-        selected: Which anchors take part, see :func:`select_anchors_over_processes`, bool ``(B, A)``.
+        selected: Selected anchors, see :func:`select_anchors_over_processes`, bool ``(B, A)``.
 
     Returns:
-        Scalar; 0 if no anchor takes part.
+        Scalar; 0 if none is selected.
 
     Example:
         >>> import torch
@@ -46,7 +46,7 @@ def select_anchors_over_processes(
         strict: Leave out the least hard of the hard negatives.
 
     Returns:
-        Which anchors take part, bool ``(B, A)``.
+        Selected anchors, bool ``(B, A)``.
 
     Example:
         >>> import torch
@@ -55,7 +55,7 @@ def select_anchors_over_processes(
     """
     is_action = states == FOREGROUND
     background = logits.detach().softmax(dim=-1)[..., 0]
-    # What is no candidate gets a probability of 2, so that one exchange between processes tells both.
+    # Others get a probability of 2, so that one exchange between processes carries both.
     shared, own_rows = gather_from_processes(background.where(states == BACKGROUND, 2.0))
     num_positives = sum_over_processes(is_action.sum())
     is_mined = mine_hard_negatives(shared, shared <= 1, num_positives, ratio=ratio, strict=strict)

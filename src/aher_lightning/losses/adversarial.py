@@ -1,17 +1,17 @@
-"""The game between context generators and background discriminator (Eq. 8)."""
+"""Adversarial losses of context generators and background discriminators (Eq. 8)."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from aher_lightning.losses.reduction import mean_over_processes
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, mask: Tensor) -> Tensor:
-    """Return how badly real background is told from the background of synthetic moments.
+    """Return the loss of discriminating real background from that of synthetic moments.
 
     Implements L_adD, Eq. 8 of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
     https://arxiv.org/abs/2008.13705. As in the authors' code, an anchor counts if it is background in the
@@ -34,7 +34,7 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, mask: Tensor) -
 
 
 def generator_loss(fake_logits: Tensor, mask: Tensor) -> Tensor:
-    """Return how badly the background of synthetic moments passes for real.
+    """Return the loss of passing the background of synthetic moments off as real.
 
     Implements L_adG, Eq. 8 of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
     https://arxiv.org/abs/2008.13705.
@@ -55,11 +55,11 @@ def generator_loss(fake_logits: Tensor, mask: Tensor) -> Tensor:
 
 
 class DiscriminatorAccuracy(NamedTuple):
-    """How often the discriminators are right.
+    """Accuracy of the discriminators.
 
     Attributes:
-        real: Share of the real background that is taken for real.
-        fake: Share of the background of synthetic moments that is not.
+        real: Fraction of the real background classified as real.
+        fake: Fraction of the background of synthetic moments classified as fake.
     """
 
     real: Tensor
@@ -67,7 +67,7 @@ class DiscriminatorAccuracy(NamedTuple):
 
 
 def discriminator_accuracy(real_logits: Tensor, fake_logits: Tensor, mask: Tensor) -> DiscriminatorAccuracy:
-    """Return how often real background and that of synthetic moments are told apart; see :func:`discriminator_loss`.
+    """Return the accuracy on real background and on that of synthetic moments; see :func:`discriminator_loss`.
 
     Args:
         real_logits: "This is real" for the anchors of untrimmed videos, shape ``(B, A)``.
@@ -86,35 +86,3 @@ def discriminator_accuracy(real_logits: Tensor, fake_logits: Tensor, mask: Tenso
     """
     real, fake = (real_logits.detach() > 0).to(real_logits.dtype), (fake_logits.detach() <= 0).to(fake_logits.dtype)
     return DiscriminatorAccuracy(mean_over_processes(real, mask), mean_over_processes(fake, mask))
-
-
-class DiscriminatorLoss(nn.Module):
-    """Weighted :func:`discriminator_loss`.
-
-    Args:
-        weight: Factor of the loss; 0.1 in the authors' code.
-    """
-
-    def __init__(self, weight: float = 0.1) -> None:
-        super().__init__()
-        self.weight = weight
-
-    def forward(self, real_logits: Tensor, fake_logits: Tensor, mask: Tensor) -> Tensor:
-        """Return the loss; see :func:`discriminator_loss` for the arguments, all ``(B, A)``."""
-        return self.weight * discriminator_loss(real_logits, fake_logits, mask)
-
-
-class GeneratorLoss(nn.Module):
-    """Weighted :func:`generator_loss`.
-
-    Args:
-        weight: Factor of the loss; 0.1 in the authors' code.
-    """
-
-    def __init__(self, weight: float = 0.1) -> None:
-        super().__init__()
-        self.weight = weight
-
-    def forward(self, fake_logits: Tensor, mask: Tensor) -> Tensor:
-        """Return the loss; see :func:`generator_loss` for the arguments, all ``(B, A)``."""
-        return self.weight * generator_loss(fake_logits, mask)

@@ -51,13 +51,13 @@ class AnchorLoss:
         matching: Which anchors are foreground and background.
         offset: How offsets are compared.
         overlap: Where the predicted overlap is compared.
-        actionness: How action is told from background.
+        actionness: How actionness is learnt.
         centre_scale: alpha_1 of Eq. 5.
         width_scale: alpha_2 of Eq. 5.
-        use_actionness: Whether there are actionness outputs to compare.
+        use_actionness: Whether the head has actionness outputs.
 
     Raises:
-        ConfigError: If a scale is not positive, or an option needs the actionness outputs that there are not.
+        ConfigError: If a scale is not positive, or an option needs missing actionness outputs.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class AnchorLoss:
             raise ConfigError("'head.centre_scale' and 'head.width_scale' must be above 0; correct them")
         if self.offset.divide_by == "selected" and not use_actionness:
             raise ConfigError(
-                "'head.offset' divides by 'selected' anchors, which the actionness output chooses: set "
+                "'head.offset' divides by 'selected' anchors, which need the actionness output: set "
                 "'use_actionness: true' in the head, or 'divide_by: foreground'"
             )
 
@@ -96,7 +96,7 @@ class AnchorLoss:
             segments: Ground truth ``(start, end)``, normalized, shape ``(B, G, 2)``.
 
         Returns:
-            The terms; each is 0 where nothing takes part in it.
+            The terms; each is 0 where nothing contributes.
         """
         selected = self._select(outputs, matches)
         return AnchorLosses(
@@ -127,7 +127,7 @@ class AnchorLoss:
         )
 
     def _select(self, outputs: HeadOutputs, matches: AnchorMatches) -> Tensor | None:
-        """Foreground anchors and hard negatives, ``(B, A)``; nothing without actionness outputs to choose them."""
+        """Foreground anchors and hard negatives, ``(B, A)``; ``None`` without actionness outputs."""
         if not self.use_actionness:
             return None
         options = self.actionness

@@ -15,8 +15,8 @@ def segment_classification_loss(logits: Tensor, labels: Tensor, *, levels: Liter
     """Return the cross entropy of segment-level classification, mean over the batch.
 
     Implements L_reg, Eq. 4 of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
-    https://arxiv.org/abs/2008.13705. The paper does not say how levels are put together; the authors' code
-    has their mean, times 2 / B.
+    https://arxiv.org/abs/2008.13705. The paper does not say how levels are combined; the authors' code
+    takes their mean, times 2 / B.
 
     Args:
         logits: One classifier per pyramid level, shape ``(L, B, K)``.
@@ -38,7 +38,7 @@ def segment_classification_loss(logits: Tensor, labels: Tensor, *, levels: Liter
 def cell_classification_loss(
     logits: Tensor, labels: Tensor, cell_mask: Tensor | None = None, *, reduction: Literal["mean", "sum"] = "mean"
 ) -> Tensor:
-    """Return the cross entropy of anchor-level classification over the cells that count.
+    """Return the cross entropy of anchor-level classification over the cells in the mask.
 
     Implements L_cls, which has the form of Eq. 4 in "Learning to Localize Actions from Moments" (Long et
     al., ECCV 2020), https://arxiv.org/abs/2008.13705. The authors' code gives all cells the label of their
@@ -74,8 +74,8 @@ class CellClassificationLoss(nn.Module):
     Args:
         weight: Factor of the loss; 2 in the authors' code.
         cells: Which cells learn: "all" of them, as in the authors' code, or the "foreground" ones.
-        labels: Category of a cell: that of the "instance" which it speaks for (of the video's first instance where
-            there is none), or always the first one's, "video", as in the authors' code.
+        labels: Category of a cell: that of the "instance" assigned to it (of the video's first instance if there is
+            none), or always the first one's, "video", as in the authors' code.
         reduction: "mean" over cells, or "sum" over the cells of a video and mean over videos, as in the
             authors' code.
     """
@@ -100,7 +100,7 @@ class CellClassificationLoss(nn.Module):
         Args:
             logits: One vector per cell, shape ``(B, K, N)``.
             labels: Categories of the instances, int64 ``(B, G)``; -1 marks padding, which comes last.
-            targets: What the head made of the instances.
+            targets: What :meth:`Head.match` returned.
 
         Returns:
             Scalar; 0 if no cell counts.

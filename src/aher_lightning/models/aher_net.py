@@ -65,9 +65,8 @@ class AherNet(nn.Module):
         context: Makes what is put around moments from C and T.
         discriminator: Makes the discriminator of a level from its channels and the head's predictions per cell; none
             for training without an adversary.
-        micro_batch: If given, so many samples run through the 1D ConvNet at once in training, and its activations are
-            computed again for gradients: large batches then fit into memory. Losses and gradients are those of the
-            whole batch.
+        micro_batch: Samples that run through the 1D ConvNet at once in training, with activation checkpointing; large
+            batches then fit into memory, with the losses and gradients of the whole batch.
 
     Raises:
         ConfigError: If ``micro_batch`` is below 1.
@@ -97,7 +96,7 @@ class AherNet(nn.Module):
     ) -> None:
         super().__init__()
         if micro_batch is not None and micro_batch < 1:
-            raise ConfigError(f"'micro_batch' is {micro_batch}, but at least one sample must run at once; correct it")
+            raise ConfigError(f"'micro_batch' is {micro_batch}; give at least 1")
         self.micro_batch = micro_batch
         self.length = length
         self.moment_length = length // 2
@@ -160,7 +159,7 @@ class AherNet(nn.Module):
         return logits if added is None else torch.cat([logits, added(pooled)], dim=-1)
 
     def resize_for_added(self, num_rows: int, num_categories: int) -> None:
-        """Make the last moment categories added ones, whose rows a state dict is about to bring.
+        """Turn the last moment categories into added ones, before their rows are loaded.
 
         The trained classifier gets the size that it had in training.
 
@@ -202,7 +201,7 @@ class AherNet(nn.Module):
         category_set: EvaluatedSet,
         classifiers: Sequence[LevelClassifier] | None = None,
     ) -> LevelOutputs:
-        """Return what the network says about every cell, and its head about every prediction.
+        """Classify every cell, and run the head.
 
         Args:
             levels: Feature maps, shapes ``(B, d_j, n_j)``.
@@ -273,7 +272,7 @@ class AherNet(nn.Module):
 def _classify_cells(
     classifier: LevelClassifier, features: Tensor, num_trained: int, added: AddedClassifier | None
 ) -> Tensor:
-    """Class logits of the cells of a level, ``(B, K, n)``; trained rows in the product that they have always had."""
+    """Class logits of the cells of a level, ``(B, K, n)``; trained rows in the same product as without added ones."""
     weight, bias = classifier
     if added is None:
         return to_float32(torch.matmul(weight, features)) + bias.unsqueeze(-1)

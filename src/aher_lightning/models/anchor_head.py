@@ -1,4 +1,4 @@
-"""The head of the paper: anchors of several widths at every cell, moved by offsets and judged by their overlap."""
+"""The head of the paper: anchors of several widths per cell, with offsets and a predicted overlap."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class AnchorHead(Head):
     ``[0, 1]`` ``(B, A)``, and "actionness", logits of background and action, ``(B, A, 2)``.
 
     Implements sections 3.3 to 3.5 of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
-    arXiv:2008.13705; the actionness output exists in the authors' code only. What differs there is an option of its
-    own, see docs/faithfulness.md.
+    arXiv:2008.13705; the actionness output exists in the authors' code only. Each difference is an option, see
+    docs/faithfulness.md.
 
     Args:
         level_channels: Channels ``d_j`` of each level.
         level_lengths: Cells ``n_j`` of each level.
         scale_ratios: Anchor widths in units of a cell, R of them.
-        use_actionness: Whether to tell action from background explicitly.
+        use_actionness: Whether to predict action against background.
         matching: Which anchors are foreground and background.
         offset: How offsets are compared.
         overlap: Where the predicted overlap is compared.
-        actionness: How action is told from background; nothing without that output.
+        actionness: How actionness is learnt; ignored without that output.
         centre_scale: alpha_1 of Eq. 5; 1 in the paper, 0.1 in the authors' code.
         width_scale: alpha_2 of Eq. 5; 1 in the paper, 0.1 in the authors' code.
 
@@ -100,8 +100,7 @@ class AnchorHead(Head):
     def match(self, segments: Tensor, labels: Tensor) -> Targets:
         """Match anchors with ground truth; see :meth:`Head.match`.
 
-        A cell speaks for its best anchor, and for a foreground one before any other; without any overlap for the
-        first instance.
+        A cell takes the instance of its best anchor, foreground ones first; without any overlap, the first instance.
         """
         matches = self.loss.match(self.anchors, segments, labels)
         by_cell = (len(segments), len(self.anchors) // self.predictions_per_cell, self.predictions_per_cell)

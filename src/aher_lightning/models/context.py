@@ -1,4 +1,4 @@
-"""Generated contexts around moments: generators that imagine them, and the splice that puts the parts in order."""
+"""Generated contexts around moments: the generators, and the splice of the parts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from aher_lightning.ops.resample import resize_features
 from aher_lightning.structures import LabelledClips, LabelledVideos
 
 SpliceMode = Literal["plain", "released", "released_fixed"]
-"""How moment and contexts are put in order: the paper's Eq. 2, or the authors' code with or without its bug."""
+"""Order of moment and contexts: the paper's Eq. 2, or the authors' code with or without its bug."""
 
 _GRID = 20
 """Ratios and positions are multiples of 1 / 20, as in the authors' code."""
 MOMENT_RATIOS = (0.7, 0.9)
-"""Smallest and largest share of a synthetic video that its moment takes in the authors' code."""
+"""Smallest and largest part of a synthetic video that its moment takes in the authors' code."""
 
 _POSITION_IDS = (1, 19)
 """First and last + 1 of the ids that are drawn."""
@@ -71,7 +71,7 @@ class ConvContextGenerator(ContextGenerator):
 
 
 class GeneratedContext(Context):
-    """Let two generators imagine what happens before and after a moment, and splice the three.
+    """Generate what happens before and after a moment, and splice the three.
 
     The paper does not say how long contexts are. Moments of the default ratios fill most of a synthetic
     video; smaller ratios resemble untrimmed videos whose actions are short.
@@ -84,7 +84,7 @@ class GeneratedContext(Context):
         length: Time steps T of a synthetic video.
         generator: Makes a context generator from C.
         mode: Order of the parts, see :func:`splice_layout`.
-        moment_ratios: Smallest and largest share of the time steps that a moment takes.
+        moment_ratios: Smallest and largest part of the time steps that a moment takes.
 
     Raises:
         ConfigError: If the ratios do not lie in ``[0.05, 0.95]`` in ascending order.
@@ -111,7 +111,7 @@ class GeneratedContext(Context):
     def forward(
         self,
         moments: LabelledClips,
-        untrimmed: LabelledVideos | None,  # noqa: ARG002 - imagined, not taken from them
+        untrimmed: LabelledVideos | None,  # noqa: ARG002 - generated, not taken from them
         generator: torch.Generator,
     ) -> LabelledVideos:
         """Return one synthetic video of one instance for each moment; see :meth:`Context.forward`."""
@@ -138,16 +138,16 @@ def splice_layout(
 
     Args:
         length: Steps T of the synthetic moment.
-        ratio_id: Moment's share of the steps, in twentieths.
+        ratio_id: Moment's part of the steps, in twentieths.
         position_id: Position of the moment, in twentieths.
         mode: Order of the parts.
-        row: Place in the batch, of which the parity counts.
+        row: Row in the batch; only its parity matters.
 
     Returns:
         The layout.
 
     Raises:
-        ValueError: If the ids leave the moment or its contexts no room.
+        ValueError: If the ids leave no room for the moment or its contexts.
 
     Example:
         >>> splice_layout(512, 14, 10)
@@ -185,7 +185,7 @@ def draw_splice_layouts(
         length: Steps T of the synthetic moments.
         generator: Source of the random numbers, on the CPU.
         mode: Order of the parts.
-        moment_ratios: Smallest and largest share of the steps that a moment takes; rounded to twentieths.
+        moment_ratios: Smallest and largest part of the steps that a moment takes; rounded to twentieths.
 
     Returns:
         One layout per moment.

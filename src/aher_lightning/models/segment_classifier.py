@@ -81,7 +81,7 @@ class SegmentClassifier(nn.Module):
 
 
 def pool_levels(levels: Sequence[Tensor]) -> list[Tensor]:
-    """Return the global average of every feature map, which segment-level classifiers look at.
+    """Return the global average of every feature map, the input of segment-level classifiers.
 
     Args:
         levels: Feature maps, shapes ``(B, d_j, n_j)``.

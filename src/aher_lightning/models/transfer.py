@@ -66,10 +66,10 @@ class MLPTransfer(WeightTransfer):
 
 
 class IdentityTransfer(WeightTransfer):
-    """Use the segment-level classifier as it is: what AherNet looks like without weight transfer.
+    """Use the segment-level classifier unchanged: AherNet without weight transfer.
 
     Args:
-        channels: Channels of the level; accepted as any transfer function accepts them, and not needed.
+        channels: Channels of the level; unused.
     """
 
     def __init__(self, channels: int) -> None:
@@ -82,7 +82,7 @@ class IdentityTransfer(WeightTransfer):
 
 
 def _identity_layer(width: int) -> nn.Linear:
-    """Return a linear layer that changes nothing yet."""
+    """A linear layer initialized to the identity."""
     layer = nn.Linear(width, width)
     nn.init.eye_(layer.weight)
     nn.init.zeros_(layer.bias)

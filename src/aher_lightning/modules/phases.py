@@ -117,7 +117,7 @@ class GeneratorPhase(AdversarialPhase):
     Args:
         groups: See :class:`Phase`.
         **options: See :class:`AdversarialPhase`; a weight of 0 leaves the loss to a
-            :class:`GeneratorAdversarialPhase`, or to nobody.
+            :class:`GeneratorAdversarialPhase`.
     """
 
     name = "generator"
@@ -137,7 +137,7 @@ class GeneratorPhase(AdversarialPhase):
         return (*names, "generator_adv") if self.adversarial_weight else names
 
     def losses(self, network: AherNet, loss: CellClassificationLoss, data: IterationData) -> dict[str, Tensor]:
-        """Localize synthetic moments and deceive the discriminator."""
+        """Localize synthetic moments and fool the discriminators."""
         synthetic = data.synthesize(network.context)
         levels = network.levels(synthetic.features)
         terms = localization_losses(network, loss, levels, synthetic, "moment")
@@ -151,7 +151,7 @@ class GeneratorPhase(AdversarialPhase):
 
 
 class DiscriminatorPhase(AdversarialPhase):
-    """The discriminators alone learn to unmask synthetic moments: a step of its own in the authors' code.
+    """The discriminators alone learn to recognize synthetic moments: a step of its own in the authors' code.
 
     Args:
         groups: See :class:`Phase`.
@@ -186,7 +186,7 @@ class DiscriminatorPhase(AdversarialPhase):
 
 
 class GeneratorAdversarialPhase(AdversarialPhase):
-    """The generators alone learn to deceive the discriminators: two steps of their own in the authors' code.
+    """The generators alone learn to fool the discriminators: two steps of their own in the authors' code.
 
     Args:
         groups: See :class:`Phase`.
@@ -207,7 +207,7 @@ class GeneratorAdversarialPhase(AdversarialPhase):
         super().__init__(groups=groups, enabled=enabled, **options)
 
     def losses(self, network: AherNet, loss: CellClassificationLoss, data: IterationData) -> dict[str, Tensor]:
-        """Deceive the discriminator."""
+        """Fool the discriminators."""
         synthetic = data.synthesize(network.context)
         fake_logits = network.discriminate(network.levels(synthetic.features))
         adversarial = generator_loss(fake_logits, common_background(network, data.untrimmed, synthetic))
@@ -215,7 +215,7 @@ class GeneratorAdversarialPhase(AdversarialPhase):
 
 
 class DetectorPhase(AdversarialPhase):
-    """Line 6, second half: the ConvNet learns to localize synthetic moments, the discriminator to unmask them.
+    """Line 6, second half: the ConvNet learns to localize synthetic moments, the discriminators to recognize them.
 
     Args:
         groups: See :class:`Phase`.
@@ -223,8 +223,7 @@ class DetectorPhase(AdversarialPhase):
             leaves the feature maps as they are, as in the authors' code.
         classification_weight: Weight of the classification loss of synthetic moments.
         proposal_weight: Weight of the proposal loss of synthetic moments.
-        **options: See :class:`AdversarialPhase`; a weight of 0 leaves the loss to a :class:`DiscriminatorPhase`, or
-            to nobody.
+        **options: See :class:`AdversarialPhase`; a weight of 0 leaves the loss to a :class:`DiscriminatorPhase`.
     """
 
     name = "detector"
