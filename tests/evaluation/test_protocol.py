@@ -25,7 +25,7 @@ def test_a_changed_protocol_has_another_name() -> None:
     assert both.excluded_categories == ("Ambiguous",)
     assert both.of_categories(["moment"]).name == "thumos14 (tIoU 0.75, 0.50; class-agnostic; categories: moment)"
     assert protocol.of_categories([]) == protocol
-    with pytest.raises(ValueError, match="tIoU thresholds must be different numbers"):
+    with pytest.raises(ValueError, match="tIoU thresholds must be one or more distinct numbers"):
         protocol.changed(thresholds=[0.5, 0.5])
 
 

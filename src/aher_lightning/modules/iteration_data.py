@@ -1,4 +1,4 @@
-"""What the phases of one iteration work on."""
+"""The data of one training iteration, shared by its phases."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class IterationData:
         self._moments = moments
 
     def without_graph(self) -> IterationData:
-        """Return the same data, from which no gradient reaches the backbone; it goes on with the same generator."""
+        """Return the same data, detached from the backbone, with the same generator."""
         videos = self._untrimmed
         untrimmed = None if videos is None else videos._replace(features=videos.features.detach())
         return IterationData(self.generator, untrimmed=untrimmed, foreground=self._foreground, moments=self._moments)
@@ -58,13 +58,7 @@ class IterationData:
         return require_part(self._moments, "moments")
 
     def synthesize(self, context: Context) -> LabelledVideos:
-        """Make synthetic videos of the moments.
-
-        Args:
-            context: What is put around them.
-
-        Returns:
-            As many videos as moments.
+        """Make one synthetic video per moment, with the given context around it.
 
         Raises:
             ConfigError: If the batch has no moments, or lacks the untrimmed videos that the context needs.
@@ -74,18 +68,7 @@ class IterationData:
 
 
 def require_part(part: _Part | None, name: str) -> _Part:
-    """Return a part of a training batch that cannot be done without.
-
-    Args:
-        part: The part, if the batch has it.
-        name: What the data module calls it.
-
-    Returns:
-        The part.
-
-    Raises:
-        ConfigError: If the batch lacks it.
-    """
+    """Return a part of a training batch; ConfigError if it is missing."""
     if part is None:
         raise ConfigError(f"training needs '{name}', which 'data.parts' leaves out; add it there")
     return part

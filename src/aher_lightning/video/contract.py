@@ -27,7 +27,7 @@ class TemporalContract:
     every checkpoint carries its contract; two that differ are refused, since the features would be silently wrong.
 
     Args:
-        fps: Grid frames per second, whatever the frame rate of the file.
+        fps: Grid frames per second, independent of the frame rate of the file.
         clip_length: Grid frames behind one feature vector.
         snippet_stride: Grid frames from one snippet to the next.
         first_centre_frames: Centre of the first snippet in grid frames; less than half the clip length if the first

@@ -33,7 +33,7 @@ class IsolatedWorker:
     """Calls functions in a child process, which is started when needed and replaced when lost.
 
     Works in the main process, in threads, and in the daemonic processes of data loaders: the child is a plain
-    subprocess, which imports the function anew and decodes with one thread. It exits with its owner, even if that is
+    subprocess, which imports the function itself and decodes with one thread. It exits with its owner, even if that is
     killed. Not thread-safe, except for :meth:`abort`. Linux and macOS.
     """
 

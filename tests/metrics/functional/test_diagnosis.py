@@ -189,7 +189,7 @@ def test_impossible_options_are_refused() -> None:
     truth = instances((0, 0, 10, 3))
     with pytest.raises(ValueError, match="max_multiple must be 1 or more; got 0"):
         diagnose(truth, truth, durations_sec=durations(truth), edges=EDGES, max_multiple=0)
-    with pytest.raises(ValueError, match="tIoU thresholds must be different numbers"):
+    with pytest.raises(ValueError, match="tIoU thresholds must be one or more distinct numbers"):
         diagnose(truth, truth, durations_sec=durations(truth), edges=EDGES, threshold=1.5)
     with pytest.raises(ValueError, match="durations_sec must be a positive number"):
         diagnose(truth, truth, durations_sec=np.zeros(1), edges=EDGES)
