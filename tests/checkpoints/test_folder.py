@@ -104,7 +104,7 @@ def test_the_memory_may_be_left_out(checkpoint: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_there_is_not_replaced(checkpoint: Path, folder: Path) -> None:
-    with pytest.raises(CheckpointError, match="is there already"):
+    with pytest.raises(CheckpointError, match="already exists"):
         write_pretrained(folder, read_checkpoint(checkpoint))
     write_pretrained(folder, read_checkpoint(checkpoint), overwrite=True)
     assert sorted(path.name for path in folder.iterdir()) == ["README.md", CONFIG_FILE, WEIGHTS_FILE, MEMORY_FILE]

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from aher_lightning.annotations.activitynet import validate_video_id
 from aher_lightning.errors import AherError, DataError
 from aher_lightning.features.claims import exclusive
+from aher_lightning.files.atomic import write_text
 from aher_lightning.files.json_files import json_type, read_json, read_json_object
-from aher_lightning.files.owners import write_whole
 
 _VERSION = 1
 _POLL_SEC = 0.05
@@ -88,7 +88,9 @@ def write_unusable_videos(path: Path, videos: Iterable[UnusableVideo]) -> None:
         DataError: If the file cannot be written.
     """
     rows = [video._asdict() for video in sorted(videos)]
-    write_whole(path, json.dumps({"version": _VERSION, "unusable": rows}, indent=1, ensure_ascii=False) + "\n")
+    write_text(
+        path, json.dumps({"version": _VERSION, "unusable": rows}, indent=1, ensure_ascii=False) + "\n", DataError
+    )
 
 
 class FailureRecords:
@@ -121,7 +123,7 @@ class FailureRecords:
         Raises:
             DataError: If the note cannot be written.
         """
-        write_whole(self._note(video.video), json.dumps(video._asdict(), ensure_ascii=False) + "\n")
+        write_text(self._note(video.video), json.dumps(video._asdict(), ensure_ascii=False) + "\n", DataError)
 
     def noted_since(self, video_id: str) -> UnusableVideo | None:
         """Return the failure of a video that another process has noted since these records were opened.

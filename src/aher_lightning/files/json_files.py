@@ -6,11 +6,11 @@ import json
 import math
 import os
 import re
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
 from aher_lightning.errors import AherError
+from aher_lightning.files.atomic import write_text
 
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 """A number as JSON writes it, also with a plus sign or zeros before it."""
@@ -99,39 +99,6 @@ def write_json(path: Path, value: object, error: type[AherError], *, indent: int
         ValueError: If a number is not finite.
     """
     write_text(path, json.dumps(value, indent=indent, allow_nan=False) + "\n", error)
-
-
-def write_text(path: Path, text: str, error: type[AherError]) -> None:
-    """Write a text file so that a reader sees the old content or the new, never a part.
-
-    A link stays, and the file that it leads to is replaced. What is no file, such as a device, is never replaced.
-    Missing parent folders are created.
-
-    Args:
-        path: File to write or to replace, UTF-8.
-        text: Its content.
-        error: What to raise.
-
-    Raises:
-        AherError: As ``error``, if the file cannot be written.
-    """
-    path, given = path.resolve(), path
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise error(f"{given}: is no ordinary file; choose another place")
-    # A sibling, so that the final rename stays on one file system; the random part keeps writers apart.
-    partial = path.with_name(f".{secrets.token_hex(6)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as failure:
-        raise error(f"{given}: cannot be written ({failure.strerror}); choose another place") from None
 
 
 def check_writable(path: Path, error: type[AherError]) -> None:

@@ -1,4 +1,4 @@
-"""Which process a file belongs to and whether it still runs, and files that appear whole or not at all."""
+"""Which process a file belongs to, and whether that process still runs."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import hashlib
 import os
 import secrets
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
-
-from aher_lightning.errors import DataError
 
 _PARTIAL_SUFFIX = ".tmp"
 
@@ -79,119 +76,16 @@ def this_process() -> Owner:
 
 
 def partial_path(path: Path) -> Path:
-    """Return where this process writes a file before that takes its place.
-
-    Args:
-        path: The file to be.
-
-    Returns:
-        A hidden path beside it, new in each call, that names its owner.
-    """
+    """Return a hidden path beside a file, new in each call, that names its owner; written first, then renamed."""
     return path.with_name(f".{this_process()}.{secrets.token_hex(4)}{_PARTIAL_SUFFIX}")
 
 
 def partial_owner(path: Path) -> Owner | None:
-    """Return whose partial file a path is.
-
-    Args:
-        path: Any path.
-
-    Returns:
-        The owner, or ``None`` if it is no partial file that names one.
-    """
+    """Return the owner of a partial file; ``None`` for any other path."""
     name = path.name
-    return Owner.parse(name[1:].removesuffix(_PARTIAL_SUFFIX).rpartition(".")[0]) if is_partial(path) else None
-
-
-def is_partial(path: Path) -> bool:
-    """Tell whether a path is that of a partial file, also of a writer that names no owner.
-
-    Args:
-        path: Any path.
-
-    Returns:
-        Whether its name says so.
-    """
-    return path.name.startswith(".") and path.name.endswith(_PARTIAL_SUFFIX)
-
-
-@contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """Give a place to write a file, which takes the place of ``path`` at the end of the context.
-
-    Args:
-        path: File to write or to replace; missing parent folders are made.
-
-    Yields:
-        Where to write it.
-
-    Raises:
-        DataError: If it cannot be written.
-    """
-    partial = partial_path(path)
-    with told_in_one_line(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield partial
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def told_in_one_line(path: Path) -> Iterator[None]:
-    """Turn what the system says about a file that cannot be written into an error that names it.
-
-    Args:
-        path: The file.
-
-    Raises:
-        DataError: In place of any ``OSError`` of the context.
-    """
-    try:
-        yield
-    except OSError as failure:
-        raise DataError(f"{path}: cannot be written ({failure.strerror}); choose another place") from None
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old content or the new, never a part.
-
-    Args:
-        path: File to write or to replace, UTF-8.
-        text: Its content.
-
-    Raises:
-        DataError: If it cannot be written.
-    """
-    with written_aside(path) as partial:
-        _write(partial, text)
-
-
-def create_whole(path: Path, text: str) -> bool:
-    """Create a text file together with its content, unless there is one.
-
-    A hard link is atomic on network file systems too, and unlike a file that is opened for exclusive creation it
-    is never there without its content. Where there are no hard links, that is how the file is made.
-
-    Args:
-        path: File to create, UTF-8; missing parent folders are made.
-        text: Its content.
-
-    Returns:
-        Whether it was created; False leaves the one that is there as it is.
-
-    Raises:
-        DataError: If it cannot be written.
-    """
-    partial = partial_path(path)
-    with told_in_one_line(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _write(partial, text)
-            return _link(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+    if not (name.startswith(".") and name.endswith(_PARTIAL_SUFFIX)):
+        return None
+    return Owner.parse(name[1:].removesuffix(_PARTIAL_SUFFIX).rpartition(".")[0])
 
 
 def read_or_none(path: Path) -> str | None:
@@ -224,29 +118,6 @@ def file_clock(folder: Path) -> float:
         return probe.stat().st_mtime
     finally:
         probe.unlink(missing_ok=True)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file down to the disk."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _link(partial: Path, path: Path) -> bool:
-    """Give a written file its name, unless another one has it."""
-    try:
-        os.link(partial, path)
-    except FileExistsError:
-        return path.exists() and path.samefile(partial)  # ours, if the answer of a network file system was lost
-    except OSError:  # no hard links there
-        try:
-            with path.open("x", encoding="utf-8", newline="\n") as file:
-                file.write(partial.read_text(encoding="utf-8"))
-        except FileExistsError:
-            return False
-    return True
 
 
 @lru_cache(maxsize=1)

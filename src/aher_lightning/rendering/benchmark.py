@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import shutil
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aher_lightning.errors import DataError
+from aher_lightning.files.atomic import atomic_folder
 from aher_lightning.rendering.encoding import write_video
 from aher_lightning.rendering.plan import GROUPS, BenchmarkParameters, VideoTask, list_videos
 from aher_lightning.rendering.scene import Action, draw_scene, render_frames
@@ -107,18 +106,12 @@ def render_benchmark(
     if counts is not None:
         return RenderResult(output, True, counts)
     choose_encoder()
-    partial_folder = output.parent / f".{output.name}.{uuid.uuid4().hex[:8]}.partial"
     try:
-        partial_folder.mkdir(parents=True)
-        videos = list(_render_all(partial_folder, parameters, workers, report))
-        counts = _write_records(partial_folder, parameters, videos)
-        partial_folder.replace(output)
-    except OSError as error:
-        raise DataError(f"cannot write {output}: {error.strerror or error}; choose another --output") from error
+        with atomic_folder(output, DataError) as folder:
+            videos = list(_render_all(folder, parameters, workers, report))
+            counts = _write_records(folder, parameters, videos)
     except BrokenProcessPool as error:
         raise DataError(f"a worker rendering {output} was killed: try again with --workers 1") from error
-    finally:
-        shutil.rmtree(partial_folder, ignore_errors=True)
     return RenderResult(output, False, counts)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from aher_lightning.annotations.activitynet import validate_video_id
 from aher_lightning.errors import PredictionError
-from aher_lightning.files.json_files import MalformedError, decimal_number, write_text
+from aher_lightning.files.atomic import write_text
+from aher_lightning.files.json_files import MalformedError, decimal_number
 from aher_lightning.reports.videos.detection_rows import DetectionRow, check_row, check_rows
 
 COLUMNS = ("video", "start", "end", "label", "score")
