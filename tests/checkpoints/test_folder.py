@@ -156,5 +156,5 @@ def test_weights_of_other_sizes_are_refused(folder: Path) -> None:
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no such folder; export one by"):
+    with pytest.raises(CheckpointError, match="no such folder; export one with"):
         Localizer.from_pretrained(tmp_path / "none")

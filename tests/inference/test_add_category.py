@@ -81,7 +81,7 @@ def test_categories_join_one_after_another(checkpoint: Path, tmp_path: Path) -> 
     add_categories(first, moments, second, categories=["bow"])
     assert [one.name for one in describe_categories(second)][-2:] == ["yawn", "bow"]
     assert torch.equal(network_logits(second)[:, :4], network_logits(first))
-    with pytest.raises(ConfigError, match="there is a category 'yawn' already"):
+    with pytest.raises(ConfigError, match="category 'yawn' already exists"):
         add_categories(second, moments, third, categories=["yawn"])
 
 
@@ -141,7 +141,7 @@ def test_negatives_take_the_place_of_a_memory(tmp_path: Path) -> None:
     [
         ({}, "has no sub-folder of clips"),
         ({"jump": 1}, "'jump' is no moment category of the checkpoint"),
-        ({"nod": 0}, "nod: has 0 usable clips, and a category needs 1"),
+        ({"nod": 0}, "nod: has 0 usable clips, but a category needs at least 1"),
     ],
 )
 def test_unsuitable_negatives_are_refused(names: dict[str, int], message: str, tmp_path: Path) -> None:

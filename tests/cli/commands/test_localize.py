@@ -161,7 +161,7 @@ def test_a_long_video_shows_its_progress(
         ({"show": -1}, "'show' must be at least 0"),
         ({"categories": ["sneeze"]}, "no category 'sneeze'"),
         ({"window_sec": 0.0}, "'window_sec' is 0"),
-        ({"device": "gpu"}, "there is no device 'gpu'; give cpu"),
+        ({"device": "gpu"}, "unknown device 'gpu'; give cpu"),
         ({"ground_truth": Path("nowhere.json")}, "nowhere"),
     ],
 )

@@ -1,4 +1,4 @@
-"""``aher render``: write the demo benchmark."""
+"""``aher render``: render the demo benchmark."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def render(
         workers: Number of processes; 0 takes one per core.
 
     Returns:
-        Where the benchmark lies and how large it is.
+        Where the benchmark is and how large it is.
 
     Raises:
         ConfigError: If a number is out of range.
