@@ -105,9 +105,7 @@ def test_a_configuration_that_is_none_is_wrong_usage(
 ) -> None:
     video = write_video(tmp_path / "a.mp4")
     assert main([*words, str(video)]) == 2
-    line = (
-        f"aher {words[0]}: {video}: is not UTF-8 text; give a configuration in YAML; 'aher {words[0]} --help' lists"
-    )
+    line = f"aher {words[0]}: {video}: is not UTF-8 text; give a configuration in YAML; 'aher {words[0]} --help' lists"
     assert capsys.readouterr().err == f"{line} the options\n"
 
 

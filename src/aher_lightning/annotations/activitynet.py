@@ -173,7 +173,7 @@ def read_activitynet(
         AnnotationError: If the file is missing, empty, no JSON, not in this layout, or has an entry that cannot
             be used; the message names the file, the video and the entry.
     """
-    remedy = f"mend or write the file again; expected {_LAYOUT}"
+    remedy = f"repair or replace the file; expected {_LAYOUT}"
     database = read_json_object(path, AnnotationError, remedy=remedy).get("database")
     if not isinstance(database, dict):
         found = "is missing" if database is None else f"is a JSON {json_type(database)}"

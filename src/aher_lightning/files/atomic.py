@@ -51,33 +51,21 @@ def atomic_file(
 
 
 def write_text(path: Path, text: str, error: type[AherError]) -> None:
-    """Write a UTF-8 text file through :func:`atomic_file`.
-
-    Args:
-        path: File to write or to replace.
-        text: Its content; line ends stay as they are.
-        error: What to raise.
-
-    Raises:
-        AherError: As ``error``, if the file cannot be written.
-    """
+    """Write a UTF-8 text file through :func:`atomic_file`; line ends stay unchanged."""
     with atomic_file(path, error) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 def create_text(path: Path, text: str, error: type[AherError]) -> bool:
-    """Create a UTF-8 text file together with its content, unless there is one.
+    """Create a UTF-8 text file with its content, unless it exists; return whether it was created.
 
-    A hard link is atomic on network file systems too, and unlike a file that is opened for exclusive creation it
-    is never there without its content. Where there are no hard links, that is how the file is made.
+    A hard link is atomic on network file systems too, and unlike a file opened for exclusive creation it never exists
+    without its content. That is only the fallback where there are no hard links.
 
     Args:
         path: File to create; missing parent folders are made.
         text: Its content.
         error: What to raise.
-
-    Returns:
-        Whether it was created; False leaves the existing file unchanged.
 
     Raises:
         AherError: As ``error``, if the file cannot be written.
@@ -133,17 +121,7 @@ def atomic_folder(path: Path, error: type[AherError], *, replaces: Collection[st
 def write_errors(
     path: Path, error: type[AherError], *, also: tuple[type[Exception], ...] = (), remedy: str = _REMEDY
 ) -> Iterator[None]:
-    """Turn a failure to write into a one-line error that names the file.
-
-    Args:
-        path: The file.
-        error: What to raise.
-        also: What to turn besides ``OSError``.
-        remedy: What to do, for the message.
-
-    Raises:
-        AherError: As ``error``, in place of such an exception.
-    """
+    """Raise a one-line ``error`` that names the file in place of any ``OSError``, or exception of ``also``."""
     try:
         yield
     except (OSError, *also) as failure:
@@ -152,14 +130,7 @@ def write_errors(
 
 
 def remove_partial_files(folder: Path) -> list[Path]:
-    """Remove what killed writers left in a folder; call it only where no process is writing.
-
-    Args:
-        folder: The folder; may be missing.
-
-    Returns:
-        The removed files.
-    """
+    """Remove what killed writers left in a folder, and return it; call it only while no process is writing."""
     found = sorted(path for path in folder.glob(".*") if partial_owner(path) is not None and path.is_file())
     for path in found:
         path.unlink(missing_ok=True)

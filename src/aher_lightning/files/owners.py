@@ -15,12 +15,12 @@ _PARTIAL_SUFFIX = ".tmp"
 
 
 class Owner(NamedTuple):
-    """A process, told apart from every other one on any machine, also from a later one of the same number.
+    """A process, distinct from every other on any machine, and from a later one of the same number.
 
     Attributes:
-        host: Name of the machine, and a mark of its last start and of the container.
-        pid: Number of the process there.
-        started: When it started, in clock ticks since the machine did; 0 where the system does not say.
+        host: Name of the machine, with a hash of its boot and container.
+        pid: Process number.
+        started: Start time in clock ticks since boot; 0 if the system does not say.
         token: Random digits.
     """
 
@@ -34,13 +34,7 @@ class Owner(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Owner | None:
-        """Return the process that a text names.
-
-        Args:
-            text: What ``str(owner)`` gave.
-
-        Returns:
-            The owner, or ``None`` if the text names none.
+        """Return the owner that ``str(owner)`` names; ``None`` for any other text.
 
         Example:
             >>> Owner.parse("node7-1a2b3c4d~12~3456~9f8e7d6c")
@@ -52,11 +46,7 @@ class Owner(NamedTuple):
         return cls(parts[0], int(parts[1]), int(parts[2]), parts[3])
 
     def is_gone(self) -> bool:
-        """Tell whether the process has certainly ended.
-
-        Returns:
-            False for a process of another machine: only its silence can tell.
-        """
+        """Tell whether the process has certainly ended; False for one of another machine: only its silence can tell."""
         if self.host != _host() or not 0 < self.pid < 1 << 31:
             return False
         try:
@@ -66,17 +56,17 @@ class Owner(NamedTuple):
         except OSError:  # it runs, as another user
             return False
         started = _start_time(self.pid)
-        # Else the number may have been given to another process since.
+        # Otherwise another process may have the number by now.
         return started is None or (0 not in {started, self.started} and started != self.started)
 
 
 def this_process() -> Owner:
     """Return the running process as an owner."""
-    return _owner(os.getpid())  # by number, as a forked process must not take its parent's name
+    return _owner(os.getpid())  # by number, as a forked process must not use its parent's token
 
 
 def partial_path(path: Path) -> Path:
-    """Return a hidden path beside a file, new in each call, that names its owner; written first, then renamed."""
+    """Return a new hidden path beside a file that names this process; written first, then renamed."""
     return path.with_name(f".{this_process()}.{secrets.token_hex(4)}{_PARTIAL_SUFFIX}")
 
 
@@ -89,14 +79,7 @@ def partial_owner(path: Path) -> Owner | None:
 
 
 def read_or_none(path: Path) -> str | None:
-    """Return the text of a small file, or ``None`` if there is none (any more).
-
-    Args:
-        path: File to read.
-
-    Returns:
-        Its content.
-    """
+    """Return the text of a small file, or ``None`` if it is missing."""
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -104,14 +87,7 @@ def read_or_none(path: Path) -> str | None:
 
 
 def file_clock(folder: Path) -> float:
-    """Return the time on the clock that stamps the files of a folder, which may be a file server's.
-
-    Args:
-        folder: A folder that can be written.
-
-    Returns:
-        Seconds since 1970.
-    """
+    """Return the time, in seconds since 1970, on the clock that stamps a folder's files, maybe a file server's."""
     probe = partial_path(folder / "clock")
     try:
         probe.touch()
@@ -122,13 +98,13 @@ def file_clock(folder: Path) -> float:
 
 @lru_cache(maxsize=1)
 def _owner(pid: int) -> Owner:
-    """The process of a number on this machine, with a new token."""
+    """A process of this machine, with a new token."""
     return Owner(_host(), pid, _start_time(pid) or 0, secrets.token_hex(4))
 
 
 @lru_cache(maxsize=1)
 def _host() -> str:
-    """What tells this machine from others; numbers of processes mean nothing after a restart or in a container."""
+    """Name this machine, its boot and its container; process numbers mean nothing beyond these."""
     marks = []
     with suppress(OSError):
         marks.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
@@ -139,7 +115,7 @@ def _host() -> str:
 
 
 def _start_time(pid: int) -> int | None:
-    """When a process of this machine started; ``None`` if it has ended, 0 if the system does not say."""
+    """Start time of a process of this machine; ``None`` if it has ended, 0 if the system does not say."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -44,10 +44,9 @@ class _Silence:
         """Show nothing."""
 
 
-@contextmanager
-def show_nothing(description: str, total: int) -> Iterator[Progress]:  # noqa: ARG001 - the signature of ShowProgress
+def show_nothing(_description: str, _total: int) -> AbstractContextManager[Progress]:
     """Show no progress."""
-    yield _Silence()
+    return nullcontext(_Silence())
 
 
 class ClipFeatures(NamedTuple):

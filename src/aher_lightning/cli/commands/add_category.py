@@ -34,9 +34,6 @@ def add_category(
         overwrite: Whether a file at ``output`` may be replaced.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
-    Returns:
-        What was added.
-
     Raises:
         AherError: If the checkpoint, the names or the clips cannot be used; nothing is written then.
     """

@@ -59,9 +59,6 @@ def check(
         time_limit_sec: Seconds that one video may take; more make it unusable.
         decode: Whether to decode every frame; otherwise only packets are read, and the first frame is decoded.
 
-    Returns:
-        The file.
-
     Raises:
         ConfigError: If a number is out of range, or the reader cannot be used in a process of its own.
         DataError: If a video is unusable, after all others are checked and the file is written. Videos without a file

@@ -89,9 +89,6 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
         output: Where to write the report as JSON.
         page: Where to write it as one HTML page.
 
-    Returns:
-        The report.
-
     Raises:
         AnnotationError: If the annotation, category or video list cannot be used, or has nothing to score.
         PredictionError: If a prediction file cannot be used.

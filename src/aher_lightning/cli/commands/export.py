@@ -33,9 +33,6 @@ def export(
         overwrite: Replace a folder that an export like this has written.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
-    Returns:
-        The folder.
-
     Raises:
         AherError: If the checkpoint cannot be used or expressed, a package is missing, or the folder cannot be written.
     """

@@ -55,9 +55,6 @@ def extract(
         retry_failed: Whether videos that failed in an earlier run are retried.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
-    Returns:
-        The folder.
-
     Raises:
         VideoError: At the end, if there were videos that could not be used.
         AherError: If the options do not fit together, or the checkpoint or the store cannot be used.

@@ -59,9 +59,6 @@ def import_annotations(
             all if not given.
         label: Whether the category is the value of an annotation or its tier.
 
-    Returns:
-        What was written, and what was left out.
-
     Raises:
         AnnotationError: If a file cannot be used, or a video is in two of them.
         ConfigError: If options are invalid.

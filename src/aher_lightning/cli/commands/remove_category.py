@@ -20,9 +20,6 @@ def remove_category(
         output: File to write.
         overwrite: Whether a file at ``output`` may be replaced.
 
-    Returns:
-        The removed categories.
-
     Raises:
         AherError: If the checkpoint cannot be used, or a category was not added; nothing is written then.
     """

@@ -39,9 +39,6 @@ def render(
             supervised upper bound may use.
         workers: Number of processes; 0 takes one per core.
 
-    Returns:
-        Where the benchmark is and how large it is.
-
     Raises:
         ConfigError: If a number is out of range.
         DataError: If the folder holds something else or cannot be written.

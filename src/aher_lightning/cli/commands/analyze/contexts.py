@@ -79,9 +79,6 @@ def contexts(
         seed: Seed of all random choices.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
-    Returns:
-        Level, counts and separability.
-
     Raises:
         AherError: If scikit-learn, the checkpoint, the data or an option cannot be used.
     """

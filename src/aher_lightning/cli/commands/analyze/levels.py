@@ -49,9 +49,6 @@ def levels(
         min_tiou: Proposals that overlap no instance by this much have no true category and are not counted.
         trust_plugins: Whether the checkpoints may name classes outside this package, whose code runs then.
 
-    Returns:
-        The accuracies, from the finest level to the coarsest.
-
     Raises:
         AherError: If a checkpoint, the data or an option cannot be used.
     """

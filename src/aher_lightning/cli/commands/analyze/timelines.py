@@ -45,9 +45,6 @@ def timelines(
         max_tiou: Of detections of a system that overlap by more, only the best is drawn.
         skip_invalid: Leave out unusable predictions, and count them, instead of refusing the file.
 
-    Returns:
-        The bars drawn.
-
     Raises:
         AnnotationError: If the annotation file cannot be used, or lacks a video.
         PredictionError: If a prediction file cannot be used.
