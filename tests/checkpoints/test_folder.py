@@ -99,7 +99,7 @@ def test_the_memory_may_be_left_out(checkpoint: Path, tmp_path: Path) -> None:
     write_pretrained(tmp_path / "small", read_checkpoint(checkpoint), with_feature_bank=False)
     assert not (tmp_path / "small" / FEATURE_BANK_FILE).exists()
     assert FEATURE_BANK_KEY not in read_trained(tmp_path / "small")[STATE_KEY]
-    with pytest.raises(CheckpointError, match="remembers no moments"):
+    with pytest.raises(CheckpointError, match="has no feature bank"):
         add_categories(tmp_path / "small", write_clips(tmp_path / "moments", bow=2), tmp_path / "o.ckpt")
 
 

@@ -145,7 +145,7 @@ def test_repetitions_below_the_top_are_left_to_the_caller(path: Path) -> None:
         (b'{"results": {"v": 1\xff2}}', r"column 20: bytes that are not UTF-8 text\)"),
         (
             b'{"results": {"v": [{}, "\xc3\xa9\xc3(", 1]}}',
-            r"video 'v': prediction 1: .*column 26: bytes that are no UTF",
+            r"video 'v': prediction 1: .*column 26: bytes that are not UTF",
         ),
         (b'{"results": {}}\xc3', r"column 16: bytes that are not UTF-8 text\)"),
         (b"\xff\xfe{\x00", r"line 1, column 1: bytes that are not UTF-8 text\)"),

@@ -128,7 +128,7 @@ def test_progress_is_told(checkpoint: Path, tmp_path: Path) -> None:
 def test_negatives_take_the_place_of_a_memory(tmp_path: Path) -> None:
     checkpoint = checkpointed_localizer(tmp_path)[1]
     moments = write_clips(tmp_path / "moments", bow=2)
-    with pytest.raises(CheckpointError, match=r"last\.ckpt: remembers no moments .* by --negatives DIR"):
+    with pytest.raises(CheckpointError, match=r"last\.ckpt: has no feature bank .* by --negatives DIR"):
         add_categories(checkpoint, moments, tmp_path / "more.ckpt")
     negatives = write_clips(tmp_path / "negatives", nod=2, clap=1)
     add_categories(checkpoint, moments, tmp_path / "more.ckpt", negatives=negatives)
@@ -179,7 +179,7 @@ def test_unsuitable_clips_are_refused(checkpoint: Path, tmp_path: Path) -> None:
 
 def test_an_output_that_is_there_is_refused_unless_asked_for(checkpoint: Path, tmp_path: Path) -> None:
     moments = write_clips(tmp_path / "moments", bow=2)
-    with pytest.raises(CheckpointError, match=r"last\.ckpt: is there already; .* --overwrite"):
+    with pytest.raises(CheckpointError, match=r"last\.ckpt: already exists; .* --overwrite"):
         add_categories(checkpoint, moments, checkpoint)
     add_categories(checkpoint, moments, checkpoint, overwrite=True)
     assert [one.name for one in describe_categories(checkpoint)][-1] == "bow"

@@ -117,7 +117,7 @@ def test_noise_asks_for_a_stronger_penalty() -> None:
 
 
 def test_held_out_losses_are_those_of_rows_trained_without_the_clip(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(class_training, "PENALTIES", (0.1,))
+    monkeypatch.setattr(class_training, "_PENALTIES", (0.1,))
     given = problem(1, clips=2)
     weights = _class_weights(given.labels)
     folds = _assign_folds(given.labels, 2)

@@ -94,8 +94,8 @@ def add_categories(
     require_clips(moments, count_clips(moments, names), FEWEST_CLIPS)
     if negatives is None and not len(content[STATE_KEY].get(FEATURE_BANK_KEY, {}).get("labels", ())):
         raise CheckpointError(
-            f"{checkpoint}: remembers no moments to tell new categories from (exported without, trained by an older "
-            "version, or with 'feature_bank_size: 0'); give clips of its own categories by --negatives DIR"
+            f"{checkpoint}: has no feature bank of existing categories (exported without, or trained with "
+            "'feature_bank_size: 0'); give clips of these by --negatives DIR"
         )
     module.to(choose_device("auto"))
     clips = _read(module, moments, names, reader, show, "Reading clips")

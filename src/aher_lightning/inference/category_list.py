@@ -30,7 +30,7 @@ class ListedCategory(NamedTuple):
     name: str
     provenance: Provenance
     clips: int | None
-    version: str | None
+    version: str
 
 
 def describe_categories(checkpoint: Path) -> list[ListedCategory]:
@@ -44,7 +44,7 @@ def describe_categories(checkpoint: Path) -> list[ListedCategory]:
     """
     content = read_trained(checkpoint)
     state = content[STATE_KEY]
-    version: str | None = state.get("version")
+    version = state["version"]
     added = added_categories(content)
     untrimmed, moment = state["categories"]["untrimmed"], state["categories"]["moment"]
     trained = moment[: len(moment) - len(added)]

@@ -30,7 +30,7 @@ def category_labels(wanted: Sequence[str] | None, known: Sequence[str]) -> list[
             alike = get_close_matches(name, known, n=3)
             meant = f"did you mean {', '.join(alike)}?" if alike else f"it has {', '.join(known[:3])} and so on;"
             raise ConfigError(
-                f"unknown category '{name:.80}', the checkpoint has {len(known)} others; {meant} "
+                f"no category '{name:.80}' among the {len(known)} of this checkpoint; {meant} "
                 "'aher list-categories' shows all"
             )
     return [list(known).index(name) for name in wanted]

@@ -30,7 +30,7 @@ def add_category(
         output: File to write.
         categories: The sub-folders to take; all of them if not given.
         negatives: Folder of the same kind with clips of the checkpoint's own moment categories, for a checkpoint
-            that remembers no moments.
+            without a feature bank.
         overwrite: Whether a file at ``output`` may be replaced.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 

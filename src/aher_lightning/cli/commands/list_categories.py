@@ -32,6 +32,6 @@ def list_categories(checkpoint: Path, json: bool = False) -> list[ListedCategory
         table.add_column(column, justify="right" if column == "clips" else "left")
     for one in listed:
         clips = "" if one.clips is None else str(one.clips)
-        table.add_row(Text(one.name), one.provenance, clips, Text(one.version or ""))
+        table.add_row(Text(one.name), one.provenance, clips, Text(one.version))
     output_console().print(table)
     return listed
