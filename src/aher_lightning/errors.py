@@ -41,3 +41,10 @@ class UsageError(ConfigError):
 
 class VideoError(AherError):
     """A video is missing, empty, damaged, or no video at all."""
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """Return the error that others were raised from; libraries wrap it in errors with long texts."""
+    while (before := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+        error = before
+    return error

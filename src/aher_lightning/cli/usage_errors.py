@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from jsonargparse import ArgumentParser
 
-from aher_lightning.errors import UsageError
+from aher_lightning.errors import UsageError, first_cause
 
 _NAMES = {
     "int": "a whole number",
@@ -61,7 +61,7 @@ class VerbParser(OneLineErrors, ArgumentParser):
 
 def _explain(message: str, failure: BaseException | None, options: Iterable[str]) -> str:
     """Where in the configuration, if the parser says so, and what is wrong there; suggests a similar option."""
-    fact = _innermost(message, failure)
+    fact = message if failure is None else str(first_cause(failure))
     keys = _KEY.findall(message)
     where = f"'{'.'.join(keys)}': " if keys else ""
     for pattern, words in _TRANSLATIONS:
@@ -76,13 +76,6 @@ def _explain(message: str, failure: BaseException | None, options: Iterable[str]
     if not wanted or value is None:
         return f"{where}{' '.join(fact.split()):.300}"
     return f"{where}expected {' or '.join(dict.fromkeys(wanted)):.300}, not '{' '.join(value.group(1).split()):.80}'"
-
-
-def _innermost(message: str, failure: BaseException | None) -> str:
-    """What the first error of a chain says."""
-    while failure is not None:
-        message, failure = str(failure), failure.__cause__ or failure.__context__
-    return message
 
 
 def _describe_type(name: str) -> str:

@@ -12,7 +12,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 from aher_lightning.checkpoints.class_paths import check_class_paths
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.checkpoints.folder import read_trained
-from aher_lightning.errors import CheckpointError
+from aher_lightning.errors import CheckpointError, first_cause
 from aher_lightning.modules.base import BaseModule
 
 
@@ -52,8 +52,8 @@ def _explain(path: Path) -> Iterator[None]:
     try:
         yield
     except (ArgumentError, AttributeError, CheckpointError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        # The parser lists what it tried before it says what went wrong.
-        text = " ".join(str(error).split()).rpartition("Errors: - ")[2]
+        cause = first_cause(error) if isinstance(error, ArgumentError) else error
+        text = " ".join(str(cause).split())
         reason = f"it lacks {text}" if isinstance(error, KeyError) else text
         raise CheckpointError(
             f"{path}: cannot rebuild its module ({reason:.200}); give a file of 'aher fit', and install what it "
