@@ -26,18 +26,8 @@ class Step(NamedTuple):
     arguments: list[str]
 
 
-class System(NamedTuple):
-    """One system of the comparison: its name, and the folder of its test run, below the output folder."""
-
-    title: str
-    folder: str
-
-
-SYSTEMS = (
-    System("random segments x classifier", "random"),
-    System("stage 0 x classifier", "baseline"),
-    System("AherNet", "aher"),
-)
+_SYSTEMS = {"random segments x classifier": "random", "stage 0 x classifier": "baseline", "AherNet": "aher"}
+"""Name of each system in the comparison, and folder of its test run, below the output folder."""
 
 
 def demo_steps(output: Path, seed: int, overrides: Sequence[str] = ()) -> list[Step]:
@@ -124,9 +114,9 @@ def show_results(output: Path, video: Path) -> None:
     table.add_column("system")
     for name in METRICS:
         table.add_column(name, justify="right")
-    for system in SYSTEMS:
-        values = json.loads((output / system.folder / "metrics.json").read_text(encoding="utf-8"))
-        table.add_row(system.title, *(f"{100 * values[f'test/{name}']:.1f}" for name in METRICS))
+    for title, folder in _SYSTEMS.items():
+        values = json.loads((output / folder / "metrics.json").read_text(encoding="utf-8"))
+        table.add_row(title, *(f"{100 * values[f'test/{name}']:.1f}" for name in METRICS))
     console = output_console()
     console.print(table)
     for title, path in (

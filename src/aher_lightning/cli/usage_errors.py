@@ -29,13 +29,13 @@ _NAMES = {
 """Names of types for users."""
 
 _TRANSLATIONS = (
-    (re.compile(r"(?:Option|accept option) '([^']+)'"), r"there is no option '\1'"),
-    (re.compile(r"unrecognized arguments: --?([^\s=]+)"), r"there is no option '\1'"),
-    (re.compile(r"unrecognized arguments: (.+)"), r"'\1' belongs to no option"),
+    (re.compile(r"(?:Option|accept option) '([^']+)'"), r"unknown option '\1'"),
+    (re.compile(r"unrecognized arguments: --?([^\s=]+)"), r"unknown option '\1'"),
+    (re.compile(r"unrecognized arguments: (.+)"), r"unexpected argument '\1'"),
     (re.compile(r"the following arguments are required: (.+)"), r"\1 must be given"),
     (re.compile(r"argument (\S+): expected one argument"), r"\1 has no value"),
-    (re.compile(r"Expected a dot import path string: (\S+)"), r"there is no class '\1'"),
-    (re.compile(r"File does not exist: '?([^']+)'?"), r"there is no file '\1'"),
+    (re.compile(r"Expected a dot import path string: (\S+)"), r"unknown class '\1'"),
+    (re.compile(r"File does not exist: '?([^']+)'?"), r"no such file '\1'"),
 )
 """What the parser says, and our words."""
 
@@ -67,7 +67,7 @@ def _explain(message: str, failure: BaseException | None, options: Iterable[str]
     for pattern, words in _TRANSLATIONS:
         found = pattern.search(fact)
         if found is not None:
-            meant = _similar(found.group(1), options) if words.startswith("there is no option") else ""
+            meant = _similar(found.group(1), options) if words.startswith("unknown option") else ""
             return where + found.expand(words) + meant
     # The members of a union may expect different things; None need not be named.
     kinds = [(literal, kind) for literal, kind in _EXPECTED.findall(message) if kind != "NoneType"]

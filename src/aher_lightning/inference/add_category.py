@@ -78,9 +78,6 @@ def add_categories(
         reader: Decodes videos; ``None`` chooses one.
         show: Shows progress.
 
-    Returns:
-        What was added.
-
     Raises:
         CheckpointError: If the checkpoint cannot take categories, or the output exists.
         ConfigError: If a name is taken or cannot be one.

@@ -115,11 +115,8 @@ def read_clips(
         module: Turns snippets into feature maps.
         root: Folder that holds ``<category>/<clip>`` video files.
         categories: The categories.
-        reader: Decodes videos; ``None`` chooses one by itself.
-        progress: Is told of every clip.
-
-    Returns:
-        Pooled feature maps, by category and file name.
+        reader: Decodes videos; ``None`` chooses one.
+        progress: Receives every clip.
 
     Raises:
         DataError: If a category has no folder.

@@ -68,9 +68,6 @@ def remove_categories(
         output: File to write.
         overwrite: Whether a file at ``output`` may be replaced.
 
-    Returns:
-        The removed categories.
-
     Raises:
         CheckpointError: If the checkpoint cannot be used, or the output exists.
         ConfigError: If a category was not added.

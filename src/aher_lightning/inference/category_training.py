@@ -31,7 +31,7 @@ class LevelProblem(NamedTuple):
     Attributes:
         features: Pooled feature maps of remembered moments and new clips, ``(N, d)``.
         labels: Their categories, int64 ``(N,)``; ``K`` and above are new.
-        weight: Rows of the existing categories, which stay as they are, ``(K, d)``.
+        weight: Rows of the existing categories, frozen, ``(K, d)``.
         bias: Their biases, ``(K,)``.
     """
 
@@ -70,9 +70,6 @@ def train_categories(
         problems: One per level, with the same clips in the same order.
         num_new: Number A of new categories; each has two clips or more.
         on_step: Called with a description after each of :func:`count_steps` steps.
-
-    Returns:
-        The rows, and how they were chosen.
 
     Raises:
         DataError: If a new category has fewer than two clips.

@@ -119,9 +119,6 @@ class FeatureExtraction:
             video_ids: The videos that need features.
             report: Called with the id of each finished video, whichever process did it.
 
-        Returns:
-            The outcome.
-
         Raises:
             DataError: If the store cannot be written.
         """

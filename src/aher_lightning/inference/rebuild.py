@@ -26,9 +26,6 @@ def load_module(path: Path, *, trust_plugins: bool = False) -> BaseModule:
         path: File written by ``aher fit``, or folder of ``aher export --format safetensors``.
         trust_plugins: Whether classes of other installed packages may be imported and run.
 
-    Returns:
-        The module, with its weights, categories and temporal contract.
-
     Raises:
         CheckpointError: If the file is not such a checkpoint, or names classes that are not installed or trusted.
     """

@@ -27,7 +27,7 @@ class VideoInput(NamedTuple):
 
 
 def find_inputs(words: Sequence[Path]) -> list[VideoInput]:
-    """Return the videos that the words of a command name, each once.
+    """Return the videos that the words of a command name, each once, in the order of the words.
 
     A folder stands for all video files below it, in alphabetical order; a word with ``*``, ``?`` or ``[]`` that is no
     file for all files and folders that it matches. Any other word is taken as a file, and reported when it is read if
@@ -35,9 +35,6 @@ def find_inputs(words: Sequence[Path]) -> list[VideoInput]:
 
     Args:
         words: Files, folders and patterns.
-
-    Returns:
-        The videos, in the order of the words.
 
     Raises:
         DataError: If a folder or a pattern has no video, a pattern or a name is none, or results of two videos would

@@ -82,9 +82,6 @@ def render_benchmark(
         workers: Number of processes.
         report: Called after each video.
 
-    Returns:
-        Where it is and how large it is.
-
     Raises:
         DataError: If the folder holds something else or cannot be written.
         VideoError: If there is no H.264 encoder.

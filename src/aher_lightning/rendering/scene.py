@@ -80,9 +80,6 @@ def draw_scene(canvas: Canvas, num_frames: int, actions: list[Action], generator
         num_frames: Length n of the video, frames.
         actions: In order of time, not overlapping.
         generator: Source of randomness.
-
-    Returns:
-        The scene.
     """
     world = draw_world(canvas.height, canvas.width, generator)
     camera = draw_camera(num_frames, canvas.fps, generator)

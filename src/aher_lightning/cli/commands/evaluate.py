@@ -141,9 +141,9 @@ def _compare(
     """Compare two files, with a progress display."""
     num_draws = options.resamples * (1 + options.proposals)
     with ProgressReporter("Resampling videos", num_draws, unit="draws") as progress:
-        told = replace(options, on_progress=lambda done: progress.advance(done - progress.done))
+        reported = replace(options, on_progress=lambda done: progress.advance(done - progress.done))
         try:
-            return comparison_report(ground_truth, first, second, rules, told)
+            return comparison_report(ground_truth, first, second, rules, reported)
         except ValueError as reason:
             raise ConfigError(str(reason)) from None
 

@@ -77,7 +77,7 @@ def extract(
     if result.failures:
         raise VideoError(
             f"{len(result.failures)} of {len(folder.video_ids)} videos could not be used, all others are done: see "
-            f"{output / 'failures.json'}, then mend these files and run the command again, or leave them out"
+            f"{output / 'failures.json'}, then repair these files and run the command again, or exclude them"
         )
     return output
 

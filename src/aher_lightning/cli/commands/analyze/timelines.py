@@ -82,7 +82,7 @@ def _choose_videos(
     if videos is not None:
         missing = [video for video in videos if video not in annotated]
         if missing or not videos:
-            wrong = f"has no video {missing[0]!r}" if missing else "no video is asked for"
+            wrong = f"has no video {missing[0]!r}" if missing else "no video is requested"
             raise AnnotationError(f"{ground_truth}: {wrong}; give ids of the annotation file")
         return videos
     predicted = dict.fromkeys(video for system in systems.values() for video in system.detections)

@@ -26,9 +26,6 @@ def load_trained(path: Path, data: MixedDataModule, kind: type[Module], *, trust
         kind: Base class of the module.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
-    Returns:
-        The module, in evaluation mode.
-
     Raises:
         CheckpointError: If the module is of another kind, or was trained on other categories.
         ContractError: If the module and the data disagree about how frames become features.
