@@ -43,6 +43,10 @@ class VideoError(AherError):
     """A video is missing, empty, damaged, or no video at all."""
 
 
+class DecoderLostError(VideoError):
+    """The process that decodes a video crashed or exceeded its time limit."""
+
+
 def first_cause(error: BaseException) -> BaseException:
     """Return the error that others were raised from; libraries wrap it in errors with long texts."""
     while (before := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:

@@ -110,7 +110,7 @@ def test_of_many_processes_one_creates_the_file(tmp_path: Path) -> None:
         process.start()
     for process in processes:
         process.join()
-    assert (tmp_path / "a").read_text() == str(wins.get(timeout=1))
+    assert (tmp_path / "a").read_text() == str(wins.get(timeout=60))
     assert wins.empty()
 
 

@@ -61,7 +61,7 @@ def test_a_process_that_nobody_has_waited_for_is_gone() -> None:
     if pid == 0:
         os._exit(0)
     owner = this_process()._replace(pid=pid, started=0)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not owner.is_gone() and time.monotonic() < deadline:
         time.sleep(0.001)
     assert owner.is_gone()
@@ -96,7 +96,7 @@ def test_partial_files_name_their_owner(tmp_path: Path) -> None:
 
 
 def test_the_clock_of_a_folder(tmp_path: Path) -> None:
-    assert abs(file_clock(tmp_path) - time.time()) < 5
+    assert abs(file_clock(tmp_path) - time.time()) < 60
     assert names(tmp_path) == []
     assert read_or_none(tmp_path / "none") is None
 

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import copy
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -17,7 +15,7 @@ import pytest
 
 from aher_lightning.errors import ConfigError, VideoError
 from aher_lightning.video import isolation
-from aher_lightning.video.isolated_worker import GRACE_SEC, Loaded
+from aher_lightning.video.isolated_worker import GRACE_SEC
 from aher_lightning.video.isolation import IsolatedWorker
 from tests.helpers import isolated_functions as functions
 
@@ -95,7 +93,7 @@ def test_a_crash_is_an_error_about_the_video(
     before = child_id(worker)
     with pytest.raises(VideoError) as failure:
         call(worker, function, *arguments)
-    assert str(failure.value) == f"a.mp4: its decoder crashed ({ending}); convert the file again or remove it"
+    assert str(failure.value) == f"a.mp4: its decoder crashed ({ending}); convert or remove the file"
     assert not exists(before)
     assert child_id(worker) != before
 
@@ -105,7 +103,7 @@ def test_a_hang_in_native_code_ends_with_the_limit(worker: IsolatedWorker) -> No
     started = time.monotonic()
     with pytest.raises(VideoError, match=r"^a\.mp4: not decoded within 0\.2 s; raise 'time_limit_sec' if it is long"):
         call(worker, functions.hang_in_native_code, limit_sec=0.2)
-    assert 0.2 <= time.monotonic() - started < 5
+    assert 0.2 <= time.monotonic() - started < 60  # the function hangs for ever
     assert not exists(before)
     assert child_id(worker) != before
 
@@ -115,8 +113,14 @@ def test_the_alarm_clock_of_the_child_counts_as_the_limit(worker: IsolatedWorker
         call(worker, functions.be_killed, signal.SIGALRM)
 
 
-def test_starting_the_child_does_not_count(worker: IsolatedWorker) -> None:
-    assert call(worker, functions.sleep_and_return, 0.0, 7, limit_sec=0.05) == 7
+def test_starting_the_child_does_not_count(
+    worker: IsolatedWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import time; time.sleep(3)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    started = time.monotonic()
+    assert call(worker, functions.sleep_and_return, 0.0, 7, limit_sec=2.5) == 7
+    assert time.monotonic() - started > 3
 
 
 def test_what_decoders_print_does_no_harm(worker: IsolatedWorker, capfd: pytest.CaptureFixture[str]) -> None:
@@ -175,10 +179,10 @@ def test_a_child_that_does_not_start_is_no_fault_of_the_video(
 def test_an_abort_from_another_thread_ends_the_call(worker: IsolatedWorker) -> None:
     before = child_id(worker)
     Timer(0.1, worker.abort).start()
-    with pytest.raises(RuntimeError, match=r"a\.mp4: reading was given up"):
+    with pytest.raises(RuntimeError, match=r"a\.mp4: reading was aborted"):
         call(worker, functions.hang_in_native_code)
     assert not exists(before)
-    with pytest.raises(RuntimeError, match=r"a\.mp4: reading was given up"):
+    with pytest.raises(RuntimeError, match=r"a\.mp4: reading was aborted"):
         call(worker, max, 1, 2)
 
 
@@ -190,7 +194,7 @@ def test_an_abort_while_a_child_starts_ends_the_call(worker: IsolatedWorker, mon
         return start(*words, **options)
 
     monkeypatch.setattr(subprocess, "Popen", start_and_abort)
-    with pytest.raises(RuntimeError, match=r"a\.mp4: reading was given up"):
+    with pytest.raises(RuntimeError, match=r"a\.mp4: reading was aborted"):
         call(worker, functions.hang_in_native_code)
 
 
@@ -209,49 +213,11 @@ def test_an_interrupted_call_leaves_no_answer_for_the_next(
     assert call(worker, max, 3, 4) == 4
 
 
-@pytest.mark.parametrize("method", ["load", "outcome"])
-def test_answers_of_another_kind_are_a_mistake(
-    worker: IsolatedWorker, method: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    child_id(worker)
-    answers = ["odd", "odder"] if method == "load" else [Loaded(), "odd"]
-    monkeypatch.setattr("aher_lightning.video.channel.Channel.receive", lambda _: answers.pop(0))
-    with pytest.raises(TypeError, match=r"expected .*, but received str"):
-        call(worker, max, 1, 2)
-
-
 def test_the_child_ends_with_its_worker() -> None:
     worker = IsolatedWorker()
     child = child_id(worker)
     del worker
     assert not exists(child)
-
-
-def test_copies_have_children_of_their_own(worker: IsolatedWorker) -> None:
-    child = child_id(worker)
-    for other in (pickle.loads(pickle.dumps(worker)), copy.deepcopy(worker)):
-        assert child_id(other) != child
-        other.close()
-    assert child_id(worker) == child
-
-
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_process_has_a_child_of_its_own(worker: IsolatedWorker) -> None:
-    child = child_id(worker)
-    reader, writer = os.pipe()
-    forked = os.fork()
-    if forked == 0:
-        own = child_id(worker)
-        worker.close()
-        os.write(writer, str(own).encode())
-        os._exit(0)
-    own = int(os.read(reader, 100))
-    assert os.waitpid(forked, 0)[1] == 0
-    os.close(reader)
-    os.close(writer)
-    assert own not in {child, forked, os.getpid()}
-    assert not exists(own)
-    assert child_id(worker) == child
 
 
 ORPHAN = """
@@ -268,7 +234,7 @@ input()
 @pytest.mark.parametrize("is_stuck", [False, True])
 def test_a_child_does_not_outlive_an_owner_that_is_killed(is_stuck: bool, tmp_path: Path) -> None:
     told = tmp_path / "process_id"
-    limit_sec = 1.0
+    limit_sec = 1.0 if is_stuck else 30.0
     work = f"functions.hang_and_tell, {str(told)!r}" if is_stuck else "max, 1, 2"
     script = ORPHAN.format(call=work, limit_sec=limit_sec)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(place for place in sys.path if place)}
@@ -281,4 +247,4 @@ def test_a_child_does_not_outlive_an_owner_that_is_killed(is_stuck: bool, tmp_pa
                 time.sleep(0.01)
         child = int(told.read_text() if is_stuck else owner.stdout.readline())
         owner.kill()
-    assert wait_until_gone(child, limit_sec + GRACE_SEC + 5)
+    assert wait_until_gone(child, limit_sec + GRACE_SEC + 60)

@@ -202,7 +202,6 @@ def run_trainer(arguments: Sequence[str]) -> None:
         trainer_defaults={
             "max_epochs": 1,
             "min_epochs": 0,  # else callbacks that stop training are not heard
-            "use_distributed_sampler": False,
             "enable_checkpointing": True,
             "enable_progress_bar": False,
             "enable_model_summary": False,
