@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -197,6 +198,15 @@ def test_a_link_to_a_folder_stays(tmp_path: Path) -> None:
     fill(tmp_path / "link")
     assert (tmp_path / "link").is_symlink()
     assert names(tmp_path / "real") == ["file"]
+
+
+def test_file_systems_that_cannot_flush_folders_are_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_descriptor: int) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    write_text(tmp_path / "a", "text", DataError)
+    assert (tmp_path / "a").read_text() == "text"
 
 
 def test_errors_of_a_library_get_one_line(tmp_path: Path) -> None:

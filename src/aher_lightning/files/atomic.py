@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Collection, Iterator
@@ -153,11 +154,14 @@ def _link(partial: Path, path: Path) -> bool:
 
 
 def _sync(path: Path) -> None:
-    """Flush a file, or the names in a folder, to disk; Windows cannot open folders and flushes these itself."""
+    """Flush a file, or the names in a folder, to disk; elsewhere than on POSIX the system flushes folders itself."""
     if path.is_dir() and os.name != "posix":
         return
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
+    except OSError as failure:
+        if failure.errno != errno.EINVAL:  # that of a folder on some network file systems
+            raise
     finally:
         os.close(descriptor)
