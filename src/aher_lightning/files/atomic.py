@@ -123,9 +123,10 @@ def write_errors(
     path: Path, error: type[AherError], *, also: tuple[type[Exception], ...] = (), remedy: str = _REMEDY
 ) -> Iterator[None]:
     """Raise a one-line ``error`` that names the file in place of any ``OSError``, or exception of ``also``."""
+    kinds: tuple[type[Exception], ...] = (OSError, *also)
     try:
         yield
-    except (OSError, *also) as failure:
+    except kinds as failure:
         reason = getattr(failure, "strerror", None) or " ".join(str(failure).split())
         raise error(f"{path}: cannot be written ({reason:.100}); {remedy}") from None
 
