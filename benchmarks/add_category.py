@@ -29,7 +29,7 @@ from aher_lightning.cli.main import main
 from aher_lightning.console import output_console
 from aher_lightning.datamodules.rendered import RenderedDataModule
 from aher_lightning.features.store import NpyFeatureStore
-from aher_lightning.inference.add_category import _extend_bank, _level_problems
+from aher_lightning.inference.add_category import extend_bank, level_problems
 from aher_lightning.inference.category_clips import ClipFeatures
 from aher_lightning.inference.category_training import train_categories
 from aher_lightning.inference.rebuild import load_module
@@ -162,7 +162,7 @@ def training_seconds(checkpoint: Path) -> dict[str, float]:
             drawn = values[places].float()
             pooled.append(drawn + 0.3 * drawn.std() * torch.randn(drawn.shape, generator=generator))
         clips = ClipFeatures(pooled, labels, [])
-        problems = _level_problems(module.network, _extend_bank(bank, clips, len(module.categories.moment)))
+        problems = level_problems(module.network, extend_bank(bank, clips, len(module.categories.moment)))
         started = time.perf_counter()
         train_categories(problems, number)
         seconds[str(number)] = time.perf_counter() - started

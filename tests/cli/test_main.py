@@ -231,7 +231,7 @@ def test_bad_checkpoints_fail_with_one_line(tmp_path: Path, tiny_benchmark: Path
         assert message in fails("localize", video, "--checkpoint", checkpoint, "--output", output)
         assert message in fails(*extract_words(tiny_benchmark, checkpoint, output))
         words = trainer_words("test", tiny_benchmark, output)
-        assert ("is a folder, and a checkpoint is a file" if is_folder else message) in fails(
+        assert ("is a folder, not a checkpoint file" if is_folder else message) in fails(
             *words, f"--ckpt_path={checkpoint}"
         )
         words = trainer_words("fit", tiny_benchmark, output)

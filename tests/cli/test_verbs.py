@@ -23,7 +23,7 @@ def function_verbs() -> Iterator[tuple[str, Verb]]:
 )
 def test_every_verb_is_a_function_with_its_options(name: str, verb: Verb) -> None:
     module, function_name = verb.target.split(":")
-    function = getattr(import_module(module), function_name)
+    function = getattr(import_module(module, "aher_lightning.cli"), function_name)
     assert function.__name__ == name.split()[-1].replace("-", "_")
     assert verb.positional is None or verb.positional in signature(function).parameters
     assert verb.ignored in {(), _BESIDE_DATA}

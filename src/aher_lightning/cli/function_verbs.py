@@ -20,7 +20,7 @@ def run_function(name: str, verb: Verb, arguments: Sequence[str]) -> object:
     if verb.names_classes:
         import_module("aher_lightning.cli.components")
     module, function_name = verb.target.split(":")
-    function: Callable[..., object] = getattr(import_module(f"aher_lightning.cli.{module}"), function_name)
+    function: Callable[..., object] = getattr(import_module(module, "aher_lightning.cli"), function_name)
     parser = VerbParser(prog=f"aher {name}", description=verb.summary)
     parser.add_argument("--config", action="config", help="YAML file with any of the options below.")
     skip: set[str | int] = set()

@@ -10,7 +10,7 @@ class Verb(NamedTuple):
     """A command that is a plain function.
 
     Attributes:
-        target: ``module:function`` below ``aher_lightning.cli``; imported when the command runs.
+        target: ``module:function``, relative to ``aher_lightning.cli``; imported when the command runs.
         summary: What it does, one line.
         positional: Parameter that takes the arguments without an option, if any.
         names_classes: Whether its options name classes, which are imported for their short names.
@@ -32,14 +32,14 @@ class VerbGroup(NamedTuple):
 
 
 _ANALYSES = {
-    "levels": Verb("commands.analyze.levels:levels", "classification accuracy per pyramid level", names_classes=True),
+    "levels": Verb(".commands.analyze.levels:levels", "classification accuracy per pyramid level", names_classes=True),
     "contexts": Verb(
-        "commands.analyze.contexts:contexts", "real and synthetic background in a plane", names_classes=True
+        ".commands.analyze.contexts:contexts", "real and synthetic background in a plane", names_classes=True
     ),
     "label-fractions": Verb(
-        "commands.analyze.label_fractions:label_fractions", "full supervision on fractions of the annotations"
+        ".commands.analyze.label_fractions:label_fractions", "full supervision on fractions of the annotations"
     ),
-    "timelines": Verb("commands.analyze.timelines:timelines", "detections over the time of videos"),
+    "timelines": Verb(".commands.analyze.timelines:timelines", "detections over the time of videos"),
 }
 
 _BESIDE_DATA = (
@@ -51,21 +51,21 @@ _BESIDE_DATA = (
 """Options besides the data that configurations may have, ignored by commands that use the data alone."""
 
 VERBS: dict[str, Verb | VerbGroup] = {
-    "demo": Verb("demo:demo", "the complete pipeline on rendered videos, in minutes"),
-    "render": Verb("commands.render:render", "write the rendered benchmark: videos and annotations"),
-    "check": Verb("commands.check:check", "read every video of a data set", names_classes=True, ignored=_BESIDE_DATA),
-    "extract": Verb("commands.extract:extract", "clip features of every video of a data set", names_classes=True),
-    "evaluate": Verb("commands.evaluate:evaluate", "score, diagnose or compare prediction files"),
-    "localize": Verb("commands.localize:localize", "find the actions in your own videos", "videos"),
+    "demo": Verb(".demo:demo", "the complete pipeline on rendered videos, in minutes"),
+    "render": Verb(".commands.render:render", "write the rendered benchmark: videos and annotations"),
+    "check": Verb(".commands.check:check", "read every video of a data set", names_classes=True, ignored=_BESIDE_DATA),
+    "extract": Verb(".commands.extract:extract", "clip features of every video of a data set", names_classes=True),
+    "evaluate": Verb(".commands.evaluate:evaluate", "score, diagnose or compare prediction files"),
+    "localize": Verb(".commands.localize:localize", "find the actions in your own videos", "videos"),
     "import-annotations": Verb(
-        "commands.import_annotations:import_annotations",
+        ".commands.import_annotations:import_annotations",
         "annotations of ELAN, VIA, CVAT and Label Studio, for training and evaluation",
         "files",
     ),
-    "add-category": Verb("commands.add_category:add_category", "new categories for a checkpoint, from clips"),
-    "list-categories": Verb("commands.list_categories:list_categories", "the categories of a checkpoint"),
-    "remove-category": Verb("commands.remove_category:remove_category", "remove added categories"),
-    "export": Verb("commands.export:export", "a checkpoint as ONNX, or as safetensors for sharing"),
+    "add-category": Verb(".commands.add_category:add_category", "new categories for a checkpoint, from clips"),
+    "list-categories": Verb(".commands.list_categories:list_categories", "the categories of a checkpoint"),
+    "remove-category": Verb(".commands.remove_category:remove_category", "remove added categories"),
+    "export": Verb(".commands.export:export", "a checkpoint as ONNX, or as safetensors for sharing"),
     "analyze": VerbGroup(f"figures of the paper: {', '.join(_ANALYSES)}", _ANALYSES),
 }
 

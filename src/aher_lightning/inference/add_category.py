@@ -101,9 +101,9 @@ def add_categories(
     require_clips(moments, dict(zip(names, counts, strict=True)), FEWEST_CLIPS)
     if negatives is not None:
         content[STATE_KEY][FEATURE_BANK_KEY] = _read_negatives(module, negatives, reader, show)
-    bank = _extend_bank(content[STATE_KEY][FEATURE_BANK_KEY], clips, len(existing.moment))
+    bank = extend_bank(content[STATE_KEY][FEATURE_BANK_KEY], clips, len(existing.moment))
     with show("Training classifiers", count_steps(len(clips.pooled))) as progress:
-        problems = _level_problems(module.network.cpu(), bank)
+        problems = level_problems(module.network.cpu(), bank)
         training = train_categories(problems, len(names), lambda note: progress.advance(note=note))
     added = [AddedCategory(name, count, __version__) for name, count in zip(names, counts, strict=True)]
     append_added(content, added, training.levels)
@@ -112,14 +112,14 @@ def add_categories(
     return AddedCategories(added, clips.unusable, training)
 
 
-def _extend_bank(bank: dict[str, Any], clips: ClipFeatures, num_existing: int) -> dict[str, Any]:
+def extend_bank(bank: dict[str, Any], clips: ClipFeatures, num_existing: int) -> dict[str, Any]:
     """Append the clips of new categories to a feature bank, for categories that come later."""
     pairs = zip(bank["features"], clips.pooled, strict=True)
     features = [torch.cat([old, to_float16(new)]) for old, new in pairs]
     return {"features": features, "labels": torch.cat([bank["labels"], clips.labels + num_existing])}
 
 
-def _level_problems(network: AherNet, bank: dict[str, Any]) -> list[LevelProblem]:
+def level_problems(network: AherNet, bank: dict[str, Any]) -> list[LevelProblem]:
     """What new classifiers learn from on each level: rows of existing categories, clips of all in the feature bank."""
     problems = []
     for level, features in enumerate(bank["features"]):
