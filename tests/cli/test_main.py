@@ -158,7 +158,7 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
         ["evaluate"],
         ["evaluate", "--no-such-option", "1"],
         ["localize", "--checkpoint", "c.ckpt"],
-        ["analyze", "shares", "--ahernet", "m.json"],
+        ["analyze", "label-fractions", "--ahernet", "m.json"],
         ["render", "--output", "x", "--videos", "many"],
         ["fit", "--config", "no_such.yaml"],
         ["fit", "--config", "tiny", "--model.class_path", "NoSuchModule"],
