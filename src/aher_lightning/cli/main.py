@@ -5,8 +5,10 @@ Slow imports wait until a command runs: help and invalid arguments are answered 
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from difflib import get_close_matches
 from importlib.metadata import version
 
@@ -14,12 +16,14 @@ from rich.markup import escape
 
 from aher_lightning import __version__
 from aher_lightning.cli.shipped_configs import check_config, find_config
-from aher_lightning.cli.verbs import TRAINER_VERBS, VERBS, VerbGroup
+from aher_lightning.cli.verbs import DEBUG, DEBUG_HELP, TRAINER_VERBS, VERBS, VerbGroup
 from aher_lightning.console import error_console, output_console
 from aher_lightning.errors import AherError, ConfigError, DataError, UsageError
 
 _GO_ON = {"fit": "; if it has saved a checkpoint, resume with --ckpt_path last"}
 """How to resume after an interruption, unless by running the same command again."""
+
+_LOG = logging.getLogger(__name__)
 
 
 def _run_verb(name: str, arguments: Sequence[str]) -> object:
@@ -38,7 +42,7 @@ def _run_verb(name: str, arguments: Sequence[str]) -> object:
 
 
 def usage() -> str:
-    """Return the _overview that ``aher --help`` shows."""
+    """Return the overview that ``aher --help`` shows."""
     summaries = {**{name: verb.summary for name, verb in VERBS.items()}, **TRAINER_VERBS}
     return _overview("aher COMMAND", summaries)
 
@@ -51,7 +55,7 @@ def _unknown_verb(verb: str) -> str:
 
 
 def _group_usage(name: str, group: VerbGroup) -> str:
-    """Return the _overview of a command with subcommands."""
+    """Return the overview of a command with subcommands."""
     return _overview(f"aher {name} KIND", {kind: verb.summary for kind, verb in group.kinds.items()})
 
 
@@ -59,7 +63,8 @@ def _overview(command: str, summaries: Mapping[str, str]) -> str:
     """Return the text that lists the commands, or subcommands, with their one-line summaries."""
     lines = [f"usage: {command} [options]     ({command} --help lists the options)", ""]
     lines += [f"  {name:<18} {summary}" for name, summary in summaries.items()]
-    return "\n".join([*lines, "", "A --config that is not a local file is looked up among the shipped ones."])
+    lines += ["", "A --config that is not a local file is looked up among the shipped ones."]
+    return "\n".join([*lines, DEBUG_HELP])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0 success, 1 the work failed, 2 wrong usage.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = [word for word in given if word != DEBUG]
     verb = words[0] if words else ""
     if verb in {"--version", "-V"}:
         output_console().print(f"aher_lightning {__version__}, torch {version('torch')}")
@@ -82,7 +88,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if verb not in {*VERBS, *TRAINER_VERBS}:
         error_console().print(_unknown_verb(verb) if verb else usage(), markup=False)
         return 2
-    return run(verb, words[1:])
+    with _show_tracebacks() if DEBUG in given else nullcontext():
+        return run(verb, words[1:])
+
+
+@contextmanager
+def _show_tracebacks() -> Iterator[None]:
+    """Write debug messages, with the traceback of every failure, to standard error meanwhile."""
+    logger, handler = logging.getLogger("aher_lightning"), logging.StreamHandler()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
 
 
 def run(verb: str, arguments: Sequence[str]) -> int:
@@ -95,15 +116,14 @@ def run(verb: str, arguments: Sequence[str]) -> int:
             run_trainer([verb, *words])
         else:
             _run_verb(verb, words)
-    except AherError as error:
-        return _report_failure(verb, error)
     except SystemExit as stop:  # help was asked for, or Lightning was told to end
         return _exit_code(verb, stop)
     except Exception as error:
         # The parser wraps errors of constructors; ours must come out as the one line they are.
-        cause = find_user_error(error)
+        cause = _find_user_error(error)
         if cause is None:
             raise
+        _LOG.debug("aher %s failed:", verb, exc_info=error)
         return _report_failure(verb, cause)
     except KeyboardInterrupt:
         return _report_interruption(verb)
@@ -133,19 +153,14 @@ def _report_failure(verb: str, error: AherError) -> int:
     return 2 if isinstance(error, UsageError) else 1
 
 
-def find_user_error(error: BaseException) -> AherError | None:
-    """Return the error of ours that another one was raised from.
+def _find_user_error(error: BaseException) -> AherError | None:
+    """Our error that another was raised from, or one made of a complaint of the file system or Lightning, or ``None``.
 
-    Args:
-        error: Any error.
-
-    Returns:
-        The first one of ours along the chain of causes; one made of what the file system or Lightning complains
-        about; else nothing.
+    Only explicit causes count, which the parser sets. An error that occurs while another is handled is a bug of ours.
     """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, AherError):
-        cause = cause.__cause__ or cause.__context__
+        cause = cause.__cause__
     if cause is None and isinstance(error, OSError) and error.filename is not None:
         return DataError(f"{error.filename}: {error.strerror}; choose another place or correct the path")
     if cause is None and _is_lightnings(error):

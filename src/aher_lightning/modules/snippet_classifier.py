@@ -112,14 +112,18 @@ class SnippetClassifierModule(BaseModule):
         }
 
     def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
-        """Localize actions by grouping neighbouring snippets (AherNet0 of the paper, section 4.3)."""
+        """Localize actions by grouping neighbouring snippets (AherNet0 of the paper, section 4.3).
+
+        The only snippet of a video stands for all of it: its centre may lie behind the end of a short one.
+        """
         probabilities = class_probabilities(self, self.snippet_features(snippets.values))
         videos = probabilities.split_with_sizes(snippets.lengths.tolist())
         detections = []
         for row, video in enumerate(videos):
             groups = group_snippets(video, self.thresholds, self.max_detections)
             first, step = snippets.first_centres[row], snippets.steps[row]
-            segments = (first + (groups.segments - 0.5) * step).clamp(0.0, 1.0) * durations_sec[row]
+            places = groups.segments if len(video) == 1 else first + (groups.segments - 0.5) * step
+            segments = places.clamp(0.0, 1.0).double() * durations_sec[row]
             detections.append(groups._replace(segments=segments))
         return detections
 
