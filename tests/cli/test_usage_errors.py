@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from jsonargparse import ArgumentParser
 
 from aher_lightning.cli.usage_errors import OneLineErrors, VerbParser
 from aher_lightning.errors import UsageError
@@ -27,7 +26,7 @@ def function(
     """Take options of the types that commands have."""
 
 
-def parser() -> ArgumentParser:
+def parser() -> VerbParser:
     parser = VerbParser(prog="aher test")
     parser.add_argument("--config", action="config")
     parser.add_argument("--backbone", type=Backbone)

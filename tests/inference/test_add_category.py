@@ -11,7 +11,7 @@ from aher_lightning import __version__
 from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
 from aher_lightning.errors import AherError, CheckpointError, ConfigError, ContractError, DataError
-from aher_lightning.inference.add_category import add_categories, extend_memory
+from aher_lightning.inference.add_category import add_categories, extend_bank
 from aher_lightning.inference.category_clips import ClipFeatures
 from aher_lightning.inference.category_list import describe_categories
 from aher_lightning.inference.localizer import Localizer
@@ -88,7 +88,7 @@ def test_categories_join_one_after_another(checkpoint: Path, tmp_path: Path) -> 
 
 def test_features_beyond_half_precision_stay_finite() -> None:
     memory = {"features": [torch.ones(1, 2, dtype=torch.float16)], "labels": torch.tensor([0])}
-    extended = extend_memory(memory, ClipFeatures([torch.tensor([[1e6, -1e6]])], torch.tensor([0]), []), 3)
+    extended = extend_bank(memory, ClipFeatures([torch.tensor([[1e6, -1e6]])], torch.tensor([0]), []), 3)
     assert extended["features"][0].tolist() == [[1.0, 1.0], [65504.0, -65504.0]]
     assert extended["labels"].tolist() == [0, 3]
 
