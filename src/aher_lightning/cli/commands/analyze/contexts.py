@@ -111,7 +111,7 @@ def _synthetic_cells(
 ) -> tuple[list[Cells], list[Cells]]:
     """Foreground and background cells of each level, of moments with generated contexts; the seed chooses moments."""
     network = module.network
-    clips = data.presence.usable(data.moment_clips(), "moments")
+    clips = data.availability.usable(data.moment_clips(), "moments")
     dataset = MomentDataset(clips, data.source, data.moment_categories)
     foreground, background = [], []
     for first, places in _batches(len(dataset), count, data.eval_batch_size, seed, "moments"):
@@ -127,7 +127,7 @@ def _synthetic_cells(
 
 def _real_background_cells(module: PhasedModule, data: MixedDataModule, count: int, seed: int) -> list[Cells]:
     """Background cells of each level, of validation videos; instances of both category sets are no background."""
-    there = data.presence.usable(data.evaluation_videos(), "videos of evaluation")
+    there = data.availability.usable(data.evaluation_videos(), "videos of evaluation")
     videos = [data.videos[video.video_id] for video in there]
     dataset = UntrimmedDataset(videos, data.source, [*data.untrimmed_categories, *data.moment_categories])
     background = []
