@@ -29,7 +29,7 @@ from aher_lightning.cli.main import main
 from aher_lightning.console import output_console
 from aher_lightning.datamodules.rendered import RenderedDataModule
 from aher_lightning.features.store import NpyFeatureStore
-from aher_lightning.inference.add_category import extend_memory, level_problems
+from aher_lightning.inference.add_category import extend_bank, level_problems
 from aher_lightning.inference.category_clips import ClipFeatures
 from aher_lightning.inference.category_training import train_categories
 from aher_lightning.inference.rebuild import load_module
@@ -150,19 +150,19 @@ def logits_are_equal(before: Path, after: Path, folder: Path) -> bool:
 
 def training_seconds(checkpoint: Path) -> dict[str, float]:
     """Return how long the classifiers of some numbers of categories take: remembered moments with noise, five each."""
-    memory = read_checkpoint(checkpoint)[STATE_KEY][FEATURE_BANK_KEY]
+    bank = read_checkpoint(checkpoint)[STATE_KEY][FEATURE_BANK_KEY]
     module = load_network(checkpoint)
     generator = torch.Generator().manual_seed(0)
     seconds = {}
     for number in TIMED:
         labels = torch.arange(number).repeat_interleave(5)
-        places = torch.randint(len(memory["labels"]), (number,), generator=generator)[labels]
+        places = torch.randint(len(bank["labels"]), (number,), generator=generator)[labels]
         pooled = []
-        for values in memory["features"]:
+        for values in bank["features"]:
             drawn = values[places].float()
             pooled.append(drawn + 0.3 * drawn.std() * torch.randn(drawn.shape, generator=generator))
         clips = ClipFeatures(pooled, labels, [])
-        problems = level_problems(module.network, extend_memory(memory, clips, len(module.categories.moment)))
+        problems = level_problems(module.network, extend_bank(bank, clips, len(module.categories.moment)))
         started = time.perf_counter()
         train_categories(problems, number)
         seconds[str(number)] = time.perf_counter() - started

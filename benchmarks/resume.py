@@ -124,7 +124,7 @@ def start(config: Path, folder: Path) -> subprocess.Popen[bytes]:
 
 def is_writing(folder: Path) -> bool:
     """Whether a checkpoint is being written right now."""
-    return any(folder.glob(".*.ckpt.*.tmp"))
+    return any(folder.glob(".*.tmp"))
 
 
 def newest(folder: Path) -> tuple[int, ...]:
