@@ -27,6 +27,7 @@ from aher_lightning.cli.argument_spelling import spell_flags
 from aher_lightning.console import output_console
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.backbones.p3d_small import P3DSmall
+from aher_lightning.models.pyramid import TemporalPyramid
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.modules.phases import TransferPhase
@@ -121,7 +122,9 @@ def make_module(setting: Setting, size: int) -> AherModule:
     module = AherModule(
         Categories([f"untrimmed{i}" for i in range(5)], [f"moment{i}" for i in range(5)]),
         backbone=P3DSmall(**setting.options),
-        network=partial(AherNet, length=128, stem_channels=(128, 128), level_channels=(128,) * 6),
+        network=partial(
+            AherNet, length=128, pyramid=partial(TemporalPyramid, stem_channels=(128, 128), level_channels=(128,) * 6)
+        ),
         transfer=TransferPhase(groups=("pyramid", "heads", "transfer", "backbone")),
     )
     module.contract = TemporalContract(fps=10.0, resize=size, crop=size)

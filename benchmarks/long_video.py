@@ -29,6 +29,7 @@ from aher_lightning.console import output_console
 from aher_lightning.inference.localizer import Localizer
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.backbones.p3d_small import P3DSmall
+from aher_lightning.models.pyramid import TemporalPyramid
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.structures import Categories
 from aher_lightning.video.contract import TemporalContract
@@ -85,7 +86,9 @@ def make_localizer() -> Localizer:
     module = LocalizerModule(
         Categories([f"untrimmed{i}" for i in range(8)], [f"moment{i}" for i in range(8)]),
         backbone=P3DSmall(),
-        network=partial(AherNet, length=128, stem_channels=(128, 128), level_channels=(128,) * 6),
+        network=partial(
+            AherNet, length=128, pyramid=partial(TemporalPyramid, stem_channels=(128, 128), level_channels=(128,) * 6)
+        ),
     )
     module.contract = TemporalContract(fps=10.0, snippet_stride=8, resize=48, crop=48)
     return Localizer(module, window_sec=WINDOW_SEC, time_limit_sec=TIME_LIMIT_SEC, device="cpu")

@@ -80,7 +80,7 @@ def make_data(root: Path, seed: int) -> None:
 
 def write_config(root: Path, iterations: int, seed: int) -> Path:
     """Write the configuration of both runs."""
-    network = {"length": 64, "stem_channels": [32, 32], "level_channels": [32, 32, 32, 32]}
+    pyramid = {"class_path": "TemporalPyramid", "init_args": {"stem_channels": [32, 32], "level_channels": [32] * 4}}
     content = {
         "seed_everything": seed,
         "iterations": iterations,
@@ -90,7 +90,7 @@ def write_config(root: Path, iterations: int, seed: int) -> Path:
             "class_path": "AherModule",
             "init_args": {
                 "backbone": {"class_path": "P3DSmall", "init_args": {"stage_channels": [8, 16, CHANNELS]}},
-                "network": {"class_path": "AherNet", "init_args": network},
+                "network": {"class_path": "AherNet", "init_args": {"length": 64, "pyramid": pyramid}},
                 "scheduler": {"class_path": "CosineAnnealingLR", "init_args": {"T_max": iterations}},
             },
         },

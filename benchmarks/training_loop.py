@@ -13,6 +13,7 @@ import torch
 
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.backbones.p3d_small import P3DSmall
+from aher_lightning.models.pyramid import TemporalPyramid
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.structures import Categories, MomentBatch, SnippetSequences, UntrimmedBatch
@@ -90,7 +91,11 @@ def make_module(length: int, width: int, num_categories: int = 5) -> AherModule:
     module = AherModule(
         Categories([f"untrimmed{i}" for i in range(num_categories)], [f"moment{i}" for i in range(num_categories)]),
         backbone=P3DSmall(),
-        network=partial(AherNet, length=length, stem_channels=(width, width), level_channels=(width,) * 6),
+        network=partial(
+            AherNet,
+            length=length,
+            pyramid=partial(TemporalPyramid, stem_channels=(width, width), level_channels=(width,) * 6),
+        ),
     )
     module.contract = TemporalContract(fps=10.0)
     return module

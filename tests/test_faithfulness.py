@@ -93,8 +93,8 @@ def test_the_page_is_read_as_it_is_written() -> None:
     assert (values(row["paper"]), option_paths(row)) == ([[1, 2]], ["loss.weight"])
     tests = cited_tests("| `no` | `a/test_b.py` `one`, `two` G, `test_c.py`\n`three` |")
     assert list(tests) == [("a/test_b.py", "one", False), ("a/test_b.py", "two", True), ("test_c.py", "three", False)]
-    assert find_options("loss.offset.compare")
-    assert not find_options("loss.offset.compares")
+    assert find_options("network.head.offset.compare")
+    assert not find_options("network.head.offset.compares")
     assert min(len(ROWS), len(PATHS), len(LEAVES)) > 20
 
 

@@ -2,7 +2,7 @@
 
 Seconds at the boundary of the package (annotations, detections, metrics); positions normalized to
 ``[0, 1]`` of the video inside the model. Letters: B videos, N snippets, C channels, T time steps,
-G ground-truth instances, A anchors, L pyramid levels, K categories.
+G ground-truth instances, N cells and A predictions of a head, L pyramid levels, K categories.
 """
 
 from __future__ import annotations
@@ -210,34 +210,75 @@ class MomentBatch(NamedTuple):
     labels: Tensor
 
 
-class LevelOutputs(NamedTuple):
-    """What the localization heads say, all pyramid levels concatenated in order.
-
-    Cells ``N = sum_j n_j``; anchors ``A = N * R`` with the R scale ratios of a cell next to each other.
+class LabelledVideos(NamedTuple):
+    """Features of untrimmed videos, or of synthetic ones, with their instances.
 
     Attributes:
-        class_logits: Anchor-level classification, one vector per cell, ``(B, K, N)``.
-        offsets: Encoded offsets of centre and width, ``(B, A, 2)``.
-        overlaps: Predicted tIoU with the closest instance, in ``[0, 1]``, ``(B, A)``.
-        actionness: Logits of background and action, ``(B, A, 2)``; ``None`` without that head.
-    """
-
-    class_logits: Tensor
-    offsets: Tensor
-    overlaps: Tensor
-    actionness: Tensor | None
-
-
-class SyntheticMoments(NamedTuple):
-    """Moments with generated start and end context around them.
-
-    Attributes:
-        features: Spliced feature sequences, ``(B, C, T)``.
-        segments: Where each moment sits, ``(start, end)`` normalized, ``(B, 1, 2)``.
+        features: Feature sequences, ``(B, C, T)``.
+        segments: Ground truth ``(start, end)``, normalized, ``(B, G, 2)``.
+        labels: Its categories, int64 ``(B, G)``; -1 marks padding, which comes last.
     """
 
     features: Tensor
     segments: Tensor
+    labels: Tensor
+
+
+class LabelledClips(NamedTuple):
+    """Features of trimmed clips: moments or foreground segments.
+
+    Attributes:
+        features: Feature sequences, ``(B, C, T)``; moments have half as many steps as untrimmed videos.
+        labels: Their categories, int64 ``(B,)``.
+    """
+
+    features: Tensor
+    labels: Tensor
+
+
+HeadOutputs = dict[str, Tensor]
+"""What a head says about its predictions, under names of its own; the first dimension of each is B."""
+
+
+class LevelOutputs(NamedTuple):
+    """What the network says, all pyramid levels concatenated in order.
+
+    Attributes:
+        class_logits: Anchor-level classification, one vector for each of the ``N = sum_j n_j`` cells, ``(B, K, N)``.
+        head: What only the head that said it can read.
+    """
+
+    class_logits: Tensor
+    head: HeadOutputs
+
+
+class Targets(NamedTuple):
+    """What the cells and the predictions of a head stand for, given the ground truth.
+
+    Attributes:
+        is_foreground: Cells that show an instance, bool ``(B, N)``.
+        instances: The instance that each cell speaks for, int64 ``(B, N)``; 0 where there is none.
+        is_background: Predictions where nothing happens, bool ``(B, A)``.
+        details: What else the head compares its outputs with, under names of its own.
+    """
+
+    is_foreground: Tensor
+    instances: Tensor
+    is_background: Tensor
+    details: dict[str, Tensor]
+
+
+class Proposals(NamedTuple):
+    """Segments of all predictions of a head, without category.
+
+    Attributes:
+        segments: ``(start, end)``, normalized and clipped to the video, ``(B, A, 2)``; the end is not after the start
+            where a segment lies outside the video.
+        quality: How well each is expected to fit an instance, in ``[0, 1]``, ``(B, A)``.
+    """
+
+    segments: Tensor
+    quality: Tensor
 
 
 class Detections(NamedTuple):

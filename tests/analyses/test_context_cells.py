@@ -12,15 +12,18 @@ from aher_lightning.analyses.context_cells import (
     select_cells,
 )
 from aher_lightning.errors import ConfigError, DataError
+from aher_lightning.structures import Targets
 
 
 def cells(count: int, width: int = 2) -> Cells:
     return Cells(torch.arange(count * width, dtype=torch.float32).view(count, width), torch.arange(count))
 
 
-def test_a_cell_is_foreground_by_one_anchor_and_background_by_all() -> None:
-    states = torch.tensor([[0, 0, 0, 1, -1, 0, 1, 1], [0, -1, -1, -1, 0, 0, -1, 0]])
-    first, second = cell_states(states, [3, 1])
+def test_a_cell_is_background_by_all_of_its_predictions() -> None:
+    is_background = torch.tensor([[1, 1, 1, 0, 0, 1, 0, 0], [1, 0, 0, 0, 1, 1, 0, 1]], dtype=torch.bool)
+    is_foreground = torch.tensor([[0, 1, 0, 1], [0, 0, 0, 0]], dtype=torch.bool)
+    targets = Targets(is_foreground, torch.zeros(2, 4, dtype=torch.int64), is_background, {})
+    first, second = cell_states(targets, [3, 1])
     assert first.tolist() == [[0, 1, -1], [-1, -1, 0]]
     assert second.tolist() == [[1], [-1]]
 

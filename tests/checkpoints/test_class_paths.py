@@ -110,7 +110,7 @@ def test_what_trainings_name_is_known() -> None:
     known = configuration(
         optimizer={"class_path": "torch.optim.Adam", "init_args": {"lr": 0.001, "betas": [0.9, 0.999]}},
         scheduler={"class_path": "torch.optim.lr_scheduler.CosineAnnealingLR", "init_args": {"T_max": 300}},
-        loss={"class_path": "aher_lightning.losses.localization.LocalizationLoss"},
+        loss={"class_path": "aher_lightning.losses.classification.CellClassificationLoss"},
         precision=None,
         moment_ratios=(0.1, 0.6),
         is_frozen=True,

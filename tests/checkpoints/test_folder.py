@@ -89,9 +89,7 @@ def test_training_starts_from_a_folder(folder: Path) -> None:
     torch.manual_seed(1)
     weights = read_trained(folder)["state_dict"]
     module = toy_localizer(backbone=load_module(folder).backbone, initial_weights=[folder])
-    assert torch.equal(
-        module.network.state_dict()["heads.0.convolution.weight"], weights["network.heads.0.convolution.weight"]
-    )
+    assert torch.equal(module.network.state_dict()["head.levels.0.weight"], weights["network.head.levels.0.weight"])
     assert is_own(folder)
 
 

@@ -248,7 +248,7 @@ def test_checkpoints_of_something_else_fail_with_one_line(
 ) -> None:
     words = [*trainer_words("test", trained_run.data, tmp_path / "out"), trained_run.cached]
     stage0 = trained_run.folder / "stage0" / "last.ckpt"
-    wider = "--model.init_args.network.init_args.stem_channels=[16, 12]"
+    wider = "--model.init_args.network.init_args.pyramid.init_args.stem_channels=[16, 12]"
     assert "architecture" in fails(*words, f"--ckpt_path={trained_run.checkpoint}", wider)
     start = f'--model.init_args.initial_weights=["{stage0}"]'
     words[0] = "fit"

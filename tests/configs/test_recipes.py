@@ -9,6 +9,8 @@ import torch
 import yaml
 
 from aher_lightning.cli.shipped_configs import configs_folder
+from aher_lightning.models.anchor_head import AnchorHead
+from aher_lightning.models.context import GeneratedContext
 from aher_lightning.models.postprocess import HardNMS, ProductFusion, VideoCategoryFusion
 from aher_lightning.modules.aher import AherModule
 from tests.helpers.released_recipe import recipe_module, released_module
@@ -58,12 +60,14 @@ def test_recipes_differ_in_what_they_make_of_outputs() -> None:
     paper, released = recipe_module("paper.yaml"), released_module()
     assert isinstance(paper.decoder.fusion, ProductFusion)
     assert isinstance(released.decoder.fusion, VideoCategoryFusion)
-    for module, scale in ((paper, 1.0), (released, 0.1)):
-        assert module.loss.centre_scale == module.loss.width_scale == scale
+    for module, scale, mode, compared in ((paper, 1.0, "plain", "decoded"), (released, 0.1, "released", "encoded")):
+        assert isinstance(module.network.head, AnchorHead)
+        assert module.network.head.loss.centre_scale == module.network.head.loss.width_scale == scale
         assert isinstance(module.decoder.suppression, HardNMS)
         assert module.decoder.suppression.threshold == 0.9
-    assert (paper.network.splicer.mode, released.network.splicer.mode) == ("plain", "released")
-    assert (paper.loss.offset.compare, released.loss.offset.compare) == ("decoded", "encoded")
+        assert isinstance(module.network.context, GeneratedContext)
+        assert module.network.context.mode == mode
+        assert module.network.head.loss.offset.compare == compared
 
 
 @pytest.mark.parametrize(("setting", "step_size"), DECAY.items())

@@ -17,8 +17,8 @@ from tests.helpers.real_data import real_data
 
 SMALL_ANET = (
     "--model.backbone.depth=63",
-    "--model.network.stem_channels=[8,8]",
-    "--model.network.level_channels=[4,4,4,4,4,4,4,4]",
+    "--model.network.pyramid.stem_channels=[8,8]",
+    "--model.network.pyramid.level_channels=[4,4,4,4,4,4,4,4]",
     "--trainer.devices=1",
     "--trainer.strategy=auto",
     "--trainer.logger=false",

@@ -11,7 +11,7 @@ from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.structures import Categories
 from tests.helpers.toy import CATEGORIES
-from tests.helpers.trained import NETWORK, checkpointed_localizer
+from tests.helpers.trained import LEVEL_CHANNELS, checkpointed_localizer
 from tests.helpers.videos import VideoSpec, write_video
 
 
@@ -20,11 +20,9 @@ def remembering_checkpoint(folder: Path, categories: Categories = CATEGORIES) ->
     path = checkpointed_localizer(folder, categories)[1]
     checkpoint: dict[str, Any] = torch.load(path)
     generator = torch.Generator().manual_seed(0)
-    features = [torch.rand(30, width, generator=generator).half() for width in NETWORK["level_channels"]]  # type: ignore[attr-defined]
-    checkpoint[STATE_KEY][FEATURE_BANK_KEY] = {
-        "features": features,
-        "labels": torch.arange(30) % len(categories.moment),
-    }
+    features = [torch.rand(30, width, generator=generator).half() for width in LEVEL_CHANNELS]
+    labels = torch.arange(30) % len(categories.moment)
+    checkpoint[STATE_KEY][FEATURE_BANK_KEY] = {"features": features, "labels": labels}
     torch.save(checkpoint, path)
     return path
 

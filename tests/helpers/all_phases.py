@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from aher_lightning.losses.localization import LocalizationLoss
+from aher_lightning.models.anchor_head import AnchorHead
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.localizer import LocalizerModule
@@ -58,8 +58,7 @@ def mined() -> BaseModule:
     return AherModule(
         CATEGORIES,
         backbone=MeanBackbone(),
-        network=toy_network,
-        loss=LocalizationLoss(),
+        network=partial(toy_network, head=AnchorHead),
         optimizer=ADAM,
         detector=DetectorPhase(optimizer_per_loss=True),
     )

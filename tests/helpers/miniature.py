@@ -38,7 +38,13 @@ SMALL = {
             },
             "network": {
                 "class_path": "AherNet",
-                "init_args": {"length": 32, "stem_channels": [12, 12], "level_channels": [10, 10, 12]},
+                "init_args": {
+                    "length": 32,
+                    "pyramid": {
+                        "class_path": "TemporalPyramid",
+                        "init_args": {"stem_channels": [12, 12], "level_channels": [10, 10, 12]},
+                    },
+                },
             },
             "initial_weights": [],
         }

@@ -34,7 +34,7 @@ def find_options(path: str) -> list[Option]:
     """Return what a path may mean, depending on the classes that a configuration chooses on the way.
 
     Args:
-        path: Names without ``class_path`` and ``init_args``, such as ``loss.offset.compare``.
+        path: Names without ``class_path`` and ``init_args``, such as ``network.head.offset.compare``.
 
     Returns:
         One option per class; none if there is no such option.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.snippet_source import VideoSource
 from aher_lightning.features.spans import snippets_in_span
-from aher_lightning.losses.localization import LocalizationLoss
+from aher_lightning.losses.classification import CellClassificationLoss
 from aher_lightning.losses.options import MatchingOptions
 from aher_lightning.models.aher_net import AherNet
+from aher_lightning.models.anchor_head import AnchorHead
 from aher_lightning.models.base import Backbone
+from aher_lightning.models.pyramid import TemporalPyramid
 from aher_lightning.ops.randomness import random_generator
 from aher_lightning.structures import Categories, SnippetSequence
 from aher_lightning.video.contract import TemporalContract
@@ -25,6 +28,12 @@ UNTRIMMED = ["jump", "wave"]
 MOMENT = ["clap", "spin", "nod"]
 CATEGORIES = Categories(UNTRIMMED, MOMENT)
 DURATION_SEC = 20.0
+
+TOY_PYRAMID = partial(TemporalPyramid, stem_channels=(12, 12), level_channels=(10, 10, 12, 12))
+"""Four levels."""
+
+TOY_HEAD = partial(AnchorHead, matching=MatchingOptions(foreground=0.5, match_best_anchor=True))
+"""A head for which short videos have positives."""
 
 
 class MeanBackbone(Backbone):
@@ -121,10 +130,10 @@ def toy_network(
     channels: int = CHANNELS, untrimmed: int = len(UNTRIMMED), moment: int = len(MOMENT), **options: Any
 ) -> AherNet:
     """A network of four levels that trains in milliseconds."""
-    sizes: dict[str, Any] = {"length": 32, "stem_channels": (12, 12), "level_channels": (10, 10, 12, 12)}
-    return AherNet(channels, untrimmed, moment, **(sizes | options))
+    parts: dict[str, Any] = {"length": 32, "pyramid": TOY_PYRAMID, "head": TOY_HEAD}
+    return AherNet(channels, untrimmed, moment, **(parts | options))
 
 
-def toy_loss() -> LocalizationLoss:
-    """A loss under which short videos have positives."""
-    return LocalizationLoss(matching=MatchingOptions(foreground=0.5, match_best_anchor=True))
+def toy_loss() -> CellClassificationLoss:
+    """The default loss."""
+    return CellClassificationLoss()

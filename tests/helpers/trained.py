@@ -12,7 +12,14 @@ from tests.helpers.toy import CATEGORIES, CHANNELS
 from tests.helpers.training import quiet_trainer, small_contract, toy_localizer
 
 BACKBONE: dict[str, Any] = {"stem_channels": 4, "stage_channels": [4, 4, CHANNELS]}
-NETWORK = {"length": 32, "stem_channels": [12, 12], "level_channels": [10, 10, 12, 12]}
+LEVEL_CHANNELS = [10, 10, 12, 12]
+NETWORK = {
+    "length": 32,
+    "pyramid": {
+        "class_path": "aher_lightning.models.pyramid.TemporalPyramid",
+        "init_args": {"stem_channels": [12, 12], "level_channels": LEVEL_CHANNELS},
+    },
+}
 
 
 def configuration(**init_args: Any) -> dict[str, Any]:

@@ -10,10 +10,17 @@ import torch
 
 from aher_lightning.callbacks import IterationCheckpoint
 from aher_lightning.modules.base import BaseModule
-from aher_lightning.modules.iteration_data import IterationData, LabelledClips, LabelledVideos
+from aher_lightning.modules.iteration_data import IterationData
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.modules.snippet_classifier import SnippetClassifierModule
-from aher_lightning.structures import Categories, MomentBatch, SnippetSequences, UntrimmedBatch
+from aher_lightning.structures import (
+    Categories,
+    LabelledClips,
+    LabelledVideos,
+    MomentBatch,
+    SnippetSequences,
+    UntrimmedBatch,
+)
 from aher_lightning.video.contract import TemporalContract
 from tests.helpers.toy import CATEGORIES, CHANNELS, MeanBackbone, ToyDataModule, toy_loss, toy_network
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.inference.onnx_export import DESCRIPTION_FILE, FILES, OPSET, describe, export_onnx
-from aher_lightning.inference.onnx_graphs import BackboneGraph, LocalizerGraph, LocalizerOutputs
+from aher_lightning.inference.onnx_graphs import BackboneGraph, LocalizerGraph
 from aher_lightning.models.backbones.p3d import P3D
 from aher_lightning.models.base import Backbone
 from aher_lightning.models.transfer import IdentityTransfer, MLPTransfer
@@ -59,7 +59,9 @@ def test_another_runtime_computes_the_same(exported: tuple[PhasedModule, Path], 
     clips, features = torch.randn(count, 3, 8, 12, 12), torch.rand(count, CHANNELS, 32)
     (encoded,) = run(folder / FILES[0], clips=clips)
     assert_close(encoded, BackboneGraph(module.backbone)(clips))
-    for ours, theirs in zip(run(folder / FILES[1], features=features), LocalizerGraph(module)(features), strict=True):
+    for ours, theirs in zip(
+        run(folder / FILES[1], features=features), LocalizerGraph(module)(features).values(), strict=True
+    ):
         assert ours.shape == theirs.shape
         assert_close(ours.double(), theirs.double())
 
@@ -77,7 +79,7 @@ def test_every_transfer_is_exported_as_what_it_makes(transfer: Callable[[int], A
     export_onnx(with_contract(module), tmp_path / "model")
     features = torch.rand(3, CHANNELS, 32)
     for ours, theirs in zip(
-        run(tmp_path / "model" / FILES[1], features=features), LocalizerGraph(module)(features), strict=True
+        run(tmp_path / "model" / FILES[1], features=features), LocalizerGraph(module)(features).values(), strict=True
     ):
         assert_close(ours.double(), theirs.double())
 
@@ -105,13 +107,15 @@ def test_the_files_say_which_operators_they_use(exported: tuple[PhasedModule, Pa
 def test_the_description_tells_what_a_program_needs(exported: tuple[PhasedModule, Path]) -> None:
     module, folder = exported
     content = json.loads((folder / DESCRIPTION_FILE).read_text())
-    assert content == json.loads(json.dumps(describe(module)))
+    with torch.no_grad():
+        said = LocalizerGraph(module)(torch.rand(1, CHANNELS, 32))
+    assert content == json.loads(json.dumps(describe(module, said)))
     assert content["categories"] == [{"name": name, "provenance": "moment"} for name in MOMENT]
     assert content["opset"] == OPSET
     assert content["contract"]["crop"] == 12
     outputs = content["files"][FILES[1]]["outputs"]
-    assert list(outputs) == list(LocalizerOutputs._fields)
-    assert outputs["probabilities"] == ["B", len(module.network.anchors), len(MOMENT)]
+    assert list(outputs) == ["segments", "scores", "labels", "probabilities"]
+    assert outputs["probabilities"] == ["B", 45, len(MOMENT)]
     assert content["files"][FILES[0]]["inputs"] == {"clips": ["N", 3, 8, 12, 12]}
     assert UNTRIMMED[0] not in json.dumps(content)
 

@@ -26,9 +26,11 @@ def check(module: PhasedModule) -> None:
     """The graph's outputs make the detections of the module."""
     features, durations_sec = random_features(), torch.tensor([10.0, 20.0, 5.0], dtype=torch.float64)
     evaluated = module.categories.evaluated
-    expected = module.decoder(module.network(features, evaluated), module.network.anchors, durations_sec)
-    segments, scores, labels, probabilities = LocalizerGraph(module).eval()(features)
-    assert probabilities.shape == (3, len(module.network.anchors), len(module.categories.names))
+    expected = module.decoder(module.network(features, evaluated), module.network.head, durations_sec)
+    outputs = LocalizerGraph(module).eval()(features)
+    assert list(outputs) == ["segments", "scores", "labels", "probabilities"]
+    segments, scores, labels, probabilities = outputs.values()
+    assert probabilities.shape == (3, 45, len(module.categories.names))
     torch.testing.assert_close(probabilities.sum(dim=-1), torch.ones(3, segments.shape[1]))
     for row, one in enumerate(expected):
         best = scores[row].argsort(descending=True, stable=True)[0]

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import pytest
 import torch
 from torch import Tensor
 
-from aher_lightning.losses.classification import cell_classification_loss, segment_classification_loss
+from aher_lightning.losses.classification import (
+    CellClassificationLoss,
+    cell_classification_loss,
+    segment_classification_loss,
+)
+from aher_lightning.structures import Targets
 from tests.helpers.golden_anchors import LEVELS
 from tests.helpers.golden_fill import fill
 from tests.helpers.golden_losses import RELEASED_LOSSES, released_labels
@@ -83,3 +89,52 @@ def test_segment_loss_equals_the_released_code() -> None:
     assert 2 / (16 * len(LEVELS)) * loss.item() == pytest.approx(
         RELEASED_LOSSES["train"]["segment_classification"], rel=1e-5
     )
+
+
+# Three videos of two cells: two instances, one (and padding), none.
+LABELS = torch.tensor([[2, 0], [1, -1], [-1, -1]])
+TARGETS = Targets(
+    is_foreground=torch.tensor([[True, True], [False, False], [False, False]]),
+    instances=torch.tensor([[0, 1], [0, 0], [0, 0]]),
+    is_background=torch.zeros(3, 2, dtype=torch.bool),
+    details={},
+)
+REDUCTIONS: tuple[Literal["mean", "sum"], ...] = ("mean", "sum")
+
+
+@pytest.mark.parametrize(
+    ("cells", "cell_labels"),
+    [("all", [[2, 0], [1, 1], [-1, -1]]), ("foreground", [[2, 0], [-1, -1], [-1, -1]])],
+)
+def test_each_cell_learns_the_category_of_its_instance(
+    cells: Literal["all", "foreground"], cell_labels: list[list[int]]
+) -> None:
+    logits = logits_like(3, 3, 2)
+    expected = torch.nn.functional.cross_entropy(logits, torch.tensor(cell_labels), ignore_index=-1)
+    torch.testing.assert_close(CellClassificationLoss(cells=cells)(logits, LABELS, TARGETS), expected)
+    torch.testing.assert_close(CellClassificationLoss(cells=cells, weight=2)(logits, LABELS, TARGETS), 2 * expected)
+
+
+def test_all_cells_can_have_the_category_of_the_video() -> None:
+    logits, labels = logits_like(3, 3, 2), torch.tensor([[2, 2], [1, 1], [-1, -1]])
+    expected = torch.nn.functional.cross_entropy(logits, labels, ignore_index=-1)
+    torch.testing.assert_close(CellClassificationLoss(labels="video")(logits, LABELS, TARGETS), expected)
+
+
+def test_cells_can_be_summed() -> None:
+    mean, total = (CellClassificationLoss(reduction=one)(logits_like(3, 3, 2), LABELS, TARGETS) for one in REDUCTIONS)
+    torch.testing.assert_close(total, mean * 4 / 3)  # four cells have a category; there are three videos
+
+
+@pytest.mark.parametrize("cells", ["all", "foreground"])
+@pytest.mark.parametrize("videos", [0, 3])
+def test_without_instances_no_cell_learns(cells: Literal["all", "foreground"], videos: int) -> None:
+    logits = logits_like(videos, 3, 2).requires_grad_()
+    nothing = TARGETS._replace(
+        is_foreground=torch.zeros(videos, 2, dtype=torch.bool), instances=torch.zeros(videos, 2, dtype=torch.int64)
+    )
+    loss = CellClassificationLoss(cells=cells)(logits, torch.zeros(videos, 0, dtype=torch.int64), nothing)
+    loss.backward()
+    assert loss.item() == 0
+    assert logits.grad is not None
+    assert not logits.grad.any()

@@ -8,16 +8,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from aher_lightning.losses.actionness import select_anchors_over_processes
 from aher_lightning.losses.adversarial import DiscriminatorLoss, GeneratorLoss
 from aher_lightning.losses.classification import cell_classification_loss, segment_classification_loss
-from aher_lightning.losses.localization import LocalizationLosses
-from aher_lightning.ops.matching import AnchorMatches
-from aher_lightning.structures import LevelOutputs
+from aher_lightning.ops.matching import BACKGROUND, FOREGROUND
+from aher_lightning.structures import LevelOutputs, Targets
 from tests.helpers.golden_anchors import LEVELS, concatenate_levels, released_anchors, released_segments
 from tests.helpers.golden_fill import fill, golden_path
-from tests.helpers.golden_losses import RELEASED_LOSSES, released_labels, released_loss, released_outputs
+from tests.helpers.golden_losses import (
+    RELEASED_LOSSES,
+    released_classification,
+    released_head,
+    released_labels,
+    released_outputs,
+)
 
 pytestmark = pytest.mark.golden
 
@@ -36,8 +42,8 @@ class Case(NamedTuple):
 
     expected: dict[str, Any]
     outputs: LevelOutputs
-    terms: LocalizationLosses
-    matches: AnchorMatches
+    terms: dict[str, Tensor]
+    targets: Targets
     ratio: float
 
 
@@ -50,13 +56,19 @@ def compare(expected: dict[str, Any], dtype: torch.dtype) -> Case:
     """Compute the losses in single or double precision."""
     flags = expected["flags"]
     options = dict(zip(("foreground", "background", "negative_ratio"), list(flags.values())[:3], strict=True))
-    loss = released_loss(**options)
+    head = released_head(**options).to(dtype)
     segments, is_real = released_segments()
     labels = released_labels().unsqueeze(1).expand_as(is_real).where(is_real, -1)
-    fields = [field.to(dtype).requires_grad_() for field in released_outputs() if field is not None]
-    outputs, anchors, segments = LevelOutputs(*fields), released_anchors().to(dtype), segments.to(dtype)
-    terms = loss(outputs, anchors, segments, labels)
-    return Case(expected, outputs, terms, loss.match(anchors, segments, labels), flags["negative_ratio"])
+    logits, said = released_outputs()
+    logits = logits.to(dtype).requires_grad_()
+    outputs = LevelOutputs(logits, {name: values.to(dtype).requires_grad_() for name, values in said.items()})
+    head.anchors = released_anchors().to(dtype)
+    segments = segments.to(dtype)
+    targets = head.match(segments, labels)
+    terms = head.loss(outputs.head, head.anchors, head.loss.match(head.anchors, segments, labels), segments)
+    proposal, classification = head.proposal_loss(outputs.head, targets), released_classification()
+    own = {"classification": classification(logits, labels, targets), "proposal": proposal}
+    return Case(expected, outputs, terms._asdict() | own, targets, flags["negative_ratio"])
 
 
 @pytest.fixture(scope="module", params=["train", "alt"])
@@ -74,8 +86,8 @@ def test_flags_are_the_options(case: Case) -> None:
         "cls_weights",
         "iou_weights",
     ]
-    loss = released_loss()
-    assert (loss.offset.weight, loss.classification.weight, loss.overlap.weight) == (
+    loss = released_head().loss
+    assert (loss.offset.weight, released_classification().weight, loss.overlap.weight) == (
         flags["alpha"],
         flags["cls_weights"],
         flags["iou_weights"],
@@ -85,7 +97,7 @@ def test_flags_are_the_options(case: Case) -> None:
 @pytest.mark.parametrize("term", TERMS)
 def test_terms(case: Case, term: str) -> None:
     expected = case.expected["losses_complete(classwise_iou)"]
-    assert getattr(case.terms, term).item() == pytest.approx(expected[TERMS[term]], rel=1e-5)
+    assert case.terms[term].item() == pytest.approx(expected[TERMS[term]], rel=1e-5)
     if term != "classification":  # on moments the other terms are the same
         assert expected[TERMS[term]] == case.expected["losses_complete_mome"][TERMS[term]]
 
@@ -95,7 +107,7 @@ def test_terms_in_double_precision(name: str) -> None:
     expected = reference(name)
     terms = compare(expected, torch.float64).terms
     for term, key in DOUBLE_TERMS.items():
-        assert getattr(terms, term).item() == pytest.approx(expected["independent_numpy_float64"][key], rel=1e-6)
+        assert terms[term].item() == pytest.approx(expected["independent_numpy_float64"][key], rel=1e-6)
 
 
 def test_segment_level_losses(case: Case) -> None:
@@ -118,9 +130,10 @@ def test_every_cell_has_the_label_of_its_video() -> None:
 
 
 def test_counts(case: Case) -> None:
-    states, overlaps = case.matches.states, case.matches.overlaps
-    assert case.outputs.actionness is not None
-    is_selected = select_anchors_over_processes(case.outputs.actionness, states, ratio=case.ratio, strict=True)
+    states, overlaps = case.targets.details["states"], case.targets.details["overlaps"]
+    assert torch.equal(case.targets.is_background, states == BACKGROUND)
+    assert torch.equal(case.targets.is_foreground, (states == FOREGROUND).view(16, 255, 3).any(dim=-1))
+    is_selected = select_anchors_over_processes(case.outputs.head["actionness"], states, ratio=case.ratio, strict=True)
     counts = {
         "n_pos": int((states == 1).sum()),
         "n_neg_candidates": int((states == 0).sum()),
@@ -133,8 +146,9 @@ def test_counts(case: Case) -> None:
 
 @pytest.mark.parametrize("field", GRADIENTS)
 def test_gradients_of_the_levels(case: Case, field: str) -> None:
-    loss = case.terms.classification if field == "class_logits" else case.terms.proposal
-    (gradient,) = torch.autograd.grad(loss, getattr(case.outputs, field), retain_graph=True)
+    loss = case.terms["classification" if field == "class_logits" else "proposal"]
+    values = case.outputs.class_logits if field == "class_logits" else case.outputs.head[field]
+    (gradient,) = torch.autograd.grad(loss, values, retain_graph=True)
     by_anchor = gradient.transpose(1, 2) if field == "class_logits" else gradient
     per_cell = 1 if field == "class_logits" else 3
     levels = torch.split(by_anchor, [length * per_cell for _, length in LEVELS], dim=1)

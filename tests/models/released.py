@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.convolution import SameConv1d
+from aher_lightning.models.pyramid import TemporalPyramid
 from tests.helpers.golden_fill import fill
 
 CELLS = (128, 64, 32, 16, 8, 4, 2, 1)
@@ -57,12 +59,13 @@ def fill_convolution(convolution: torch.nn.Module, scopes: Sequence[tuple[str, i
 @torch.no_grad()
 def fill_localizer(network: AherNet) -> None:
     """Fill pyramid, heads, classifier of untrimmed categories and transfer of a full-size network."""
-    for index, convolution in enumerate(network.pyramid.stem, 1):
+    pyramid = cast("TemporalPyramid", network.pyramid)
+    for index, convolution in enumerate(pyramid.stem, 1):
         fill_convolution(convolution, [(f"aher/g_conv{index}", (2048, 1024)[index - 1])])
-    for index, (convolution, width) in enumerate(zip(network.pyramid.levels, CHANNELS, strict=True), 1):
+    for index, (convolution, width) in enumerate(zip(pyramid.levels, CHANNELS, strict=True), 1):
         fill_convolution(convolution, [(f"aher/g_conv_a{index}", width)])
         scope = f"aher/conv_a{index}_box"
-        head = network.heads[index - 1].get_submodule("convolution")
+        head = network.head.get_submodule(f"levels.{index - 1}")
         fill_convolution(head, [(f"{scope}/conv_loc", 6), (f"{scope}/conv_iou", 3), (f"{scope}/conv_cls", 6)])
         classifier = network.untrimmed_classifier
         classifier.weights(index - 1).copy_(kernel(f"{scope}/conv_action_anet", width, 200, size=1)[:, :, 0])
@@ -78,9 +81,10 @@ def fill_localizer(network: AherNet) -> None:
 @torch.no_grad()
 def fill_generators(network: AherNet) -> None:
     """Fill the context generators of a full-size network."""
-    for letter, generator in (("s", network.start_generator), ("e", network.end_generator)):
+    for letter, generator in (("s", "start_generator"), ("e", "end_generator")):
         for number, name in ((1, "first"), (2, "second")):
-            fill_convolution(generator.get_submodule(name), [(f"g_conv_{letter}{number}", (1024, 2048)[number - 1])])
+            convolution = network.context.get_submodule(f"{generator}.{name}")
+            fill_convolution(convolution, [(f"g_conv_{letter}{number}", (1024, 2048)[number - 1])])
 
 
 @torch.no_grad()

@@ -1,21 +1,23 @@
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from aher_lightning.errors import ConfigError
 from aher_lightning.models.context import (
     ConvContextGenerator,
-    MomentSplicer,
+    GeneratedContext,
     SpliceLayout,
     SpliceMode,
     draw_splice_layouts,
     splice,
     splice_layout,
 )
+from aher_lightning.structures import LabelledClips
 from tests.helpers.golden_fill import golden_path
 from tests.models.released import feature_map, fill_convolution, largest_error
 
@@ -85,12 +87,10 @@ def marked(value: float, length: int) -> Tensor:
     ],
 )
 def test_splice_puts_the_moment_where_the_layout_says(layout: SpliceLayout, expected: list[float]) -> None:
-    synthetic = splice(marked(5.0, 4), marked(1.0, 2), marked(2.0, 2), [layout])
-    assert synthetic.features.shape == (1, 2, 6)
-    assert synthetic.features[0, 0].tolist() == expected
-    torch.testing.assert_close(
-        synthetic.segments * 6, torch.tensor([[[layout.moment_start, layout.labelled_end]]]).float()
-    )
+    features, segments = splice(marked(5.0, 4), marked(1.0, 2), marked(2.0, 2), [layout])
+    assert features.shape == (1, 2, 6)
+    assert features[0, 0].tolist() == expected
+    torch.testing.assert_close(segments * 6, torch.tensor([[[layout.moment_start, layout.labelled_end]]]).float())
 
 
 def test_segment_marks_the_moment_in_every_fixed_mode() -> None:
@@ -98,10 +98,10 @@ def test_segment_marks_the_moment_in_every_fixed_mode() -> None:
     for mode in modes:
         layouts = draw_splice_layouts(8, 64, generator(), mode=mode)
         ones, zeros = torch.ones(8, 1, 32), torch.zeros(8, 1, 16)
-        synthetic = splice(ones, zeros, zeros, layouts)
+        features, segments = splice(ones, zeros, zeros, layouts)
         steps = (torch.arange(64) + 0.5) / 64
-        inside = (steps >= synthetic.segments[:, :, :1]) & (steps <= synthetic.segments[:, :, 1:])
-        torch.testing.assert_close(synthetic.features, inside.float().reshape(8, 1, 64))
+        inside = (steps >= segments[:, :, :1]) & (steps <= segments[:, :, 1:])
+        torch.testing.assert_close(features, inside.float().reshape(8, 1, 64))
 
 
 @pytest.mark.parametrize("length", [1, 5, 8])
@@ -117,8 +117,8 @@ def test_gradients_flow_through_the_splice_into_both_generators() -> None:
     torch.manual_seed(0)
     start, end = ConvContextGenerator(6), ConvContextGenerator(6)
     moments = torch.rand(4, 6, 32)
-    synthetic = splice(moments, start(moments), end(moments), draw_splice_layouts(4, 64, generator()))
-    torch.autograd.backward(synthetic.features.square().sum())
+    features, _ = splice(moments, start(moments), end(moments), draw_splice_layouts(4, 64, generator()))
+    torch.autograd.backward(features.square().sum())
     for parameter in [*start.parameters(), *end.parameters()]:
         assert parameter.grad is not None
         assert parameter.grad.abs().sum() > 0
@@ -216,17 +216,33 @@ def test_plain_order_keeps_the_released_moment_and_all_context(released_contexts
         assert torch.equal(plain[row, start : start + length], expected)
 
 
-def test_the_splicer_draws_shares_within_its_range() -> None:
-    moments = torch.rand(200, 3, 16)
-    splicer = MomentSplicer(moment_ratios=(0.1, 0.5))
-    synthetic = splicer(moments, moments[..., :8], moments[..., 8:], 40, generator())
-    widths = synthetic.segments[:, 0, 1] - synthetic.segments[:, 0, 0]
-    assert synthetic.features.shape == (200, 3, 40)
+def small_context(**options: Any) -> GeneratedContext:
+    torch.manual_seed(0)
+    return GeneratedContext(3, 40, **options)
+
+
+def random_moments(count: int) -> LabelledClips:
+    return LabelledClips(torch.rand(count, 3, 16, generator=generator()), torch.arange(count))
+
+
+def test_a_context_draws_shares_within_its_range() -> None:
+    features, segments, labels = small_context(moment_ratios=(0.1, 0.5))(random_moments(200), None, generator())
+    widths = segments[:, 0, 1] - segments[:, 0, 0]
+    assert features.shape == (200, 3, 40)
+    assert labels.tolist() == [[label] for label in range(200)]
     assert widths.min() == pytest.approx(0.1)
     assert widths.max() == pytest.approx(0.5)
 
 
+def test_synthesis_depends_on_the_generator_alone() -> None:
+    context, moments = small_context(mode="released_fixed"), random_moments(3)
+    first, second = (context(moments, None, generator(7)) for _ in range(2))
+    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+    assert first.segments.shape == (3, 1, 2)
+    assert not torch.equal(context(moments, None, generator(8)).segments, first.segments)
+
+
 @pytest.mark.parametrize("moment_ratios", [(0.0, 0.5), (0.5, 1.0), (0.6, 0.4)])
 def test_shares_without_room_are_refused(moment_ratios: tuple[float, float]) -> None:
-    with pytest.raises(ValueError, match=r"moment_ratios must ascend within 0\.05\.\.0\.95"):
-        MomentSplicer(moment_ratios=moment_ratios)
+    with pytest.raises(ConfigError, match=r"^'context\.moment_ratios' must ascend within 0\.05\.\.0\.95"):
+        small_context(moment_ratios=moment_ratios)

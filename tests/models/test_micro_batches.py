@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor
 
 from aher_lightning.errors import ConfigError
 from aher_lightning.models.aher_net import AherNet
-from tests.helpers.toy import CHANNELS, toy_network
+from tests.helpers.toy import CHANNELS, TOY_PYRAMID, toy_network
 
 
 def gradients(network: AherNet, features: Tensor) -> tuple[list[Tensor], Tensor]:
     """Gradients of all weights of the pyramid, and of the features."""
     features = features.clone().requires_grad_()
     outputs = network(features, "moment")
-    loss = outputs.class_logits.square().mean() + outputs.offsets.sum() + outputs.overlaps.prod(dim=0).sum()
+    loss = (
+        outputs.class_logits.square().mean()
+        + outputs.head["offsets"].sum()
+        + outputs.head["overlaps"].prod(dim=0).sum()
+    )
     network.zero_grad()
     loss.backward()
     assert features.grad is not None
@@ -37,7 +43,7 @@ def test_micro_batches_have_the_gradients_of_the_whole_batch(micro_batch: int) -
 
 def test_micro_batches_keep_less_for_gradients() -> None:
     def kept(micro_batch: int | None) -> int:
-        network = toy_network(micro_batch=micro_batch, stem_channels=(64, 64))
+        network = toy_network(micro_batch=micro_batch, pyramid=partial(TOY_PYRAMID, stem_channels=(64, 64)))
         weights = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
         saved: dict[int, int] = {}
 

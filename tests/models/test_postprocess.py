@@ -1,20 +1,17 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
 from torch import Tensor
 
-from aher_lightning.models.anchors import generate_anchors
+from aher_lightning.models.anchor_head import AnchorHead
 from aher_lightning.models.base import ScoreFusion, Suppression
 from aher_lightning.models.postprocess import (
     Candidates,
     DetectionDecoder,
     HardNMS,
-    OverlapFusion,
     ProductFusion,
     VideoCategoryFusion,
 )
@@ -22,13 +19,15 @@ from aher_lightning.structures import LevelOutputs
 from tests.helpers.golden_fill import fill, golden_path
 from tests.models.released import CELLS, SCALE_RATIOS
 
-ANCHORS = torch.tensor([[0.25, 0.5], [0.25, 0.25], [0.75, 0.5], [0.75, 0.25]])  # two cells, two ratios
+HEAD = AnchorHead([1], [2], scale_ratios=(1.0, 0.5))
+RELEASED = AnchorHead([1] * 8, CELLS, scale_ratios=SCALE_RATIOS, centre_scale=0.1, width_scale=0.1)
+LARGER = AnchorHead([1, 1, 1], [8, 4, 2], scale_ratios=(1.0, 1.26, 1.587))
 
 
 def outputs_of(probabilities: Tensor, overlaps: Tensor, offsets: Tensor | None = None) -> LevelOutputs:
-    """Return outputs for the four anchors, from class probabilities by cell ``(B, 2, K)``."""
+    """Return outputs for the four anchors of HEAD, from class probabilities by cell ``(B, 2, K)``."""
     moved = torch.zeros(*overlaps.shape, 2) if offsets is None else offsets
-    return LevelOutputs(probabilities.log().transpose(1, 2), moved, overlaps, None)
+    return LevelOutputs(probabilities.log().transpose(1, 2), {"offsets": moved, "overlaps": overlaps})
 
 
 def two_videos() -> LevelOutputs:
@@ -41,9 +40,10 @@ def random_outputs(videos: int, seed: int = 0, cells: tuple[int, ...] = (8, 4, 2
     total = sum(cells)
     return LevelOutputs(
         torch.randn(videos, 5, total, generator=generator),
-        spread * torch.randn(videos, 3 * total, 2, generator=generator),
-        torch.rand(videos, 3 * total, generator=generator),
-        None,
+        {
+            "offsets": spread * torch.randn(videos, 3 * total, 2, generator=generator),
+            "overlaps": torch.rand(videos, 3 * total, generator=generator),
+        },
     )
 
 
@@ -59,12 +59,6 @@ def test_video_category_fusion_gives_one_category() -> None:
     assert labels.tolist() == [[0, 0]]
 
 
-def test_overlap_fusion_ignores_the_categories() -> None:
-    scores, labels = OverlapFusion()(torch.tensor([[[0.9, 0.1], [0.3, 0.7]]]), torch.tensor([[0.5, 0.8]]))
-    torch.testing.assert_close(scores, torch.tensor([[0.5, 0.8]]))
-    assert labels.tolist() == [[0, 1]]
-
-
 @pytest.mark.parametrize(("class_agnostic", "expected"), [(True, [[1, 2]]), (False, [[1, 0, 2]])])
 def test_hard_nms(class_agnostic: bool, expected: list[list[int]]) -> None:
     segments = torch.tensor([[[0.0, 1.0], [0.0, 0.99], [0.0, 0.5]]])
@@ -74,7 +68,7 @@ def test_hard_nms(class_agnostic: bool, expected: list[list[int]]) -> None:
 
 
 def test_detections_of_two_videos_by_hand() -> None:
-    first, second = DetectionDecoder()(two_videos(), ANCHORS, torch.tensor([10.0, 100.0], dtype=torch.float64))
+    first, second = DetectionDecoder()(two_videos(), HEAD, torch.tensor([10.0, 100.0], dtype=torch.float64))
     torch.testing.assert_close(first.scores, torch.tensor([0.72, 0.7, 0.45, 0.07]))
     assert first.labels.tolist() == [0, 1, 0, 1]
     assert first.segments.tolist() == [[1.25, 3.75], [5.0, 10.0], [0.0, 5.0], [6.25, 8.75]]
@@ -83,24 +77,13 @@ def test_detections_of_two_videos_by_hand() -> None:
     assert second.segments[0].tolist() == [0.0, 50.0]
 
 
-def test_offsets_move_anchors_with_the_given_scales() -> None:
-    offsets = torch.zeros(1, 4, 2)
-    offsets[0, 0] = torch.tensor([1.0, math.log(0.25)])
-    outputs = outputs_of(torch.full((1, 2, 1), 1.0), torch.ones(1, 4), offsets)
-    paper = DetectionDecoder().decode_segments(outputs, ANCHORS)
-    released = DetectionDecoder(centre_scale=0.5, width_scale=0.5).decode_segments(outputs, ANCHORS)
-    torch.testing.assert_close(paper[0, 0], torch.tensor([0.6875, 0.8125]))
-    torch.testing.assert_close(released[0, 0], torch.tensor([0.375, 0.625]))
-    torch.testing.assert_close(paper[0, 1:], released[0, 1:])
-
-
 def test_segments_outside_the_video_are_dropped_and_others_clipped() -> None:
     offsets = torch.zeros(1, 4, 2)
     offsets[0, 0, 0] = -3.0  # wholly before the video
     offsets[0, 2, 1] = 200.0  # exp overflows: as wide as can be
     offsets[0, 3, 0] = torch.nan
     detections = DetectionDecoder()(
-        outputs_of(torch.ones(1, 2, 1), torch.ones(1, 4), offsets), ANCHORS, torch.tensor([7.0])
+        outputs_of(torch.ones(1, 2, 1), torch.ones(1, 4), offsets), HEAD, torch.tensor([7.0])
     )
     assert len(detections) == 1
     assert sorted(detections[0].segments.tolist()) == [[0.0, 7.0], [0.875, 2.625]]
@@ -108,8 +91,7 @@ def test_segments_outside_the_video_are_dropped_and_others_clipped() -> None:
 
 def test_detections_lie_in_their_video_in_descending_order_of_score() -> None:
     durations = torch.tensor([0.1, 7.3, 86400.123], dtype=torch.float64)
-    anchors = generate_anchors((8, 4, 2), (1.0, 1.26, 1.587))
-    for detections, duration in zip(DetectionDecoder()(random_outputs(3), anchors, durations), durations, strict=True):
+    for detections, duration in zip(DetectionDecoder()(random_outputs(3), LARGER, durations), durations, strict=True):
         assert 0 < len(detections.scores) <= 42
         assert (detections.segments[:, 0] >= 0).all()
         assert (detections.segments[:, 1] <= duration).all()
@@ -120,45 +102,45 @@ def test_detections_lie_in_their_video_in_descending_order_of_score() -> None:
 
 def test_videos_of_a_batch_are_independent() -> None:
     outputs = random_outputs(4, spread=3.0)
-    anchors = generate_anchors((8, 4, 2), (1.0, 1.26, 1.587))
     durations = torch.tensor([3.0, 5.0, 7.0, 11.0])
     decoder = DetectionDecoder(suppression=HardNMS(0.5))
-    together = decoder(outputs, anchors, durations)
+    together = decoder(outputs, LARGER, durations)
     assert len({len(detections.scores) for detections in together}) > 1
     for row, detections in enumerate(together):
-        logits, offsets, overlaps = (part[row : row + 1] for part in outputs[:3])
-        (alone,) = decoder(LevelOutputs(logits, offsets, overlaps, None), anchors, durations[row : row + 1])
+        one = slice(row, row + 1)
+        said = {name: values[one] for name, values in outputs.head.items()}
+        (alone,) = decoder(LevelOutputs(outputs.class_logits[one], said), LARGER, durations[one])
         for mine, other in zip(detections, alone, strict=True):
             torch.testing.assert_close(mine, other)
 
 
 def test_no_videos_and_nothing_kept_give_empty_detections() -> None:
-    anchors = generate_anchors((8, 4, 2), (1.0, 1.26, 1.587))
-    assert DetectionDecoder()(random_outputs(0), anchors, torch.zeros(0)) == []
-    outputs = random_outputs(2)._replace(offsets=torch.full((2, 42, 2), torch.nan))
-    for detections in DetectionDecoder()(outputs, anchors, torch.tensor([3.0, 5.0])):
+    assert DetectionDecoder()(random_outputs(0), LARGER, torch.zeros(0)) == []
+    outputs = random_outputs(2)
+    outputs.head["offsets"].fill_(torch.nan)
+    for detections in DetectionDecoder()(outputs, LARGER, torch.tensor([3.0, 5.0])):
         assert detections.segments.shape == (0, 2)
         assert detections.scores.shape == detections.labels.shape == (0,)
 
 
 def test_plugged_fusion_and_suppression_are_used() -> None:
     class Constant(ScoreFusion):
-        def __call__(self, probabilities: Tensor, overlaps: Tensor) -> tuple[Tensor, Tensor]:
-            return torch.full_like(overlaps, 0.25), torch.full(overlaps.shape, probabilities.shape[-1])
+        def __call__(self, probabilities: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
+            return torch.full_like(quality, 0.25), torch.full(quality.shape, probabilities.shape[-1])
 
     class Third(Suppression):
         def __call__(self, segments: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
             del scores, labels
             return torch.tensor([[2, -1]]).expand(len(segments), 2)
 
-    for detections in DetectionDecoder(Constant(), Third())(two_videos(), ANCHORS, torch.tensor([10.0, 10.0])):
+    for detections in DetectionDecoder(Constant(), Third())(two_videos(), HEAD, torch.tensor([10.0, 10.0])):
         assert detections.segments.tolist() == [[5.0, 10.0]]
         assert detections.scores.tolist() == [0.25]
         assert detections.labels.tolist() == [2]
 
 
 def test_candidates_keep_every_anchor() -> None:
-    candidates = DetectionDecoder().candidates(two_videos(), ANCHORS)
+    candidates = DetectionDecoder().candidates(two_videos(), HEAD)
     assert isinstance(candidates, Candidates)
     assert candidates.segments.shape == (2, 4, 2)
     torch.testing.assert_close(candidates.scores[0], torch.tensor([0.45, 0.72, 0.7, 0.07]))
@@ -173,9 +155,7 @@ def concatenated(levels: list[npt.NDArray[np.float32]], axis: int) -> Tensor:
 def test_released_decoding(video: int) -> None:
     golden = np.load(golden_path("tf", "03_decode.npz"))
     offsets = [fill(f"decode_loc_v{video}_l{i}", (1, n, 3, 2), -8, 8).reshape(1, -1, 2) for i, n in enumerate(CELLS, 1)]
-    outputs = LevelOutputs(torch.zeros(1, 1, 255), concatenated(offsets, 1), torch.zeros(1, 765), None)
-    decoder = DetectionDecoder(centre_scale=0.1, width_scale=0.1)
-    segments = decoder.decode_segments(outputs, generate_anchors(CELLS, SCALE_RATIOS))[0]
+    segments = RELEASED.decode({"offsets": concatenated(offsets, 1), "overlaps": torch.zeros(1, 765)}).segments[0]
     expected = np.concatenate([golden[f"segments_v{video}_l{i}"].reshape(-1, 2) for i in range(1, 9)])
     np.testing.assert_allclose(segments.numpy() * golden["duration"][video], expected, atol=1e-4, rtol=1e-5)
 
@@ -186,18 +166,17 @@ def test_released_inference(video: int) -> None:
     golden = np.load(golden_path("tf", "08_inference_nms.npz"))
     outputs = released_outputs(video)
     threshold, duration = golden[f"v{video}_cfg"].tolist()
-    decoder = DetectionDecoder(VideoCategoryFusion(), HardNMS(threshold), centre_scale=0.1, width_scale=0.1)
-    anchors = generate_anchors(CELLS, SCALE_RATIOS)
-    segments = decoder.decode_segments(outputs, anchors)
+    decoder = DetectionDecoder(VideoCategoryFusion(), HardNMS(threshold))
+    segments, overlaps = RELEASED.decode(outputs.head)
     kept = torch.from_numpy(golden[f"v{video}_keep_index"]).long()
     labels = torch.zeros(1, 765, dtype=torch.long)
-    assert torch.equal(decoder.suppression(segments, outputs.overlaps, labels)[0], kept)
-    assert torch.equal(outputs.overlaps[0, kept], torch.from_numpy(golden[f"v{video}_scores"]))
+    assert torch.equal(decoder.suppression(segments, overlaps, labels)[0], kept)
+    assert torch.equal(overlaps[0, kept], torch.from_numpy(golden[f"v{video}_scores"]))
     boxes = torch.from_numpy(golden[f"v{video}_boxes"])[:, :2]
     torch.testing.assert_close(segments[0, kept] * duration, boxes, atol=1e-4, rtol=1e-5)
     # What lies outside the video the released code keeps and we drop: we agree on all the others.
     is_inside = boxes[:, 1] > boxes[:, 0]
-    (detections,) = decoder(outputs, anchors, torch.tensor([duration]))
+    (detections,) = decoder(outputs, RELEASED, torch.tensor([duration]))
     count = int(is_inside.sum())
     torch.testing.assert_close(detections.segments[:count].float(), boxes[is_inside], atol=1e-4, rtol=1e-5)
     category = int(golden[f"v{video}_class_id"])
@@ -234,4 +213,6 @@ def released_outputs(video: int) -> LevelOutputs:
         coordinates = [fill(f"det_{letter}_v{video}_l{i}", (1, n, 3), -reach, reach) for letter in "cw"]
         offsets.append(np.stack(coordinates, axis=-1).reshape(1, -1, 2))
         overlaps.append(fill(f"det_iou_v{video}_l{i}", (1, n, 3, 1), low, high).reshape(1, -1))
-    return LevelOutputs(concatenated(logits, 2), concatenated(offsets, 1), concatenated(overlaps, 1), None)
+    return LevelOutputs(
+        concatenated(logits, 2), {"offsets": concatenated(offsets, 1), "overlaps": concatenated(overlaps, 1)}
+    )

@@ -203,7 +203,8 @@ def test_losses_and_segments_are_computed_in_single_precision() -> None:
             losses = phase.losses(module.network, module.loss, data)
             assert {value.dtype for value in losses.values()} == {torch.float32}, phase.name
         outputs = module.network(data.untrimmed.features.detach(), "moment")
-        assert {output.dtype for output in outputs} == {torch.float32}
+        said = (outputs.class_logits, *outputs.head.values())
+        assert {output.dtype for output in said} == {torch.float32}
         with torch.no_grad():
             (found, _) = module.detect(batch["untrimmed"].snippets, batch["untrimmed"].durations_sec)
     assert (found.segments.dtype, found.scores.dtype) == (torch.float64, torch.float32)

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from aher_lightning.errors import ConfigError
-from aher_lightning.modules.iteration_data import IterationData, LabelledClips, LabelledVideos
+from aher_lightning.modules.iteration_data import IterationData
+from aher_lightning.structures import LabelledClips, LabelledVideos
 
 
 def test_parts_that_are_there_come_out_as_they_went_in() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from aher_lightning.callbacks import IterationCheckpoint
 from aher_lightning.checkpoints.last import find_last_checkpoint
 from aher_lightning.errors import CheckpointError, TrainingError
-from aher_lightning.losses.localization import LocalizationLoss
+from aher_lightning.losses.classification import CellClassificationLoss
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.iteration_data import IterationData
@@ -28,7 +28,7 @@ class Spoiled(DetectorPhase):
     taken = 0
     on_rank = 0
 
-    def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
+    def losses(self, network: AherNet, loss: CellClassificationLoss, data: IterationData) -> dict[str, Tensor]:
         losses = super().losses(network, loss, data)
         self.taken += 1
         rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0

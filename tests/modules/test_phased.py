@@ -12,9 +12,7 @@ from pytorch_lightning.plugins import MixedPrecision
 from torch import nn
 
 from aher_lightning.errors import ConfigError
-from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.models.aher_net import AherNet
-from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.models.transfer import IdentityTransfer
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.modules.phases import RecognitionPhase, TransferPhase
@@ -52,17 +50,6 @@ def test_the_random_numbers_of_an_iteration_repeat() -> None:
     module, batch = toy_localizer(), first_batch()
     first, second = (module.iteration_data(batch).generator for _ in range(2))
     assert torch.equal(torch.rand(3, generator=first), torch.rand(3, generator=second))
-
-
-def test_a_decoder_reads_offsets_as_the_loss_teaches_them() -> None:
-    def localizer(**options: Any) -> LocalizerModule:
-        loss = LocalizationLoss(centre_scale=0.1, width_scale=0.2)
-        return LocalizerModule(CATEGORIES, backbone=MeanBackbone(), network=toy_network, loss=loss, **options)
-
-    decoder = localizer().decoder
-    assert (decoder.centre_scale, decoder.width_scale) == (0.1, 0.2)
-    with pytest.raises(ConfigError, match=r"^width_scale is 0\.2 in the loss and 1\.0 in the decoder; set both to the"):
-        localizer(decoder=DetectionDecoder(centre_scale=0.1))
 
 
 def test_schedules_count_iterations(tmp_path: Path) -> None:
@@ -175,15 +162,6 @@ def test_the_backbone_learns_in_one_step_of_one_phase() -> None:
             toy_localizer(transfer=phase)
 
 
-def test_decoder_and_loss_have_the_same_scales() -> None:
-    loss = LocalizationLoss(centre_scale=0.1, width_scale=0.2)
-    module = LocalizerModule(CATEGORIES, backbone=MeanBackbone(), network=toy_network, loss=loss)
-    assert (module.decoder.centre_scale, module.decoder.width_scale) == (0.1, 0.2)
-    own = DetectionDecoder(centre_scale=0.1)
-    with pytest.raises(ConfigError, match=r"width_scale is 0\.2 in the loss and 1\.0 in the decoder; set both"):
-        LocalizerModule(CATEGORIES, backbone=MeanBackbone(), network=toy_network, loss=loss, decoder=own)
-
-
 def test_a_phase_that_changes_nothing_is_refused(tmp_path: Path) -> None:
     def without_transfer(*sizes: int) -> AherNet:
         return toy_network(*sizes, transfer=IdentityTransfer)
@@ -263,7 +241,7 @@ def test_a_scale_that_changes_between_two_steps_changes_no_step(tmp_path: Path) 
         transfer = TransferPhase(optimizer_per_loss=True, optimizer=partial(torch.optim.SGD, lr=0.05))
         module = toy_localizer(transfer=transfer)
         train(module, tmp_path, 3, **options)
-        return {key: value for key, value in module.state_dict().items() if key.startswith("network.heads")}
+        return {key: value for key, value in module.state_dict().items() if key.startswith("network.head.")}
 
     # The scale doubles after every step.
     scaler = torch.amp.GradScaler("cpu", init_scale=256.0, growth_interval=1)

@@ -11,6 +11,7 @@ from torch import Tensor
 from aher_lightning.errors import ConfigError, DataError
 from aher_lightning.ops.matching import BACKGROUND, FOREGROUND, IGNORED
 from aher_lightning.ops.randomness import random_generator
+from aher_lightning.structures import Targets
 
 
 class Cells(NamedTuple):
@@ -25,28 +26,22 @@ class Cells(NamedTuple):
     sources: Tensor
 
 
-def cell_states(states: Tensor, cells_per_level: Sequence[int]) -> list[Tensor]:
+def cell_states(targets: Targets, cells_per_level: Sequence[int]) -> list[Tensor]:
     """Return what each cell shows.
 
-    The anchors of a cell share its feature vector, so cells are what can be drawn without repetition. A cell is
-    foreground if any of its anchors is, and background if all of them are.
+    The predictions of a cell share its feature vector, so cells are what can be drawn without repetition. A cell is
+    background if all of its predictions are.
 
     Args:
-        states: States of the anchors as :func:`~aher_lightning.ops.matching.match_anchors` gives them,
-            int64 ``(B, A)``.
-        cells_per_level: Cells ``n_j`` of the L levels; A is a multiple of their sum.
+        targets: What the head of a network makes of the ground truth of B videos.
+        cells_per_level: Cells ``n_j`` of the L levels.
 
     Returns:
         1 foreground, 0 background, -1 neither; int64 ``(B, n_j)`` for each level.
-
-    Example:
-        >>> cell_states(torch.tensor([[0, 0, -1, 1, 0, -1]]), [2, 1])
-        [tensor([[0, 1]]), tensor([[-1]])]
     """
-    by_cell = states.view(len(states), sum(cells_per_level), -1)  # (B, N, R)
-    cells = torch.full_like(by_cell[..., 0], IGNORED)
-    cells[(by_cell == BACKGROUND).all(dim=-1)] = BACKGROUND
-    cells[(by_cell == FOREGROUND).any(dim=-1)] = FOREGROUND
+    cells = torch.full_like(targets.instances, IGNORED)  # (B, N)
+    cells[targets.is_background.view(*cells.shape, -1).all(dim=-1)] = BACKGROUND
+    cells[targets.is_foreground] = FOREGROUND
     return list(cells.split_with_sizes(list(cells_per_level), dim=1))
 
 

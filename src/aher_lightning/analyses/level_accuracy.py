@@ -62,13 +62,13 @@ def true_categories(proposals: Tensor, segments: Tensor, labels: Tensor, min_tio
     return labels.gather(1, closest).masked_fill(overlaps < min_tiou, _NOT_COUNTED)
 
 
-def count_per_level(true: Tensor, predicted: Sequence[Tensor], anchors_per_level: Sequence[int]) -> Tensor:
+def count_per_level(true: Tensor, predicted: Sequence[Tensor], proposals_per_level: Sequence[int]) -> Tensor:
     """Count the proposals of each level, and those that each classifier labels right.
 
     Args:
         true: Categories, int64 ``(B, A)``; -1 is not counted.
         predicted: What S classifiers say, int64 ``(B, A)`` each.
-        anchors_per_level: Anchors of the L levels, in order; they sum to A.
+        proposals_per_level: Proposals of the L levels, in order; they sum to A.
 
     Returns:
         Counts, int64 ``(1 + S, L)``: all proposals first, then the right ones of each classifier.
@@ -80,7 +80,7 @@ def count_per_level(true: Tensor, predicted: Sequence[Tensor], anchors_per_level
     """
     is_counted = true != _NOT_COUNTED
     masks = torch.stack([is_counted, *(is_counted & (labels == true) for labels in predicted)])  # (1 + S, B, A)
-    parts = masks.split_with_sizes(list(anchors_per_level), dim=-1)
+    parts = masks.split_with_sizes(list(proposals_per_level), dim=-1)
     return torch.stack([part.sum(dim=(1, 2)) for part in parts], dim=1)
 
 

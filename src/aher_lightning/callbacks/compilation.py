@@ -13,7 +13,7 @@ from aher_lightning.modules.phased import PhasedModule
 
 
 class Compilation(Callback):
-    """Compile the backbone and the 1D ConvNet with its heads by ``torch.compile``.
+    """Compile the backbone and the 1D ConvNet with its head by ``torch.compile``.
 
     Weight names do not change, so checkpoints are the same with and without. The first iterations take long, results
     differ in rounding, and CPUs need a C++ compiler.
@@ -41,6 +41,6 @@ class Compilation(Callback):
         else:
             networks.append(backbone)
         if isinstance(pl_module, PhasedModule):
-            networks += [pl_module.network.pyramid, *pl_module.network.heads]
+            networks += [pl_module.network.pyramid, pl_module.network.head]
         for network in networks:
             network.compile(backend=self.backend)

@@ -16,7 +16,7 @@ from aher_lightning.datasets.collate import pack_snippets
 from aher_lightning.datasets.unusable_videos import UnusableVideo
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import ConfigError, DataError
-from aher_lightning.models.heads import pool_levels
+from aher_lightning.models.segment_classifier import pool_levels
 from aher_lightning.modules.phased import PhasedModule
 from aher_lightning.video.reader import VideoReader
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +17,7 @@ from aher_lightning import __version__
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.files.json_files import write_json
 from aher_lightning.files.new_folder import new_folder
-from aher_lightning.inference.onnx_graphs import BackboneGraph, LocalizerGraph, LocalizerOutputs
+from aher_lightning.inference.onnx_graphs import BackboneGraph, LocalizerGraph
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.phased import PhasedModule
 
@@ -38,7 +38,7 @@ def export_onnx(module: BaseModule, folder: Path, *, overwrite: bool = False) ->
     """Write a localizer as ONNX, as a whole or not at all.
 
     ``backbone.onnx`` turns normalized clips ``(N, 3, F, H, W)`` into features ``(N, C)``, ``localizer.onnx`` features
-    ``(B, C, T)`` into what :class:`~aher_lightning.inference.onnx_graphs.LocalizerOutputs` says. N and B are free. The
+    ``(B, C, T)`` into what :class:`~aher_lightning.inference.onnx_graphs.LocalizerGraph` says. N and B are free. The
     categories are those that the module evaluates, added ones included.
 
     Args:
@@ -61,8 +61,10 @@ def export_onnx(module: BaseModule, folder: Path, *, overwrite: bool = False) ->
     replaces = (*FILES, DESCRIPTION_FILE) if overwrite else ()
     with new_folder(folder, CheckpointError, replaces=replaces) as partial, torch.no_grad():
         _export(BackboneGraph(module.backbone), clips, "clips", ["features"], partial / FILES[0])
-        _export(LocalizerGraph(module), features, "features", LocalizerOutputs._fields, partial / FILES[1])
-        write_json(partial / DESCRIPTION_FILE, describe(module), CheckpointError, indent=1)
+        graph = LocalizerGraph(module).eval()
+        outputs = graph(features)
+        _export(graph, features, "features", list(outputs), partial / FILES[1])
+        write_json(partial / DESCRIPTION_FILE, describe(module, outputs), CheckpointError, indent=1)
 
 
 def require_onnx() -> None:
@@ -76,11 +78,12 @@ def require_onnx() -> None:
         raise ConfigError(f'export to ONNX needs {" and ".join(missing)}: pip install "aher-lightning[export]"')
 
 
-def describe(module: PhasedModule) -> dict[str, Any]:
+def describe(module: PhasedModule, outputs: Mapping[str, Tensor]) -> dict[str, Any]:
     """Return what a program has to know to run the files.
 
     Args:
         module: The exported module.
+        outputs: What its graph returned for some videos.
 
     Returns:
         Plain values: categories in the order of their labels with where they come from, the temporal contract, sizes.
@@ -92,9 +95,8 @@ def describe(module: PhasedModule) -> dict[str, Any]:
         for name in module.categories.names
     }
     clip_shape = ["N", 3, contract.clip_length, contract.crop, contract.crop]
-    channels, length, anchors = module.backbone.out_channels, module.network.length, len(module.network.anchors)
-    shapes = ([anchors, 2], [anchors], [anchors], [anchors, len(provenance)])
-    outputs = {name: ["B", *shape] for name, shape in zip(LocalizerOutputs._fields, shapes, strict=True)}
+    channels, length = module.backbone.out_channels, module.network.length
+    shapes = {name: ["B", *values.shape[1:]] for name, values in outputs.items()}
     return {
         "version": __version__,
         "opset": OPSET,
@@ -103,7 +105,7 @@ def describe(module: PhasedModule) -> dict[str, Any]:
         "window_sec": module.window_sec,
         "files": {
             FILES[0]: {"inputs": {"clips": clip_shape}, "outputs": {"features": ["N", channels]}},
-            FILES[1]: {"inputs": {"features": ["B", channels, length]}, "outputs": outputs},
+            FILES[1]: {"inputs": {"features": ["B", channels, length]}, "outputs": shapes},
         },
     }
 

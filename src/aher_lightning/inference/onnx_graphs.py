@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
@@ -13,24 +11,8 @@ from aher_lightning.models.base import Backbone
 from aher_lightning.modules.phased import PhasedModule
 
 
-class LocalizerOutputs(NamedTuple):
-    """What an exported localizer returns for B videos with A anchors and K categories.
-
-    Attributes:
-        segments: ``(start, end)``, normalized and clipped to the video, ``(B, A, 2)``.
-        scores: Confidence, ``(B, A)``; ``-inf`` where nothing of the segment lies in the video.
-        labels: Category index, int64 ``(B, A)``.
-        probabilities: Of every category, ``(B, A, K)``.
-    """
-
-    segments: Tensor
-    scores: Tensor
-    labels: Tensor
-    probabilities: Tensor
-
-
 class LocalizerGraph(nn.Module):
-    """From feature sequences to scored segments of all anchors; suppression and seconds are left to the caller.
+    """From feature sequences to scored segments of all predictions; suppression and seconds are left to the caller.
 
     Anchor-level classifiers are computed once, so the transfer functions are no longer needed.
 
@@ -50,24 +32,27 @@ class LocalizerGraph(nn.Module):
             self.register_buffer(f"weight_{level}", weight)
             self.register_buffer(f"bias_{level}", bias)
 
-    def forward(self, features: Tensor) -> LocalizerOutputs:
-        """Return what the network says about every anchor.
+    def forward(self, features: Tensor) -> dict[str, Tensor]:
+        """Return what the network says.
 
         Args:
             features: Feature sequences, shape ``(B, C, T)``.
 
         Returns:
-            Segments, scores, labels and probabilities.
+            For the A predictions of B videos: "segments", ``(start, end)`` normalized and clipped to the video,
+            ``(B, A, 2)``; "scores" ``(B, A)``, ``-inf`` where nothing of the segment lies in the video; "labels",
+            category indices, int64 ``(B, A)``; "probabilities" of every category, ``(B, A, K)``; what the head adds.
         """
         classifiers = [
             LevelClassifier(self.get_buffer(f"weight_{level}"), self.get_buffer(f"bias_{level}"))
             for level in range(self.num_levels)
         ]
         outputs = self.network.localize(self.network.levels(features), self.category_set, classifiers)
-        candidates = self.decoder.candidates(outputs, self.network.anchors)
+        head = self.network.head
+        candidates = self.decoder.candidates(outputs, head)
         by_cell = outputs.class_logits.softmax(dim=1).transpose(1, 2)  # (B, N, K)
-        anchors_per_cell = len(self.network.anchors) // sum(self.network.cells_per_level)
-        return LocalizerOutputs(*candidates, by_cell.repeat_interleave(anchors_per_cell, dim=1))
+        probabilities = by_cell.repeat_interleave(head.predictions_per_cell, dim=1)
+        return candidates._asdict() | {"probabilities": probabilities} | head.export_outputs(outputs.head)
 
 
 class BackboneGraph(nn.Module):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from aher_lightning.losses.reduction import mean_over_processes
+from aher_lightning.structures import Targets
 
 
 def segment_classification_loss(logits: Tensor, labels: Tensor, *, levels: Literal["sum", "mean"] = "sum") -> Tensor:
@@ -65,3 +66,50 @@ def cell_classification_loss(
     if reduction == "sum":
         return losses.where(is_counted, 0).sum() / max(len(losses), 1)
     return mean_over_processes(losses, is_counted)
+
+
+class CellClassificationLoss(nn.Module):
+    """Weighted :func:`cell_classification_loss` (L_cls) with the targets of a head.
+
+    Args:
+        weight: Factor of the loss; 2 in the authors' code.
+        cells: Which cells learn: "all" of them, as in the authors' code, or the "foreground" ones.
+        labels: Category of a cell: that of the "instance" which it speaks for (of the video's first instance where
+            there is none), or always the first one's, "video", as in the authors' code.
+        reduction: "mean" over cells, or "sum" over the cells of a video and mean over videos, as in the
+            authors' code.
+    """
+
+    def __init__(
+        self,
+        *,
+        weight: float = 1.0,
+        cells: Literal["all", "foreground"] = "all",
+        labels: Literal["instance", "video"] = "instance",
+        reduction: Literal["mean", "sum"] = "mean",
+    ) -> None:
+        super().__init__()
+        self.weight = weight
+        self.cells: Literal["all", "foreground"] = cells
+        self.labels: Literal["instance", "video"] = labels
+        self.reduction: Literal["mean", "sum"] = reduction
+
+    def forward(self, logits: Tensor, labels: Tensor, targets: Targets) -> Tensor:
+        """Return the weighted loss.
+
+        Args:
+            logits: One vector per cell, shape ``(B, K, N)``.
+            labels: Categories of the instances, int64 ``(B, G)``; -1 marks padding, which comes last.
+            targets: What the head made of the instances.
+
+        Returns:
+            Scalar; 0 if no cell counts.
+        """
+        # A last instance of padding serves videos without any.
+        padded = functional.pad(labels, (0, 1), value=-1)
+        if self.labels == "instance":
+            cell_labels = padded.gather(1, targets.instances)
+        else:
+            cell_labels = padded[:, :1].expand(-1, logits.shape[-1])
+        mask = targets.is_foreground if self.cells == "foreground" else None
+        return self.weight * cell_classification_loss(logits, cell_labels, mask, reduction=self.reduction)

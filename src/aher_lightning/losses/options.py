@@ -1,4 +1,4 @@
-"""The choices of each term of the localization loss: where paper and authors' code differ, and where neither says."""
+"""The choices of each term of the proposal loss: where paper and authors' code differ, and where neither says."""
 
 from __future__ import annotations
 
@@ -32,28 +32,9 @@ class MatchingOptions:
         """Refuse thresholds out of order."""
         if not 0 < self.background <= self.foreground <= 1:
             raise ConfigError(
-                f"'loss.matching' has background {self.background} and foreground {self.foreground}; "
+                f"'head.matching' has background {self.background} and foreground {self.foreground}; "
                 "they must be above 0, at most 1, and in this order"
             )
-
-
-@dataclass(frozen=True)
-class ClassificationOptions:
-    """What cells learn about categories (L_cls).
-
-    Args:
-        weight: Factor of the term.
-        cells: Which cells learn: "all" of them, as in the authors' code, or those with a "foreground" anchor.
-        labels: Category of a cell: that of the "instance" which its anchors overlap most (of the video's first
-            instance where none does), or always the first one's, "video", as in the authors' code.
-        reduction: "mean" over cells, or "sum" over the cells of a video and mean over videos, as in the
-            authors' code.
-    """
-
-    weight: float = 1.0
-    cells: Literal["all", "foreground"] = "all"
-    labels: Literal["instance", "video"] = "instance"
-    reduction: Literal["mean", "sum"] = "mean"
 
 
 @dataclass(frozen=True)
@@ -87,7 +68,7 @@ class OverlapOptions:
 
 @dataclass(frozen=True)
 class ActionnessOptions:
-    """How action is told from background, which the paper does not do: its network has no such head.
+    """How action is told from background, which the paper does not do: its head has no such output.
 
     Args:
         weight: Factor of the mean over foreground anchors and hard negatives; 2 in the authors' code.

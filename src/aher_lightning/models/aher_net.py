@@ -1,4 +1,4 @@
-"""AherNet: pyramid, heads, classifiers, transfer, context generators and discriminators in one network."""
+"""AherNet: pyramid, head, classifiers, transfer, context and discriminators in one network."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from torch.utils.checkpoint import checkpoint
 
 from aher_lightning.errors import ConfigError
 from aher_lightning.models.added_classifier import AddedClassifier
-from aher_lightning.models.anchors import generate_anchors
-from aher_lightning.models.base import ContextGenerator, Discriminator, WeightTransfer
-from aher_lightning.models.context import ConvContextGenerator, MomentSplicer
+from aher_lightning.models.anchor_head import AnchorHead
+from aher_lightning.models.base import Context, Discriminator, Head, Pyramid, WeightTransfer
+from aher_lightning.models.context import GeneratedContext
 from aher_lightning.models.discriminator import ConvDiscriminator
-from aher_lightning.models.heads import LocalizationHead, SegmentClassifier, pool_levels
 from aher_lightning.models.pyramid import TemporalPyramid
+from aher_lightning.models.segment_classifier import SegmentClassifier, pool_levels
 from aher_lightning.models.transfer import MLPTransfer
 from aher_lightning.ops.precision import to_float32
-from aher_lightning.structures import CategorySet, EvaluatedSet, LevelOutputs, SyntheticMoments, category_sets
+from aher_lightning.structures import CategorySet, EvaluatedSet, LevelOutputs, category_sets
 
-PARAMETER_GROUPS = (
-    "pyramid",
-    "heads",
-    "untrimmed_classifier",
-    "moment_classifier",
-    "transfer",
-    "generators",
-    "discriminators",
-)
-"""Names of the parameter groups; together they hold every parameter of the network once."""
+PARAMETER_GROUPS = {
+    "pyramid": "pyramid",
+    "heads": "head",
+    "untrimmed_classifier": "untrimmed_classifier",
+    "moment_classifier": "moment_classifier",
+    "transfer": "transfers",
+    "generators": "context",
+    "discriminators": "discriminators",
+}
+"""The part of the network behind each parameter group; together they hold every parameter of the network once."""
 
 
 class LevelClassifier(NamedTuple):
@@ -59,15 +59,12 @@ class AherNet(nn.Module):
         num_untrimmed_categories: Categories with temporal annotations.
         num_moment_categories: Categories known from moments only.
         length: Time steps T of untrimmed videos and synthetic moments; moments have half as many.
-        stem_channels: Output channels of the stem's convolutions.
-        level_channels: Channels ``d_j`` of each pyramid level.
-        scale_ratios: Anchor widths in units of a cell.
+        pyramid: Makes the 1D ConvNet from C.
+        head: Makes what predicts segments from the channels and the cells of the levels.
         transfer: Makes the weight transfer of a level from its channels.
-        generator: Makes a context generator from C.
-        discriminator: Makes the discriminator of a level from its channels and the anchors per cell; none for
-            training without an adversary.
-        splicer: Puts contexts around moments; the default one if not given.
-        use_actionness: Whether heads tell action from background explicitly.
+        context: Makes what is put around moments from C and T.
+        discriminator: Makes the discriminator of a level from its channels and the head's predictions per cell; none
+            for training without an adversary.
         micro_batch: If given, so many samples run through the 1D ConvNet at once in training, and its activations are
             computed again for gradients: large batches then fit into memory. Losses and gradients are those of the
             whole batch.
@@ -76,31 +73,26 @@ class AherNet(nn.Module):
         ConfigError: If ``micro_batch`` is below 1.
 
     Attributes:
-        anchors: Default segments ``(centre, width)``, normalized, ``(A, 2)``.
         cells_per_level: Cells ``n_j`` of each level.
         level_channels: Channels ``d_j`` of each pyramid level.
         moment_length: Time steps of a moment, ``length // 2``.
         added_classifier: Of moment categories that were added after training; none at first.
     """
 
-    anchors: Tensor
     added_classifier: AddedClassifier | None
 
-    def __init__(  # noqa: PLR0913 - one option each, all by name
+    def __init__(
         self,
         feature_channels: int,
         num_untrimmed_categories: int,
         num_moment_categories: int,
         *,
         length: int = 512,
-        stem_channels: Sequence[int] = (2048, 1024),
-        level_channels: Sequence[int] = (256, 256, 512, 512, 1024, 1024, 2048, 2048),
-        scale_ratios: Sequence[float] = (1.0, 2 ** (1 / 3), 2 ** (2 / 3)),
+        pyramid: Callable[[int], Pyramid] = TemporalPyramid,
+        head: Callable[[Sequence[int], Sequence[int]], Head] = AnchorHead,
         transfer: Callable[[int], WeightTransfer] = MLPTransfer,
-        generator: Callable[[int], ContextGenerator] = ConvContextGenerator,
+        context: Callable[[int, int], Context] = GeneratedContext,
         discriminator: Callable[[int, int], Discriminator] | None = ConvDiscriminator,
-        splicer: MomentSplicer | None = None,
-        use_actionness: bool = True,
         micro_batch: int | None = None,
     ) -> None:
         super().__init__()
@@ -109,24 +101,19 @@ class AherNet(nn.Module):
         self.micro_batch = micro_batch
         self.length = length
         self.moment_length = length // 2
-        self.level_channels = tuple(level_channels)
-        self.splicer = splicer or MomentSplicer()
-        ratios = len(scale_ratios)
-        self.pyramid = TemporalPyramid(feature_channels, stem_channels=stem_channels, level_channels=level_channels)
-        self.heads = nn.ModuleList(
-            LocalizationHead(width, ratios, use_actionness=use_actionness) for width in level_channels
-        )
+        self.pyramid = pyramid(feature_channels)
+        self.level_channels = level_channels = tuple(self.pyramid.out_channels)
+        self.cells_per_level = self.pyramid.level_lengths(length)
+        self.head = head(level_channels, self.cells_per_level)
         self.untrimmed_classifier = SegmentClassifier(level_channels, num_untrimmed_categories)
         self.moment_classifier = SegmentClassifier(level_channels, num_moment_categories)
         self.register_module("added_classifier", None)
         self.transfers = nn.ModuleList(transfer(width) for width in level_channels)
-        self.start_generator = generator(feature_channels)
-        self.end_generator = generator(feature_channels)
+        self.context = context(feature_channels, length)
+        per_cell = self.head.predictions_per_cell
         self.discriminators = nn.ModuleList(
-            () if discriminator is None else (discriminator(width, ratios) for width in level_channels)
+            () if discriminator is None else (discriminator(width, per_cell) for width in level_channels)
         )
-        self.cells_per_level = self.pyramid.level_lengths(length)
-        self.register_buffer("anchors", generate_anchors(self.cells_per_level, scale_ratios), persistent=False)
 
     def levels(self, features: Tensor) -> list[Tensor]:
         """Return the feature map of every pyramid level.
@@ -183,19 +170,15 @@ class AherNet(nn.Module):
         """
         before = self.added_classifier.num_categories if self.added_classifier is not None else 0
         trained = self.moment_classifier.num_categories + before - num_categories
-        anchors = self.anchors
-        self.moment_classifier = SegmentClassifier(self.level_channels, trained).to(anchors.device)
-        self.added_classifier = AddedClassifier(self.level_channels, num_rows, num_categories).to(anchors.device)
+        device = self.moment_classifier.biases(0).device
+        self.moment_classifier = SegmentClassifier(self.level_channels, trained).to(device)
+        self.added_classifier = AddedClassifier(self.level_channels, num_rows, num_categories).to(device)
 
-    def anchor_classifiers(self, category_set: EvaluatedSet, categories: Tensor | None = None) -> list[LevelClassifier]:
-        """Transfer the segment-level classifiers to anchor-level ones.
-
-        At inference they can be computed once for many videos. In training with very many categories,
-        a subset saves the time that the others would cost.
+    def anchor_classifiers(self, category_set: EvaluatedSet) -> list[LevelClassifier]:
+        """Transfer the segment-level classifiers to anchor-level ones, which serve many videos at inference.
 
         Args:
             category_set: Whose categories; of "all", those with boundaries come first.
-            categories: Indices of the wanted ones, ``(K',)``; all if not given.
 
         Returns:
             One classifier per level.
@@ -206,14 +189,10 @@ class AherNet(nn.Module):
         for level, transfer in enumerate(self.transfers):
             weight = torch.cat([classifier.weights(level) for classifier in classifiers])
             bias = torch.cat([classifier.biases(level) for classifier in classifiers])
-            if categories is not None and added is None:
-                weight, bias = weight[categories], bias[categories]
             weight, bias = transfer(weight, bias)
             if added is not None:
                 more_weight, more_bias = added.transferred(level, transfer)
                 weight, bias = torch.cat([weight, more_weight]), torch.cat([bias, more_bias])
-                if categories is not None:
-                    weight, bias = weight[categories], bias[categories]
             transferred.append(LevelClassifier(weight, bias))
         return transferred
 
@@ -223,7 +202,7 @@ class AherNet(nn.Module):
         category_set: EvaluatedSet,
         classifiers: Sequence[LevelClassifier] | None = None,
     ) -> LevelOutputs:
-        """Return what the network says about every cell and anchor.
+        """Return what the network says about every cell, and its head about every prediction.
 
         Args:
             levels: Feature maps, shapes ``(B, d_j, n_j)``.
@@ -231,7 +210,7 @@ class AherNet(nn.Module):
             classifiers: Result of :meth:`anchor_classifiers`; computed here if not given.
 
         Returns:
-            Class logits ``(B, K, N)``, offsets ``(B, A, 2)``, overlaps ``(B, A)``, actionness ``(B, A, 2)``.
+            Class logits ``(B, K, N)``, and the outputs of the head.
         """
         classifiers = self.anchor_classifiers(category_set) if classifiers is None else classifiers
         trained = sum(self._segment_classifier(one).num_categories for one in category_sets(category_set))
@@ -240,28 +219,7 @@ class AherNet(nn.Module):
             _classify_cells(classifier, features, trained, added)
             for classifier, features in zip(classifiers, levels, strict=True)
         ]
-        offsets, overlaps, actionness = zip(
-            *(head(features) for head, features in zip(self.heads, levels, strict=True)), strict=True
-        )
-        return LevelOutputs(
-            class_logits=torch.cat(logits, dim=-1),
-            offsets=torch.cat(offsets, dim=1),
-            overlaps=torch.cat(overlaps, dim=1),
-            actionness=None if actionness[0] is None else torch.cat(actionness, dim=1),
-        )
-
-    def synthesize(self, moments: Tensor, generator: torch.Generator) -> SyntheticMoments:
-        """Put generated contexts around moments (Eq. 2).
-
-        Args:
-            moments: Feature sequences, shape ``(B, C, T_m)``.
-            generator: Source of the random layouts, on the CPU.
-
-        Returns:
-            Features ``(B, C, T)`` and segments ``(B, 1, 2)``.
-        """
-        start_contexts, end_contexts = self.start_generator(moments), self.end_generator(moments)
-        return self.splicer(moments, start_contexts, end_contexts, self.length, generator)
+        return LevelOutputs(torch.cat(logits, dim=-1), self.head(levels))
 
     def discriminate(self, levels: Sequence[Tensor]) -> Tensor:
         """Return the discriminators' logits of "this is real background".
@@ -270,7 +228,7 @@ class AherNet(nn.Module):
             levels: Feature maps, shapes ``(B, d_j, n_j)``.
 
         Returns:
-            Logits of all anchors, shape ``(B, A)``.
+            Logits of all predictions, shape ``(B, A)``.
         """
         pairs = zip(self.discriminators, levels, strict=True)
         return to_float32(torch.cat([discriminator(features).flatten(1) for discriminator, features in pairs], dim=1))
@@ -301,9 +259,7 @@ class AherNet(nn.Module):
         """
         if name not in PARAMETER_GROUPS:
             raise ValueError(f"no parameter group '{name}'; there are {', '.join(PARAMETER_GROUPS)}")
-        if name == "generators":
-            return [*self.start_generator.parameters(), *self.end_generator.parameters()]
-        return list(self.get_submodule("transfers" if name == "transfer" else name).parameters())
+        return list(self.get_submodule(PARAMETER_GROUPS[name]).parameters())
 
     def _segment_classifier(self, category_set: CategorySet) -> SegmentClassifier:
         """Return the segment-level classifier of a category set."""
@@ -319,7 +275,7 @@ def _classify_cells(
 ) -> Tensor:
     """Class logits of the cells of a level, ``(B, K, n)``; trained rows in the product that they have always had."""
     weight, bias = classifier
-    if added is None or len(weight) != num_trained + added.num_categories:  # none, or a choice of rows
+    if added is None:
         return to_float32(torch.matmul(weight, features)) + bias.unsqueeze(-1)
     trained = to_float32(torch.matmul(weight[:num_trained], features)) + bias[:num_trained].unsqueeze(-1)
     return torch.cat([trained, added.classify_cells(weight[num_trained:], bias[num_trained:], features)], dim=1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+
+from aher_lightning.structures import HeadOutputs, LabelledClips, LabelledVideos, Proposals, Targets
 
 ClipPreparation = Callable[[Tensor], Tensor]
 """Makes of the pixels of clips, uint8 ``(N, 3, F, H, W)``, the normalized clips that a backbone wants."""
@@ -70,6 +72,112 @@ class ReadsPublicWeights(Protocol):
         ...
 
 
+class Pyramid(nn.Module, ABC):
+    """Turns a feature sequence into feature maps on several temporal scales, whose cells share the video evenly.
+
+    A subclass takes the number of feature channels as first constructor argument.
+
+    Attributes:
+        out_channels: Channels ``d_j`` of each level.
+    """
+
+    out_channels: Sequence[int]
+
+    @abstractmethod
+    def level_lengths(self, length: int) -> list[int]:
+        """Return the number of cells on each level.
+
+        Args:
+            length: Time steps T of the feature sequence.
+
+        Returns:
+            Cells ``n_j`` of each level.
+        """
+
+    @abstractmethod
+    def forward(self, features: Tensor) -> list[Tensor]:
+        """Return the feature map of every level.
+
+        Args:
+            features: Feature sequences, shape ``(B, C, T)``.
+
+        Returns:
+            Feature maps, shapes ``(B, d_j, n_j)``.
+        """
+
+
+class Head(nn.Module, ABC):
+    """Predicts segments: everything that must agree about them, from the reference cells to the decoding.
+
+    A subclass takes the channels ``d_j`` and the cells ``n_j`` of the levels as first constructor arguments. Each of
+    the N cells of all levels makes R predictions, which stand next to each other among all ``A = N * R``.
+
+    Attributes:
+        predictions_per_cell: Number R.
+    """
+
+    predictions_per_cell: int
+
+    @abstractmethod
+    def forward(self, levels: Sequence[Tensor]) -> HeadOutputs:
+        """Return what the head says about its predictions.
+
+        Args:
+            levels: Feature maps, shapes ``(B, d_j, n_j)``.
+
+        Returns:
+            Tensors by names that the head's other methods know.
+        """
+
+    @abstractmethod
+    def match(self, segments: Tensor, labels: Tensor) -> Targets:
+        """Compare cells and predictions with ground truth.
+
+        Args:
+            segments: Ground truth ``(start, end)``, normalized, shape ``(B, G, 2)``; G may be 0.
+            labels: Its categories, int64 ``(B, G)``; -1 marks padding, which comes last.
+
+        Returns:
+            What they stand for.
+        """
+
+    @abstractmethod
+    def proposal_loss(self, outputs: HeadOutputs, targets: Targets) -> Tensor:
+        """Return L_prop: all of the localization loss that does not depend on the category.
+
+        Averages are over the batch of all processes, see :func:`~aher_lightning.losses.reduction.mean_over_processes`.
+
+        Args:
+            outputs: What the head said about B videos.
+            targets: What :meth:`match` returned for them.
+
+        Returns:
+            Scalar; 0 with a gradient where nothing takes part.
+        """
+
+    @abstractmethod
+    def decode(self, outputs: HeadOutputs) -> Proposals:
+        """Return the segment and the quality of every prediction.
+
+        Args:
+            outputs: What the head said about B videos.
+
+        Returns:
+            Segments ``(B, A, 2)`` and their quality ``(B, A)``.
+        """
+
+    def export_outputs(self, outputs: HeadOutputs) -> dict[str, Tensor]:  # noqa: ARG002 - of other heads
+        """Return what an exported localizer says beside segments, scores, labels and probabilities.
+
+        Args:
+            outputs: What the head said about B videos.
+
+        Returns:
+            Tensors by the names that they get in the file, shapes ``(B, ...)``; none unless overridden.
+        """
+        return {}
+
+
 class WeightTransfer(nn.Module, ABC):
     """The function T of one pyramid level: segment-level classifier in, anchor-level classifier out (Eq. 1).
 
@@ -108,15 +216,42 @@ class ContextGenerator(nn.Module, ABC):
         """
 
 
+class Context(nn.Module, ABC):
+    """Makes synthetic untrimmed videos of moments: puts something before, between and after them (A of Eq. 2).
+
+    A subclass takes the number of feature channels and the time steps T of a synthetic video as first constructor
+    arguments. Its parameters, if it has any, are the group "generators".
+    """
+
+    @abstractmethod
+    def forward(
+        self, moments: LabelledClips, untrimmed: LabelledVideos | None, generator: torch.Generator
+    ) -> LabelledVideos:
+        """Return one synthetic video for each moment.
+
+        Args:
+            moments: Features ``(B, C, T_m)`` and labels ``(B,)``.
+            untrimmed: Real videos of the batch, to take background from; absent where the batch has none.
+            generator: Source of the random choices, on the CPU, the same on all processes; see
+                :func:`~aher_lightning.ops.batch_slice.batch_slice`.
+
+        Returns:
+            Features ``(B, C, T)``, the segments of all instances ``(B, G, 2)`` and their labels ``(B, G)``.
+
+        Raises:
+            ConfigError: If there are no untrimmed videos and the context needs them.
+        """
+
+
 class Discriminator(nn.Module, ABC):
     """Tells the background of untrimmed videos from that of synthetic moments, on one pyramid level.
 
-    A subclass takes the channels of its level and the anchors per cell as first constructor arguments.
+    A subclass takes the channels of its level and the head's predictions per cell as first constructor arguments.
     """
 
     @abstractmethod
     def forward(self, features: Tensor) -> Tensor:
-        """Return the logit of "this is real background" for each anchor.
+        """Return the logit of "this is real background" for each prediction of the head.
 
         Args:
             features: Feature map of the level, shape ``(B, d, n)``.
@@ -127,15 +262,15 @@ class Discriminator(nn.Module, ABC):
 
 
 class ScoreFusion(ABC):
-    """Combines classification and overlap into the final score of each anchor."""
+    """Combines classification and quality into the final score of each prediction."""
 
     @abstractmethod
-    def __call__(self, probabilities: Tensor, overlaps: Tensor) -> tuple[Tensor, Tensor]:
-        """Return score and category of each anchor.
+    def __call__(self, probabilities: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
+        """Return score and category of each prediction.
 
         Args:
             probabilities: Class probabilities, shape ``(B, A, K)``.
-            overlaps: Predicted tIoU, shape ``(B, A)``.
+            quality: As the head predicts it, for an anchor the tIoU y_ov, shape ``(B, A)``.
 
         Returns:
             Scores ``(B, A)`` and category indices, int64 ``(B, A)``.

@@ -1,19 +1,20 @@
-"""Contexts around moments: generators that imagine them, and the splice that puts the parts in order."""
+"""Generated contexts around moments: generators that imagine them, and the splice that puts the parts in order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from aher_lightning.models.base import ContextGenerator
+from aher_lightning.errors import ConfigError
+from aher_lightning.models.base import Context, ContextGenerator
 from aher_lightning.models.convolution import SameConv1d
 from aher_lightning.ops.batch_slice import batch_slice
 from aher_lightning.ops.resample import resize_features
-from aher_lightning.structures import SyntheticMoments
+from aher_lightning.structures import LabelledClips, LabelledVideos
 
 SpliceMode = Literal["plain", "released", "released_fixed"]
 """How moment and contexts are put in order: the paper's Eq. 2, or the authors' code with or without its bug."""
@@ -25,46 +26,6 @@ MOMENT_RATIOS = (0.7, 0.9)
 
 _POSITION_IDS = (1, 19)
 """First and last + 1 of the ids that are drawn."""
-
-
-class MomentSplicer:
-    """Put generated contexts around moments: which share a moment takes, where it sits, in which order.
-
-    The paper does not say how long contexts are. Moments of the default share fill most of a synthetic
-    video; smaller ratios resemble untrimmed videos whose actions are short.
-
-    Args:
-        mode: Order of the parts, see :func:`splice_layout`.
-        moment_ratios: Smallest and largest share of the time steps that a moment takes.
-
-    Raises:
-        ValueError: If the ratios do not lie in ``[0.05, 0.95]`` in ascending order.
-    """
-
-    def __init__(self, mode: SpliceMode = "plain", *, moment_ratios: tuple[float, float] = MOMENT_RATIOS) -> None:
-        if not 1 / _GRID <= moment_ratios[0] <= moment_ratios[1] <= 1 - 1 / _GRID:
-            raise ValueError(f"moment_ratios must ascend within 0.05..0.95, got {moment_ratios}")
-        self.mode: SpliceMode = mode
-        self.moment_ratios = moment_ratios
-
-    def __call__(
-        self, moments: Tensor, start_contexts: Tensor, end_contexts: Tensor, length: int, generator: torch.Generator
-    ) -> SyntheticMoments:
-        """Return synthetic moments of random layouts.
-
-        Args:
-            moments: Shape ``(B, C, T_m)``.
-            start_contexts: Shape ``(B, C, T_s)``.
-            end_contexts: Shape ``(B, C, T_e)``.
-            length: Time steps T of the result.
-            generator: Source of the random layouts, on the CPU.
-
-        Returns:
-            Features ``(B, C, T)`` and the segments of the moments in them, ``(B, 1, 2)``.
-        """
-        total, own = batch_slice(len(moments))
-        layouts = draw_splice_layouts(total, length, generator, mode=self.mode, moment_ratios=self.moment_ratios)
-        return splice(moments, start_contexts, end_contexts, layouts[own])
 
 
 class SpliceLayout(NamedTuple):
@@ -107,6 +68,58 @@ class ConvContextGenerator(ContextGenerator):
     def forward(self, moments: Tensor) -> Tensor:
         """Return the context; see :meth:`ContextGenerator.forward`."""
         return functional.relu(cast("Tensor", self.second(functional.relu(self.first(moments)))))
+
+
+class GeneratedContext(Context):
+    """Let two generators imagine what happens before and after a moment, and splice the three.
+
+    The paper does not say how long contexts are. Moments of the default ratios fill most of a synthetic
+    video; smaller ratios resemble untrimmed videos whose actions are short.
+
+    Implements sections 3.3 (Eq. 2) of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
+    arXiv:2008.13705.
+
+    Args:
+        channels: Channels C of the feature sequences.
+        length: Time steps T of a synthetic video.
+        generator: Makes a context generator from C.
+        mode: Order of the parts, see :func:`splice_layout`.
+        moment_ratios: Smallest and largest share of the time steps that a moment takes.
+
+    Raises:
+        ConfigError: If the ratios do not lie in ``[0.05, 0.95]`` in ascending order.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        length: int,
+        *,
+        generator: Callable[[int], ContextGenerator] = ConvContextGenerator,
+        mode: SpliceMode = "plain",
+        moment_ratios: tuple[float, float] = MOMENT_RATIOS,
+    ) -> None:
+        super().__init__()
+        if not 1 / _GRID <= moment_ratios[0] <= moment_ratios[1] <= 1 - 1 / _GRID:
+            raise ConfigError(f"'context.moment_ratios' must ascend within 0.05..0.95, got {moment_ratios}")
+        self.length = length
+        self.mode: SpliceMode = mode
+        self.moment_ratios = moment_ratios
+        self.start_generator = generator(channels)
+        self.end_generator = generator(channels)
+
+    def forward(
+        self,
+        moments: LabelledClips,
+        untrimmed: LabelledVideos | None,  # noqa: ARG002 - imagined, not taken from them
+        generator: torch.Generator,
+    ) -> LabelledVideos:
+        """Return one synthetic video of one instance for each moment; see :meth:`Context.forward`."""
+        start_contexts, end_contexts = self.start_generator(moments.features), self.end_generator(moments.features)
+        total, own = batch_slice(len(moments.features))
+        layouts = draw_splice_layouts(total, self.length, generator, mode=self.mode, moment_ratios=self.moment_ratios)
+        features, segments = splice(moments.features, start_contexts, end_contexts, layouts[own])
+        return LabelledVideos(features, segments, moments.labels.unsqueeze(1))
 
 
 def splice_layout(
@@ -190,7 +203,7 @@ def draw_splice_layouts(
 
 def splice(
     moments: Tensor, start_contexts: Tensor, end_contexts: Tensor, layouts: Sequence[SpliceLayout]
-) -> SyntheticMoments:
+) -> tuple[Tensor, Tensor]:
     """Resize moments and contexts to their layouts and put them in order.
 
     Args:
@@ -208,7 +221,7 @@ def splice(
     features = torch.stack(rows)
     bounds = [(layout.moment_start, layout.labelled_end) for layout in layouts]
     segments = torch.tensor(bounds, dtype=features.dtype, device=features.device) / features.shape[-1]
-    return SyntheticMoments(features, segments.unsqueeze(1))
+    return features, segments.unsqueeze(1)
 
 
 def _splice_one(moment: Tensor, start_context: Tensor, end_context: Tensor, layout: SpliceLayout) -> Tensor:

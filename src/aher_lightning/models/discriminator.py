@@ -11,20 +11,20 @@ from aher_lightning.models.convolution import SameConv1d
 
 
 class ConvDiscriminator(Discriminator):
-    """A single convolution to one logit per anchor.
+    """A single convolution to one logit per prediction of the head.
 
     Implements D of section 3.4 of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
     arXiv:2008.13705, with the layer of the authors' code.
 
     Args:
         channels: Channels ``d_j`` of the level.
-        anchors_per_cell: Number R of scale ratios.
+        predictions_per_cell: Number R of predictions that the head makes for a cell.
     """
 
-    def __init__(self, channels: int, anchors_per_cell: int) -> None:
+    def __init__(self, channels: int, predictions_per_cell: int) -> None:
         super().__init__()
-        self.convolution = SameConv1d(channels, anchors_per_cell, gain=1.0)
+        self.convolution = SameConv1d(channels, predictions_per_cell, gain=1.0)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the logits of the level's anchors; see :meth:`Discriminator.forward`."""
+        """Return the logits of the level; see :meth:`Discriminator.forward`."""
         return cast("Tensor", self.convolution(features)).transpose(1, 2)

@@ -8,13 +8,14 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional
 
+from aher_lightning.models.base import Pyramid
 from aher_lightning.models.convolution import SameConv1d
 
 _POOL_SIZE = 3
 _POOL_STRIDE = 2
 
 
-class TemporalPyramid(nn.Module):
+class TemporalPyramid(Pyramid):
     """Turn a feature sequence into feature maps on several temporal scales.
 
     Every convolution has a ReLU. The stem keeps the length, the max pool after it (no padding) and each
@@ -72,14 +73,7 @@ class TemporalPyramid(nn.Module):
         return lengths
 
     def forward(self, features: Tensor) -> list[Tensor]:
-        """Return the feature map of every level.
-
-        Args:
-            features: Feature sequences, shape ``(B, C, T)``; T is at least 3.
-
-        Returns:
-            Feature maps, shapes ``(B, d_j, n_j)``.
-        """
+        """Return the feature map of every level of at least 3 time steps; see :meth:`Pyramid.forward`."""
         activation = features
         for convolution in self.stem:
             activation = functional.relu(convolution(activation))

@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import torch
-from torch import Tensor
 
 from aher_lightning.errors import ConfigError
+from aher_lightning.models.base import Context
+from aher_lightning.structures import LabelledClips, LabelledVideos
 
 _Part = TypeVar("_Part")
-
-
-class LabelledVideos(NamedTuple):
-    """Untrimmed videos.
-
-    Attributes:
-        features: Feature sequences, ``(B, C, T)``.
-        segments: Ground truth ``(start, end)``, normalized, ``(B, G, 2)``.
-        labels: Its categories, int64 ``(B, G)``; -1 marks padding, which comes last.
-    """
-
-    features: Tensor
-    segments: Tensor
-    labels: Tensor
-
-
-class LabelledClips(NamedTuple):
-    """Trimmed clips: moments or foreground segments.
-
-    Attributes:
-        features: Feature sequences, ``(B, C, T)``; moments have half as many steps as untrimmed videos.
-        labels: Their categories, int64 ``(B,)``.
-    """
-
-    features: Tensor
-    labels: Tensor
 
 
 class IterationData:
@@ -81,6 +56,21 @@ class IterationData:
     def moments(self) -> LabelledClips:
         """Moments; ConfigError if the batch has none."""
         return require_part(self._moments, "moments")
+
+    def synthesize(self, context: Context) -> LabelledVideos:
+        """Make synthetic videos of the moments.
+
+        Args:
+            context: What is put around them.
+
+        Returns:
+            As many videos as moments.
+
+        Raises:
+            ConfigError: If the batch has no moments, or lacks the untrimmed videos that the context needs.
+        """
+        videos: LabelledVideos = context(self.moments, self._untrimmed, self.generator)
+        return videos
 
 
 def require_part(part: _Part | None, name: str) -> _Part:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 
-from aher_lightning.losses.localization import LocalizationLoss
+from aher_lightning.losses.classification import CellClassificationLoss
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.base import Backbone
 from aher_lightning.models.postprocess import DetectionDecoder
@@ -30,7 +30,7 @@ class LocalizerModule(PhasedModule):
         categories: The two category sets.
         backbone: Turns pixels into features.
         network: Makes the network from feature channels and the sizes of the two category sets.
-        loss: Localization loss.
+        loss: Classification loss of cells; the network's head has the proposal loss.
         decoder: Makes detections of the network's outputs.
         optimizer: Makes the optimizers of phases that name none; Adam at the paper's 0.0001 if not given.
         scheduler: Makes their learning-rate schedules, stepped once per iteration.
@@ -48,7 +48,7 @@ class LocalizerModule(PhasedModule):
         *,
         backbone: Backbone,
         network: Callable[[int, int, int], AherNet] = AherNet,
-        loss: LocalizationLoss | None = None,
+        loss: CellClassificationLoss | None = None,
         decoder: DetectionDecoder | None = None,
         optimizer: OptimizerCallable | None = None,
         scheduler: LRSchedulerCallable | None = None,

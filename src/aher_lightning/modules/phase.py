@@ -11,7 +11,7 @@ from torch import Tensor
 
 from aher_lightning.errors import ConfigError
 from aher_lightning.losses.adversarial import discriminator_accuracy, discriminator_loss
-from aher_lightning.losses.localization import LocalizationLoss
+from aher_lightning.losses.classification import CellClassificationLoss
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.feature_bank import FeatureBank
 from aher_lightning.modules.iteration_data import IterationData
@@ -79,12 +79,12 @@ class Phase(ABC):
         """Names of the losses, in the order of :meth:`losses`."""
 
     @abstractmethod
-    def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
+    def losses(self, network: AherNet, loss: CellClassificationLoss, data: IterationData) -> dict[str, Tensor]:
         """Return the weighted losses whose sum this phase minimizes.
 
         Args:
             network: The network.
-            loss: Localization loss, shared by the phases.
+            loss: Classification loss of cells, shared by the phases.
             data: Features and labels of the iteration.
 
         Returns:
@@ -94,13 +94,13 @@ class Phase(ABC):
             ConfigError: If the data lacks the part that this phase works on.
         """
 
-    def single_loss(self, name: str, network: AherNet, loss: LocalizationLoss, data: IterationData) -> Tensor:
+    def single_loss(self, name: str, network: AherNet, loss: CellClassificationLoss, data: IterationData) -> Tensor:
         """Return one of the weighted losses, for phases whose losses take turns.
 
         Args:
             name: One of :attr:`loss_names`.
             network: The network.
-            loss: Localization loss, shared by the phases.
+            loss: Classification loss of cells, shared by the phases.
             data: Features and labels of the iteration.
 
         Returns:
@@ -135,9 +135,9 @@ class AdversarialPhase(Phase):
         """Return the weighted loss of the discriminators, and note how often they are right.
 
         Args:
-            real_logits: "This is real" for the anchors of untrimmed videos, shape ``(B, A)``.
+            real_logits: "This is real" for the predictions of untrimmed videos, shape ``(B, A)``.
             fake_logits: The same for synthetic moments, shape ``(B, A)``.
-            mask: Which anchors are background in both, bool ``(B, A)``.
+            mask: Which predictions are background in both, bool ``(B, A)``.
 
         Returns:
             Scalar.

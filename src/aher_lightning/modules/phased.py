@@ -19,14 +19,14 @@ from torch import Tensor, nn
 from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY, added_categories, count_added_rows, drop_added
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.errors import CheckpointError, ConfigError
-from aher_lightning.losses.localization import LocalizationLoss
+from aher_lightning.losses.classification import CellClassificationLoss
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.base import Backbone
 from aher_lightning.models.feature_bank import FeatureBank
 from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.gradient_sync import average_gradients_over_processes
-from aher_lightning.modules.iteration_data import IterationData, LabelledClips, LabelledVideos
+from aher_lightning.modules.iteration_data import IterationData
 from aher_lightning.modules.nan_guard import Batch, check_losses_over_processes
 from aher_lightning.modules.phase import Phase
 from aher_lightning.modules.phase_optimizer import PhaseOptimizer, make_phase_optimizers
@@ -34,7 +34,15 @@ from aher_lightning.ops.precision import fresh_casts
 from aher_lightning.ops.randomness import random_generator
 from aher_lightning.ops.resample import Resampling
 from aher_lightning.ops.segments import clip_segments, normalize_segments
-from aher_lightning.structures import Categories, Detections, MomentBatch, SnippetSequences, UntrimmedBatch
+from aher_lightning.structures import (
+    Categories,
+    Detections,
+    LabelledClips,
+    LabelledVideos,
+    MomentBatch,
+    SnippetSequences,
+    UntrimmedBatch,
+)
 
 PAPER_LEARNING_RATE = 1e-4
 """Initial learning rate of section 4.2."""
@@ -59,8 +67,8 @@ class PhasedModule(BaseModule):
         categories: The two category sets.
         backbone: Turns pixels into features.
         network: The localization network.
-        loss: Localization loss; the default one if not given.
-        decoder: Makes detections of the network's outputs; if not given, the default one with the loss's scales.
+        loss: Classification loss of cells; the default one if not given.
+        decoder: Makes detections of the network's outputs; the default one if not given.
         optimizer: Makes the optimizers of phases that name none; Adam at the paper's 0.0001 if not given.
         scheduler: Makes their learning-rate schedules, stepped once per iteration; rates are constant if not given.
         phases: The phases, in order; disabled ones are left out.
@@ -70,7 +78,7 @@ class PhasedModule(BaseModule):
 
     Raises:
         CheckpointError: If initial weights do not fit.
-        ConfigError: If loss and decoder scale offsets differently, or a phase cannot train the network.
+        ConfigError: If a phase cannot train the network.
     """
 
     def __init__(
@@ -79,7 +87,7 @@ class PhasedModule(BaseModule):
         *,
         backbone: Backbone,
         network: AherNet,
-        loss: LocalizationLoss | None,
+        loss: CellClassificationLoss | None,
         decoder: DetectionDecoder | None,
         optimizer: OptimizerCallable | None,
         scheduler: LRSchedulerCallable | None,
@@ -97,11 +105,8 @@ class PhasedModule(BaseModule):
         )
         self.automatic_optimization = False
         self.network = network
-        self.loss = loss or LocalizationLoss()
-        self.decoder = decoder or DetectionDecoder(
-            centre_scale=self.loss.centre_scale, width_scale=self.loss.width_scale
-        )
-        _check_scales(self.loss, self.decoder)
+        self.loss = loss or CellClassificationLoss()
+        self.decoder = decoder or DetectionDecoder()
         self.optimizer = optimizer or partial(torch.optim.Adam, lr=PAPER_LEARNING_RATE)
         self.scheduler = scheduler
         self.phases = [phase for phase in phases if phase.enabled]
@@ -145,7 +150,7 @@ class PhasedModule(BaseModule):
     def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
         """Localize actions; see :meth:`BaseModule.detect`."""
         outputs = self.network(self.encode(snippets, self.network.length), self.categories.evaluated)
-        return self.decoder(outputs, self.network.anchors, durations_sec)
+        return self.decoder(outputs, self.network.head, durations_sec)
 
     def iteration_data(self, batch: TrainingBatch) -> IterationData:
         """Encode the parts of a batch; only untrimmed videos may carry gradients into the backbone.
@@ -333,11 +338,3 @@ def _check_backbone_steps(phases: Sequence[Phase]) -> None:
             f"the backbone can learn in one step of one phase, not in turn, but is in the groups of {names} "
             f"with {sum(phase.steps for phase in learning)} steps; leave it to one step of one phase"
         )
-
-
-def _check_scales(loss: LocalizationLoss, decoder: DetectionDecoder) -> None:
-    """Refuse a decoder that reads offsets in another unit than the loss taught."""
-    for name in ("centre_scale", "width_scale"):
-        taught, read = getattr(loss, name), getattr(decoder, name)
-        if taught != read:
-            raise ConfigError(f"{name} is {taught} in the loss and {read} in the decoder; set both to the same value")

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from aher_lightning.errors import ConfigError
 from aher_lightning.losses.adversarial import generator_loss
-from aher_lightning.losses.classification import segment_classification_loss
-from aher_lightning.losses.localization import LocalizationLoss, LocalizationLosses
+from aher_lightning.losses.classification import CellClassificationLoss, segment_classification_loss
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.feature_bank import FeatureBank
-from aher_lightning.models.heads import pool_levels
+from aher_lightning.models.segment_classifier import pool_levels
 from aher_lightning.modules.iteration_data import IterationData
 from aher_lightning.modules.phase import AdversarialPhase, Phase
-from aher_lightning.ops.matching import BACKGROUND
-from aher_lightning.structures import SyntheticMoments
+from aher_lightning.structures import CategorySet, LabelledVideos
 
 
 class RecognitionPhase(Phase):
@@ -63,11 +61,11 @@ class RecognitionPhase(Phase):
         """One loss for each part."""
         return tuple({"moments": "moment_cls", "foreground": "foreground_cls"}[part] for part in self.parts)
 
-    def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
+    def losses(self, network: AherNet, loss: CellClassificationLoss, data: IterationData) -> dict[str, Tensor]:
         """Classify foregrounds and moments by their pooled feature maps."""
         return {name: self.single_loss(name, network, loss, data) for name in self.loss_names}
 
-    def single_loss(self, name: str, network: AherNet, loss: LocalizationLoss, data: IterationData) -> Tensor:
+    def single_loss(self, name: str, network: AherNet, loss: CellClassificationLoss, data: IterationData) -> Tensor:
         """Classify those of one part alone: what is not asked for is neither computed nor stored."""
         of_name = {"moment_cls": self._moment_loss, "foreground_cls": self._foreground_loss}
         return of_name[name](network, data)
@@ -88,7 +86,7 @@ class RecognitionPhase(Phase):
 
 
 class TransferPhase(Phase):
-    """Line 4: localization on untrimmed videos teaches the transfer function, the ConvNet and the heads.
+    """Line 4: localization on untrimmed videos teaches the transfer function, the ConvNet and the head.
 
     Args:
         groups: See :class:`Phase`.
@@ -106,11 +104,10 @@ class TransferPhase(Phase):
     ) -> None:
         super().__init__(groups=groups, **options)
 
-    def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
+    def losses(self, network: AherNet, loss: CellClassificationLoss, data: IterationData) -> dict[str, Tensor]:
         """Localize in untrimmed videos."""
         videos = data.untrimmed
-        outputs = network.localize(network.levels(videos.features), "untrimmed")
-        terms = loss(outputs, network.anchors, videos.segments, videos.labels)
+        terms = localization_losses(network, loss, network.levels(videos.features), videos, "untrimmed")
         return {"untrimmed_cls": terms.classification, "untrimmed_prop": terms.proposal}
 
 
@@ -139,15 +136,15 @@ class GeneratorPhase(AdversarialPhase):
         names = ("generator_cls", "generator_prop")
         return (*names, "generator_adv") if self.adversarial_weight else names
 
-    def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
+    def losses(self, network: AherNet, loss: CellClassificationLoss, data: IterationData) -> dict[str, Tensor]:
         """Localize synthetic moments and deceive the discriminator."""
-        synthetic = network.synthesize(data.moments.features, data.generator)
+        synthetic = data.synthesize(network.context)
         levels = network.levels(synthetic.features)
-        terms = localize_synthetic(network, loss, data, levels, synthetic)
+        terms = localization_losses(network, loss, levels, synthetic, "moment")
         losses = {"generator_cls": terms.classification, "generator_prop": terms.proposal}
         if self.adversarial_weight:
             adversarial = generator_loss(
-                network.discriminate(levels), common_background(network, loss, data, synthetic)
+                network.discriminate(levels), common_background(network, data.untrimmed, synthetic)
             )
             losses["generator_adv"] = self.adversarial_weight * adversarial
         return losses
@@ -174,16 +171,16 @@ class DiscriminatorPhase(AdversarialPhase):
     ) -> None:
         super().__init__(groups=groups, enabled=enabled, **options)
 
-    def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
+    def losses(self, network: AherNet, loss: CellClassificationLoss, data: IterationData) -> dict[str, Tensor]:
         """Tell the background of synthetic moments from real background."""
         with torch.no_grad():
-            synthetic = network.synthesize(data.moments.features, data.generator)
+            synthetic = data.synthesize(network.context)
             fake_levels = network.levels(synthetic.features)
             real_levels = network.levels(data.untrimmed.features)
         adversarial = self.discriminator_loss(
             network.discriminate(real_levels),
             network.discriminate(fake_levels),
-            common_background(network, loss, data, synthetic),
+            common_background(network, data.untrimmed, synthetic),
         )
         return {"discriminator_adv": adversarial}
 
@@ -209,11 +206,11 @@ class GeneratorAdversarialPhase(AdversarialPhase):
     ) -> None:
         super().__init__(groups=groups, enabled=enabled, **options)
 
-    def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
+    def losses(self, network: AherNet, loss: CellClassificationLoss, data: IterationData) -> dict[str, Tensor]:
         """Deceive the discriminator."""
-        synthetic = network.synthesize(data.moments.features, data.generator)
+        synthetic = data.synthesize(network.context)
         fake_logits = network.discriminate(network.levels(synthetic.features))
-        adversarial = generator_loss(fake_logits, common_background(network, loss, data, synthetic))
+        adversarial = generator_loss(fake_logits, common_background(network, data.untrimmed, synthetic))
         return {"generator_adversarial_adv": self.adversarial_weight * adversarial}
 
 
@@ -252,12 +249,12 @@ class DetectorPhase(AdversarialPhase):
         names = ("synthetic_cls", "synthetic_prop")
         return (*names, "detector_adv") if self.adversarial_weight else names
 
-    def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
+    def losses(self, network: AherNet, loss: CellClassificationLoss, data: IterationData) -> dict[str, Tensor]:
         """Localize synthetic moments and tell their background from real background."""
         with torch.no_grad():
-            synthetic = network.synthesize(data.moments.features, data.generator)
+            synthetic = data.synthesize(network.context)
         levels = network.levels(synthetic.features)
-        terms = localize_synthetic(network, loss, data, levels, synthetic)
+        terms = localization_losses(network, loss, levels, synthetic, "moment")
         losses = {
             "synthetic_cls": self.classification_weight * terms.classification,
             "synthetic_prop": self.proposal_weight * terms.proposal,
@@ -269,45 +266,60 @@ class DetectorPhase(AdversarialPhase):
             losses["detector_adv"] = self.discriminator_loss(
                 network.discriminate(real_levels),
                 network.discriminate(levels if is_trained else [level.detach() for level in levels]),
-                common_background(network, loss, data, synthetic),
+                common_background(network, data.untrimmed, synthetic),
             )
         return losses
 
 
-def localize_synthetic(
-    network: AherNet, loss: LocalizationLoss, data: IterationData, levels: Sequence[Tensor], synthetic: SyntheticMoments
+class LocalizationLosses(NamedTuple):
+    """The weighted terms of the localization loss, scalars.
+
+    Attributes:
+        classification: L_cls.
+        proposal: L_prop.
+    """
+
+    classification: Tensor
+    proposal: Tensor
+
+
+def localization_losses(
+    network: AherNet,
+    loss: CellClassificationLoss,
+    levels: Sequence[Tensor],
+    videos: LabelledVideos,
+    category_set: CategorySet,
 ) -> LocalizationLosses:
-    """Compare what the network says about synthetic moments with where the moments are.
+    """Compare what the network says about real or synthetic videos with their instances.
 
     Args:
         network: The network.
-        loss: Localization loss.
-        data: Owner of the moments' labels.
-        levels: Feature maps of the synthetic moments, shapes ``(B, d_j, n_j)``.
-        synthetic: The synthetic moments.
+        loss: Classification loss of cells.
+        levels: Feature maps of the videos, shapes ``(B, d_j, n_j)``.
+        videos: The videos.
+        category_set: What their labels index.
 
     Returns:
         The terms of the loss.
     """
-    outputs = network.localize(levels, "moment")
-    terms: LocalizationLosses = loss(outputs, network.anchors, synthetic.segments, data.moments.labels.unsqueeze(1))
-    return terms
+    outputs = network.localize(levels, category_set)
+    targets = network.head.match(videos.segments, videos.labels)
+    return LocalizationLosses(
+        classification=loss(outputs.class_logits, videos.labels, targets),
+        proposal=network.head.proposal_loss(outputs.head, targets),
+    )
 
 
-def common_background(
-    network: AherNet, loss: LocalizationLoss, data: IterationData, synthetic: SyntheticMoments
-) -> Tensor:
-    """Find the anchors that are background both in the untrimmed video and in the synthetic moment of a row.
+def common_background(network: AherNet, untrimmed: LabelledVideos, synthetic: LabelledVideos) -> Tensor:
+    """Find the predictions that are background both in the untrimmed and in the synthetic video of a row.
 
     Args:
-        network: Owner of the anchors.
-        loss: Owner of the matching thresholds.
-        data: Features and labels of the iteration.
-        synthetic: Synthetic moments, as many as untrimmed videos.
+        network: Owner of the head, which knows what background is.
+        untrimmed: Untrimmed videos.
+        synthetic: As many synthetic ones.
 
     Returns:
         Mask, bool ``(B, A)``.
     """
-    untrimmed = loss.match(network.anchors, data.untrimmed.segments, data.untrimmed.labels)
-    fake = loss.match(network.anchors, synthetic.segments, data.moments.labels.unsqueeze(1))
-    return (untrimmed.states == BACKGROUND) & (fake.states == BACKGROUND)
+    real, fake = (network.head.match(videos.segments, videos.labels).is_background for videos in (untrimmed, synthetic))
+    return real & fake

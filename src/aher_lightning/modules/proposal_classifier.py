@@ -18,7 +18,7 @@ from aher_lightning.modules.snippet_classifier import class_probabilities
 from aher_lightning.ops.pooling import mean_over_segments
 from aher_lightning.ops.randomness import random_generator
 from aher_lightning.ops.resample import Resampling
-from aher_lightning.structures import Categories, Detections, SnippetSequences, UntrimmedBatch
+from aher_lightning.structures import Categories, Detections, Proposals, SnippetSequences, UntrimmedBatch
 
 ProposalSource = Literal["network", "random"]
 """Where proposals come from: the localization network, or chance."""
@@ -29,7 +29,7 @@ class ProposalClassifierModule(BaseModule):
 
     The proposals of the localization network know the boundaries of the untrimmed categories only; the
     classifier was trained on moments. The score of a proposal is the classifier's mean probability over
-    it times the predicted overlap. Nothing is trained here: ``initial_weights`` must name the checkpoint
+    it times its quality. Nothing is trained here: ``initial_weights`` must name the checkpoint
     of a :class:`~aher_lightning.modules.snippet_classifier.SnippetClassifierModule` and, for proposals of
     the network, that of a :class:`~aher_lightning.modules.localizer.LocalizerModule`.
 
@@ -96,17 +96,16 @@ class ProposalClassifierModule(BaseModule):
         """Localize actions in videos that have names."""
         features = self.encode(snippets, self.network.length)
         if self.proposals == "random":
-            segments, overlaps = self._random_proposals(video_ids)
-            segments, overlaps = segments.to(features), overlaps.to(features)
+            segments = self._random_segments(video_ids).to(features)
+            proposals = Proposals(segments, torch.ones_like(segments[..., 0]))
         else:
-            outputs = self.network(features, self.categories.evaluated)
-            segments, overlaps = self.decoder.decode_segments(outputs, self.network.anchors), outputs.overlaps
+            proposals = self.network.head.decode(self.network(features, self.categories.evaluated).head)
         probabilities = class_probabilities(self, features.transpose(1, 2)).transpose(1, 2)  # (B, K, T)
-        candidates = self.decoder.fuse(segments, mean_over_segments(probabilities, segments), overlaps)
+        candidates = self.decoder.fuse(proposals, mean_over_segments(probabilities, proposals.segments))
         return self.decoder.select(candidates, durations_sec)
 
-    def _random_proposals(self, video_ids: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Segments with uniformly drawn ends ``(B, A, 2)``, a function of seed and video, all of overlap 1."""
+    def _random_segments(self, video_ids: Sequence[str]) -> Tensor:
+        """Segments with uniformly drawn ends ``(B, A, 2)``, a function of seed and video."""
         generators = [random_generator(self.seed, "proposals", video_id) for video_id in video_ids]
         ends = torch.stack([torch.rand(self.num_random, 2, generator=generator) for generator in generators])
-        return ends.sort(dim=-1).values, torch.ones(ends.shape[:2])
+        return ends.sort(dim=-1).values

@@ -9,15 +9,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from aher_lightning.losses.localization import LocalizationLoss
+from aher_lightning.errors import ConfigError
+from aher_lightning.losses.classification import CellClassificationLoss
 from aher_lightning.losses.reduction import mean_over_processes
 from aher_lightning.models.aher_net import AherNet
+from aher_lightning.models.context import GeneratedContext
 from aher_lightning.modules.iteration_data import IterationData
 from aher_lightning.modules.phase import Phase
-from aher_lightning.modules.phases import TransferPhase
+from aher_lightning.modules.phases import TransferPhase, localization_losses
 from aher_lightning.ops.batch_slice import batch_slice
 from aher_lightning.ops.resample import resize_features
 from aher_lightning.ops.surroundings import background_around, crop_features
+from aher_lightning.structures import LabelledVideos
 
 
 class MomentTransferPhase(TransferPhase):
@@ -34,12 +37,12 @@ class MomentTransferPhase(TransferPhase):
 
     loss_names = ("whole_moment_cls", "whole_moment_prop")
 
-    def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
+    def losses(self, network: AherNet, loss: CellClassificationLoss, data: IterationData) -> dict[str, Tensor]:
         """Localize moments, stretched to the length of untrimmed videos."""
-        features, labels = data.moments.features, data.moments.labels.unsqueeze(1)
-        outputs = network.localize(network.levels(resize_features(features, network.length)), "moment")
+        features = resize_features(data.moments.features, network.length)
         whole = features.new_tensor([0.0, 1.0]).expand(len(features), 1, 2)
-        terms = loss(outputs, network.anchors, whole, labels)
+        videos = LabelledVideos(features, whole, data.moments.labels.unsqueeze(1))
+        terms = localization_losses(network, loss, network.levels(features), videos, "moment")
         return {"whole_moment_cls": terms.classification, "whole_moment_prop": terms.proposal}
 
 
@@ -72,7 +75,18 @@ class ContextPhase(Phase):
     ) -> None:
         super().__init__(groups=groups, enabled=enabled, **options)
 
-    def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
+    def check(self, network: AherNet) -> None:
+        """Refuse a network without generators.
+
+        Args:
+            network: The network.
+
+        Raises:
+            ConfigError: If its context is of another kind.
+        """
+        _context(network)
+
+    def losses(self, network: AherNet, loss: CellClassificationLoss, data: IterationData) -> dict[str, Tensor]:
         """Compare generated contexts with real background."""
         features, segments, labels = data.untrimmed
         # A last instance of padding serves batches without any.
@@ -83,13 +97,24 @@ class ContextPhase(Phase):
         foreground = crop_features(features, spans, network.moment_length)
         around = background_around(segments, is_real, chosen)
         errors, masks = [], []
-        for generate, background in zip((network.start_generator, network.end_generator), around, strict=True):
-            context = generate(foreground)
-            real = crop_features(features, background, context.shape[-1])
-            errors.append((context - real).square().mean(dim=(1, 2)))
+        context = _context(network)
+        for generate, background in zip((context.start_generator, context.end_generator), around, strict=True):
+            generated = generate(foreground)
+            real = crop_features(features, background, generated.shape[-1])
+            errors.append((generated - real).square().mean(dim=(1, 2)))
             is_long_enough = (background[:, 1] - background[:, 0]) * network.length >= 1
             masks.append(is_long_enough & is_real.any(dim=1))
         return {"context_l2": mean_over_processes(torch.stack(errors), torch.stack(masks))}
+
+
+def _context(network: AherNet) -> GeneratedContext:
+    """The generated context of a network; ConfigError if it has another one."""
+    if not isinstance(network.context, GeneratedContext):
+        raise ConfigError(
+            f"phase 'contexts' trains the generators of a GeneratedContext, but 'network.context' is a "
+            f"{type(network.context).__name__}; give that one, or disable the phase by 'enabled: false'"
+        )
+    return network.context
 
 
 def draw_instances(is_real: Tensor, generator: torch.Generator) -> Tensor:

@@ -25,7 +25,7 @@ def toy_batch(module: LocalizerModule, shift: float) -> UntrimmedBatch:
     """Two videos whose instances are proposals of the network, moved a little."""
     snippets = pixels(6, 9)
     outputs = module.network(module.encode(snippets, 32), "moment")
-    proposals = module.decoder.decode_segments(outputs, module.network.anchors)
+    proposals = module.network.head.decode(outputs.head).segments
     chosen = (10 * proposals[:, [3, 30, 40]] + shift).tolist()
     return untrimmed_batch(snippets, chosen, [[0, 1, 2], [2, 0, -1]])
 
@@ -42,7 +42,7 @@ def test_counts_are_those_of_loops(same_backbone: bool) -> None:
         counts = count_batch(module, classifier, batch, 0.4, reuse_features=same_backbone)
         network = module.network
         outputs = network(module.encode(batch.snippets, 32), "moment")
-        proposals = module.decoder.decode_segments(outputs, network.anchors)
+        proposals = network.head.decode(outputs.head).segments
         features = classifier.encode(batch.snippets, 32)
         assert features.shape == (2, CHANNELS, 32)
         probabilities = classifier.moment_classifier(features.mT).softmax(dim=-1).mT
@@ -50,7 +50,7 @@ def test_counts_are_those_of_loops(same_backbone: bool) -> None:
     expected = torch.zeros(3, 4, dtype=torch.int64)
     for row in range(2):
         overlaps = temporal_iou(proposals[row].double(), batch.segments_sec[row] / 10)
-        for place in range(len(network.anchors)):
+        for place in range(45):
             real = [one for one in range(3) if batch.labels[row, one] >= 0]
             best = max(real, key=lambda one: float(overlaps[place, one]))
             if overlaps[place, best] < 0.4:

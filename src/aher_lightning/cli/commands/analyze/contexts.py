@@ -32,6 +32,7 @@ from aher_lightning.ops.randomness import random_generator
 from aher_lightning.ops.segments import clip_segments, normalize_segments
 from aher_lightning.reports.context_scatter import draw_context_scatter
 from aher_lightning.reports.csv_table import write_csv
+from aher_lightning.structures import LabelledClips, LabelledVideos
 
 FOREGROUND_KIND = "foreground"
 SYNTHETIC_KIND = "synthetic background"
@@ -67,7 +68,7 @@ def contexts(
     """Show foreground, synthetic and real background in one plane, by PCA and t-SNE.
 
     Foreground and synthetic background come from moments with generated contexts, real background from
-    validation videos. Anchors of one cell share its features, so cells are drawn, each once.
+    validation videos. Predictions of one cell share its features, so cells are drawn, each once.
 
     Args:
         data: Moments and validation videos, and how frames become snippets.
@@ -130,9 +131,9 @@ def synthetic_cells(
     for first, places in _batches(len(dataset), count, data.eval_batch_size, seed, "moments"):
         batch = collate_moments([dataset[SampleKey(place)] for place in places])
         features = module.encode(batch.snippets.on(module.device), network.moment_length)
-        synthetic = network.synthesize(features, random_generator(seed, "contexts", first))
-        labels = batch.labels.unsqueeze(1).to(features.device)
-        levels, states = _levels_and_states(module, synthetic.features, synthetic.segments, labels)
+        drawn = LabelledClips(features, batch.labels.to(features.device))
+        synthetic = network.context(drawn, None, random_generator(seed, "contexts", first))
+        levels, states = _levels_and_states(module, synthetic)
         foreground.append(select_cells(levels, states, FOREGROUND, first))
         background.append(select_cells(levels, states, BACKGROUND, first))
     return join_cells(foreground), join_cells(background)
@@ -158,18 +159,17 @@ def real_background_cells(module: PhasedModule, data: MixedDataModule, count: in
         batch = collate_untrimmed([dataset[SampleKey(place)] for place in places])
         features = module.encode(batch.snippets.on(module.device), module.network.length)
         segments = clip_segments(normalize_segments(batch.segments_sec, batch.durations_sec)).to(features)
-        levels, states = _levels_and_states(module, features, segments, batch.labels.to(features.device))
+        real = LabelledVideos(features, segments, batch.labels.to(features.device))
+        levels, states = _levels_and_states(module, real)
         background.append(select_cells(levels, states, BACKGROUND, first))
     return join_cells(background)
 
 
-def _levels_and_states(
-    module: PhasedModule, features: Tensor, segments: Tensor, labels: Tensor
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Feature maps ``(B, d_j, n_j)`` and what their cells show ``(B, n_j)``, by the thresholds of the training loss."""
+def _levels_and_states(module: PhasedModule, videos: LabelledVideos) -> tuple[list[Tensor], list[Tensor]]:
+    """Feature maps ``(B, d_j, n_j)`` and what their cells show ``(B, n_j)``, as in training."""
     network = module.network
-    states = module.loss.match(network.anchors, segments, labels).states.cpu()
-    return [level.cpu() for level in network.levels(features)], cell_states(states, network.cells_per_level)
+    states = cell_states(network.head.match(videos.segments, videos.labels), network.cells_per_level)
+    return [level.cpu() for level in network.levels(videos.features)], [state.cpu() for state in states]
 
 
 def _batches(total: int, count: int, batch_size: int, *key: int | str) -> Iterator[tuple[int, Sequence[int]]]:

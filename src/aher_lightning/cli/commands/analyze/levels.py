@@ -37,7 +37,7 @@ def levels(
 ) -> list[LevelAccuracy]:
     """Compare two classifiers on the proposals of each pyramid level, in the validation videos.
 
-    Every anchor of AherNet gives one proposal, the segment that its offsets move it to. AherNet labels it by the
+    Every prediction of AherNet's head (of an anchor) gives one proposal. AherNet labels it by the
     anchor-level classifier of its cell; AherNet- labels the same segment by the classifier of moments, whose
     probabilities are averaged over it. The true category is that of the instance that the proposal overlaps most.
 
@@ -102,17 +102,17 @@ def count_batch(
     snippets = batch.snippets.on(ahernet.device)
     features = ahernet.encode(snippets, network.length)
     outputs = network(features, ahernet.categories.evaluated)
-    proposals = ahernet.decoder.decode_segments(outputs, network.anchors)
-    anchors_per_cell = len(network.anchors) // sum(network.cells_per_level)
-    by_cell = outputs.class_logits.argmax(dim=1).repeat_interleave(anchors_per_cell, dim=1)
+    proposals = network.head.decode(outputs.head).segments
+    per_cell = network.head.predictions_per_cell
+    by_cell = outputs.class_logits.argmax(dim=1).repeat_interleave(per_cell, dim=1)
     if not reuse_features:
         features = classifier.encode(snippets, network.length)
     probabilities = class_probabilities(classifier, features.transpose(1, 2)).transpose(1, 2)  # (B, K, T)
     by_segment = mean_over_segments(probabilities, proposals).argmax(dim=-1)
     segments = normalize_segments(batch.segments_sec, batch.durations_sec).to(proposals)
     true = true_categories(proposals, segments, batch.labels.to(proposals.device), min_tiou)
-    anchors_per_level = [anchors_per_cell * cells for cells in network.cells_per_level]
-    return count_per_level(true, (by_cell, by_segment), anchors_per_level).cpu()
+    per_level = [per_cell * cells for cells in network.cells_per_level]
+    return count_per_level(true, (by_cell, by_segment), per_level).cpu()
 
 
 def _table(accuracies: list[LevelAccuracy]) -> Table:

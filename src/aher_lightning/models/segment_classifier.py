@@ -1,71 +1,14 @@
-"""What sits on the pyramid levels: localization heads and the segment-level classifier."""
+"""The segment-level classifier, and the pooling of feature maps before it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aher_lightning.models.convolution import SameConv1d
 from aher_lightning.ops.precision import to_float32
-
-
-class HeadOutputs(NamedTuple):
-    """What the heads of one level say about its ``n * R`` anchors.
-
-    Attributes:
-        offsets: Encoded offsets of centre and width, ``(B, n * R, 2)``.
-        overlaps: Predicted tIoU with the closest instance, in ``[0, 1]``, ``(B, n * R)``.
-        actionness: Logits of background and action, ``(B, n * R, 2)``; ``None`` without that head.
-    """
-
-    offsets: Tensor
-    overlaps: Tensor
-    actionness: Tensor | None
-
-
-class LocalizationHead(nn.Module):
-    """Predict offsets, overlap and actionness of every anchor of a level.
-
-    One convolution computes all three, whose channels come in that order; the paper's and the authors'
-    separate convolutions are the same function in more passes.
-
-    Implements section 3.4 of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
-    arXiv:2008.13705; the actionness output exists in the authors' code only.
-
-    Args:
-        channels: Channels ``d_j`` of the level.
-        anchors_per_cell: Number R of scale ratios.
-        use_actionness: Whether to tell action from background explicitly.
-    """
-
-    def __init__(self, channels: int, anchors_per_cell: int, *, use_actionness: bool = True) -> None:
-        super().__init__()
-        widths = (2, 1, 2) if use_actionness else (2, 1)
-        self.split_sizes = [width * anchors_per_cell for width in widths]
-        # Small weights: predictions start near the anchors themselves and near an overlap of one half.
-        self.convolution = SameConv1d(channels, sum(self.split_sizes), gain=0.1)
-
-    def forward(self, features: Tensor) -> HeadOutputs:
-        """Return the predictions for all anchors of the level.
-
-        Args:
-            features: Feature map of the level, shape ``(B, d, n)``.
-
-        Returns:
-            Predictions, anchors of a cell next to each other.
-        """
-        by_cell = to_float32(self.convolution(features)).transpose(1, 2)
-        offsets, overlaps, *actionness = torch.split(by_cell, self.split_sizes, dim=-1)
-        batch = features.shape[0]
-        return HeadOutputs(
-            offsets=offsets.reshape(batch, -1, 2),
-            overlaps=overlaps.reshape(batch, -1).sigmoid(),
-            actionness=actionness[0].reshape(batch, -1, 2) if actionness else None,
-        )
 
 
 class SegmentClassifier(nn.Module):
