@@ -156,7 +156,7 @@ PLAIN = {"PyAV": plain_pyav, "decord": plain_decord}
 
 
 def one_thread() -> dict[str, Any]:
-    """Options that disable PyAV's multithreaded picture conversion, the default since version 17."""
+    """Options that keep PyAV from converting pictures in several threads, which it does since version 17."""
     import av
 
     return {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
