@@ -1,4 +1,4 @@
-# make demo: the whole way on rendered videos.  make test: linters, types, tests, doctests.
+# make demo: the whole pipeline on rendered videos.  make test: linters, types, tests, doctests.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -29,8 +29,8 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# Two test processes on two cores: more threads than cores only wait for one another. The one that is done first takes
-# over tests of the other: slow ones stand together.
+# Two test processes for two cores, one thread each. The one that finishes first takes over tests of the other, since
+# slow tests are adjacent.
 test: export OMP_NUM_THREADS = 1
 test: check
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report term:skip-covered

@@ -1,9 +1,9 @@
-"""The twelve systems of the paper's Tables 1 and 2 on the rendered benchmark, by the public commands alone.
+"""Train and test the twelve systems of the paper's Tables 1 and 2 on the rendered benchmark, with public commands only.
 
     python benchmarks/ablation.py --seeds 1 --quick
 
 Renders videos, trains every system and prints both tables in their layout, with the wall time of each system's own
-training and test. The last line is JSON. An output folder that holds finished systems is gone on with.
+training and test. The last line is JSON. Finished systems in the output folder are not trained again.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from aher_lightning.console import output_console
 
 
 class Sizes(NamedTuple):
-    """How much is rendered and for how long is trained.
+    """Size of the benchmark and length of training.
 
     Attributes:
         render: Options of ``aher render``.
         recognition: Iterations of the snippet classifier.
-        stage0: Iterations of stage 0, and of systems that have none.
-        contexts: Iterations that the generators of AherNet_A- imitate background.
+        stage0: Iterations of stage 0, and of systems without stage 0.
+        contexts: Iterations of context pre-training for AherNet_A-.
         aher: Iterations of Algorithm 1.
     """
 
@@ -62,7 +62,7 @@ class System(NamedTuple):
         title: Its name in the paper.
         variant: Overlay in ``configs/variants``.
         needs: Runs whose checkpoints it starts from.
-        iterations: Which of the sizes tells how long it is trained; none for a system that is put together.
+        iterations: Field of the sizes with its number of iterations; none for a system that is not trained.
     """
 
     title: str
@@ -82,11 +82,11 @@ TRANSFERS = {
 }
 
 OURS = "2fc_elu"
-"""The transfer function of AherNet where the paper says nothing else."""
+"""The transfer function of AherNet unless the paper states another one."""
 
 
 def stage0_of(transfer: str) -> str:
-    """The run of stage 0 with a transfer function, which learns from there on."""
+    """The stage-0 run with a transfer function, which is trained from there on."""
     return "stage0" if transfer == OURS else f"stage0_{transfer}"
 
 
@@ -107,10 +107,10 @@ TABLE_2 = ("ahernet_0", "ahernet_minus", "ahernet_m", "ahernet_a_minus", OURS, "
 
 
 class Result(NamedTuple):
-    """What a system reached with one seed.
+    """Scores of a system with one seed.
 
     Attributes:
-        metrics: What ``aher test`` measured.
+        metrics: Metrics of ``aher test``.
         seconds: Wall time of its own training and test.
     """
 
@@ -122,9 +122,9 @@ class Bench:
     """The runs of one seed in one folder.
 
     Args:
-        output: Folder of everything.
+        output: Folder for all runs.
         seed: Seed of rendering and training.
-        sizes: How much and how long.
+        sizes: Sizes and iterations.
     """
 
     def __init__(self, output: Path, seed: int, sizes: Sizes) -> None:
@@ -133,7 +133,7 @@ class Bench:
         self.sizes = sizes
 
     def prepare(self) -> None:
-        """Render, learn to recognize clips, extract features, and train what several systems start from."""
+        """Render, train the snippet classifier, extract features, and train what several systems start from."""
         data, recognition = self.output / "data", self.checkpoint("recognition")
         aher("render", f"--output={data}", f"--seed={self.seed}", *self.sizes.render)
         if not recognition.is_file():
@@ -148,7 +148,7 @@ class Bench:
         self.train("contexts", ["variants/contexts.yaml"], ["stage0"], self.sizes.contexts)
 
     def measure(self, name: str) -> Result:
-        """Train a system where it has not been yet, test it, and say how long that took."""
+        """Train a system unless it is finished, test it, and return its scores and wall time."""
         system, folder = SYSTEMS[name], self.output / name
         finished = folder / "result.json"
         if not finished.is_file():
@@ -169,7 +169,7 @@ class Bench:
         return Result(**json.loads(finished.read_text(encoding="utf-8")))
 
     def train(self, name: str, overlays: Sequence[str], needs: Sequence[str], iterations: int) -> None:
-        """Train on cached features, unless the checkpoint is there."""
+        """Train on cached features, unless the checkpoint exists."""
         if not self.checkpoint(name).is_file():
             options = [f"--iterations={iterations}", f"--model.scheduler.T_max={iterations}", *self.cached()]
             self.fit(name, overlays, needs, [*options, "--trainer.limit_val_batches=0"])
@@ -181,7 +181,7 @@ class Bench:
         aher("fit", *configs(overlays), *folders, *data, f"--model.initial_weights={self.weights(needs)}", *options)
 
     def cached(self) -> list[str]:
-        """Options that read cached features."""
+        """Options for cached features."""
         return [
             f"--data.root={self.output / 'data'}",
             f"--data.features.root={self.output / 'features'}",
@@ -198,7 +198,7 @@ class Bench:
 
 
 def configs(overlays: Sequence[str]) -> list[str]:
-    """The demo's configuration under some overlays, as words of the command line."""
+    """The demo's configuration with overlays, as command-line arguments."""
     return [f"--config={name}" for name in ("demo.yaml", *overlays)]
 
 
@@ -206,11 +206,11 @@ def aher(*words: str) -> None:
     """Show and run one command."""
     output_console().print(f"$ aher {shlex.join(words)}", style="dim", markup=False)
     if main(list(words)) != 0:
-        raise SystemExit(f"aher {words[0]} failed; mend what it said and run the benchmark again")
+        raise SystemExit(f"aher {words[0]} failed; fix the reported error and run the benchmark again")
 
 
 def average(results: Mapping[int, Result], key: str) -> str:
-    """Mean over seeds in percent, with the standard deviation where there are several."""
+    """Mean over seeds in percent, with the standard deviation if there are several."""
     values = [100 * result.metrics[f"test/{key}"] for result in results.values()]
     spread = f" ±{statistics.stdev(values):.1f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.1f}{spread}"
@@ -238,9 +238,9 @@ def ablation(
 
     Args:
         seeds: Number of seeds, counted from 1.
-        quick: Small sizes, minutes instead of hours.
-        output: Folder for everything; each kind of size and seed has its own below it.
-        systems: Which systems; all twelve if not given.
+        quick: Small sizes: minutes instead of hours.
+        output: Folder for all runs, with a sub-folder for each size and seed.
+        systems: Systems to run; all twelve by default.
     """
     sizes, started, prepared = QUICK if quick else FULL, time.monotonic(), 0.0
     found: dict[str, dict[int, Result]] = {}
@@ -253,7 +253,7 @@ def ablation(
             found.setdefault(name, {})[seed] = bench.measure(name)
     console = output_console()
     console.print(table("Table 1: weight transfer, average mAP in %", TABLE_1, {"mAP": "mAP"}, found))
-    console.print(f"rendering, recognition, features, stage 0 and contexts, which systems share: {prepared:.0f} s")
+    console.print(f"shared by systems (rendering, recognition, features, stage 0, contexts): {prepared:.0f} s")
     columns = {"AUC": "AUC", "mAP": "mAP"}
     console.print(table("Table 2: localization modeling, AUC and average mAP in %", TABLE_2, columns, found))
     oracles = {"true labels": "oracle_labels/mAP", "true segments": "oracle_segments/mAP"}
@@ -264,7 +264,7 @@ def ablation(
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Run the benchmark as the words of a command line ask for."""
+    """Run the benchmark with command-line arguments."""
     auto_cli(ablation, as_positional=False, args=spell_flags(arguments, {"quick"}))
 
 

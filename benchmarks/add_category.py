@@ -1,9 +1,9 @@
-"""What a category that is added from its clips is worth, next to the same category when it took part in training.
+"""Accuracy of a category added from clips, compared with the same category in training.
 
     python benchmarks/add_category.py --seeds 0 1 2
 
-For every seed the rendered benchmark is trained on twice by the steps of ``aher demo``: with the category, and
-without a trace of it. ``aher add-category`` then adds it to the second checkpoint, from a few of its moments and from
+For every seed the steps of ``aher demo`` run twice on the rendered benchmark: with the category, and completely
+without it. ``aher add-category`` then adds it to the second checkpoint, from a few of its moments and from
 all. All are tested on the same videos. Prints one table; the last line is JSON.
 """
 
@@ -29,7 +29,7 @@ from aher_lightning.cli.main import main
 from aher_lightning.console import output_console
 from aher_lightning.datamodules.rendered import RenderedDataModule
 from aher_lightning.features.store import NpyFeatureStore
-from aher_lightning.inference.add_category import extend_memory, level_problems
+from aher_lightning.inference.add_category import extend_bank, level_problems
 from aher_lightning.inference.category_clips import ClipFeatures
 from aher_lightning.inference.category_training import train_categories
 from aher_lightning.inference.rebuild import load_module
@@ -41,7 +41,7 @@ from aher_lightning.ops.thresholds import ACTIVITYNET_THRESHOLDS
 from aher_lightning.structures import Detections, UntrimmedBatch
 
 TIMED = (1, 10, 100)
-"""How many new categories the training of classifiers is timed for, of five clips each."""
+"""Numbers of new categories, of five clips each, for which the training of classifiers is timed."""
 
 ARMS = ("with", "without")
 """The two trainings: with the category, and without it."""
@@ -54,7 +54,7 @@ def run_command(*words: str) -> None:
 
 
 def leave_out(rendered: Path, target: Path, category: str, arm: str) -> None:
-    """Make a benchmark folder whose last moment category is the given one, or that lacks it altogether."""
+    """Make a benchmark folder whose last moment category is the given one, or that does not contain it."""
     target.mkdir(parents=True, exist_ok=True)
     for name in ("videos", "moments"):
         if not (target / name).is_symlink():
@@ -83,7 +83,7 @@ def train_arms(folder: Path, seed: int, category: str, overrides: Sequence[str])
         leave_out(folder / "data", folder / arm / "data", category, arm)
         for step in demo_steps(folder / arm, seed, overrides)[1:5]:
             run_command(*step.arguments)
-    # The features of the test videos that only the other training has.
+    # Features of the test videos that only the other training has.
     extract = ["--config=demo_extract.yaml", f"--checkpoint={folder / 'without' / 'recognition' / 'last.ckpt'}"]
     run_command(
         "extract", *extract, f"--data.root={folder / 'with' / 'data'}", f"--output={folder / 'without/features'}"
@@ -109,7 +109,7 @@ def load_network(path: Path) -> PhasedModule:
 
 
 def batches(folder: Path, arm: str) -> Iterator[UntrimmedBatch]:
-    """The test videos of all categories, as features of the backbone of a training."""
+    """The test videos of all categories, as features of the backbone of a run."""
     contract = load_module(folder / arm / "aher" / "last.ckpt").require_contract()
     features = NpyFeatureStore(folder / arm / "features")
     data = RenderedDataModule(root=folder / "with" / "data", features=features, contract=contract)
@@ -149,20 +149,20 @@ def logits_are_equal(before: Path, after: Path, folder: Path) -> bool:
 
 
 def training_seconds(checkpoint: Path) -> dict[str, float]:
-    """Return how long the classifiers of some numbers of categories take: remembered moments with noise, five each."""
-    memory = read_checkpoint(checkpoint)[STATE_KEY][FEATURE_BANK_KEY]
+    """Return the training seconds of classifiers by number of categories; noisy features of the bank, five each."""
+    bank = read_checkpoint(checkpoint)[STATE_KEY][FEATURE_BANK_KEY]
     module = load_network(checkpoint)
     generator = torch.Generator().manual_seed(0)
     seconds = {}
     for number in TIMED:
         labels = torch.arange(number).repeat_interleave(5)
-        places = torch.randint(len(memory["labels"]), (number,), generator=generator)[labels]
+        places = torch.randint(len(bank["labels"]), (number,), generator=generator)[labels]
         pooled = []
-        for values in memory["features"]:
+        for values in bank["features"]:
             drawn = values[places].float()
             pooled.append(drawn + 0.3 * drawn.std() * torch.randn(drawn.shape, generator=generator))
         clips = ClipFeatures(pooled, labels, [])
-        problems = level_problems(module.network, extend_memory(memory, clips, len(module.categories.moment)))
+        problems = level_problems(module.network, extend_bank(bank, clips, len(module.categories.moment)))
         started = time.perf_counter()
         train_categories(problems, number)
         seconds[str(number)] = time.perf_counter() - started
@@ -170,7 +170,7 @@ def training_seconds(checkpoint: Path) -> dict[str, float]:
 
 
 def measure(folder: Path, seed: int, category: str, clips: Sequence[int]) -> dict[str, Any]:
-    """Return what the trainings of one seed gave."""
+    """Return the results of one seed."""
     before = folder / "without" / "aher" / "last.ckpt"
     trained, trained_others = score(folder / "with" / "aher" / "last.ckpt", folder, "with")
     result: dict[str, Any] = {
@@ -189,7 +189,7 @@ def measure(folder: Path, seed: int, category: str, clips: Sequence[int]) -> dic
 
 
 def result_table(results: Sequence[Mapping[str, Any]], category: str, clips: Sequence[int]) -> Table:
-    """Return what was measured as a table, in percent."""
+    """Return the measurements as a table, in percent."""
     table = Table(title=f"'{category}' trained and added, average precision in %", title_justify="left")
     columns = ["seed", "trained", *(f"{number} clips" for number in clips), "others before"]
     columns += [*(f"others, {number}" for number in clips), "logits equal"]
@@ -214,11 +214,11 @@ def add_category(
     """Leave a category out of training, add it, and compare.
 
     Args:
-        seeds: Seeds of rendering and training; 0 if not given.
+        seeds: Seeds of rendering and training; 0 by default.
         category: Moment category to leave out.
-        clips: From how many clips it is added, one checkpoint each; 5 and all 60 if not given.
-        overrides: Further options for every training command, such as ``--iterations=10``.
-        output: Folder for everything.
+        clips: Numbers of clips to add it from, one checkpoint each; 5 and all 60 by default.
+        overrides: Additional options for every training command, such as ``--iterations=10``.
+        output: Folder for all runs.
     """
     clips = clips or [5, 60]
     results = []
@@ -235,7 +235,7 @@ def add_category(
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Run the benchmark as the words of a command line ask for."""
+    """Run the benchmark with command-line arguments."""
     words = spell_lists(arguments, {"seeds": False, "clips": False, "overrides": True})
     auto_cli(add_category, as_positional=False, args=spell_flags(words, set()))
 

@@ -1,10 +1,10 @@
-"""How fast videos are decoded: readers against their libraries, jumps against reading on, one reader against another.
+"""Decoding speed: readers against their libraries, seeking against scanning, one reader against another.
 
     python benchmarks/decoding.py
     python benchmarks/decoding.py --videos my_videos
 
-Writes three videos that differ in how far their key frames are apart, or takes the longest ones of a folder. Everything
-runs alternately, on one core, in seconds of processor time, which other programs disturb little; medians are reported.
+Writes three videos with different key-frame intervals, or takes the longest ones of a folder. All measurements are
+interleaved, on one core, in seconds of processor time, which is robust against other load; medians are reported.
 Prints three tables; the last line is JSON.
 """
 
@@ -41,29 +41,29 @@ READERS: dict[str, Callable[[], VideoReader]] = {
 }
 
 KEY_DISTANCES = (12, 50, 250)
-"""Frames from one key frame to the next, of the videos that are written."""
+"""Key-frame intervals of the written videos, in frames."""
 
 CLIPS, CLIP_LENGTH = 32, 16
-"""What sparse sampling reads."""
+"""Number of clips in sparse sampling."""
 
 PLACES = ("even", "random")
-"""Where these clips lie."""
+"""Placement of these clips."""
 
 MOST_VIDEOS = 6
-"""How many videos of a folder are taken."""
+"""Number of videos taken from a folder."""
 
 RUNS = 5
-"""Timed runs of everything; the index of packets is made anew in each."""
+"""Timed runs of each measurement; each rebuilds the packet index."""
 
 LEAST_SHARE = 0.9
-"""What reader and pipeline should reach of the plain library, in frames per second."""
+"""Targets for reader and pipeline, as a fraction of the plain library's frames per second."""
 
 MOST_SLOWER = 1.1
-"""How much slower than the better of always seeking and always scanning a reader should be at most."""
+"""Target for the slowdown of a reader against the better of always seeking and always scanning."""
 
 
 def write_video(path: Path, key_distance: int, num_frames: int) -> None:
-    """Write a video of a moving texture with a moving square, unless it is there."""
+    """Write a video of a moving texture with a moving square, unless it exists."""
     import av
 
     if path.is_file():
@@ -89,7 +89,7 @@ def write_video(path: Path, key_distance: int, num_frames: int) -> None:
 
 
 def count_frames(path: Path) -> int:
-    """Return how many frames a video has; 0 if it cannot be read."""
+    """Return the number of frames of a video; 0 if it cannot be read."""
     try:
         return probing.index_frames(path).info.frame_count
     except AherError:
@@ -97,7 +97,7 @@ def count_frames(path: Path) -> int:
 
 
 def longest_videos(folder: Path) -> list[Path]:
-    """Return the videos of a folder with most frames."""
+    """Return the videos of a folder with the most frames."""
     counts = {path: count_frames(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     videos = [path for path, count in counts.items() if count >= CLIP_LENGTH]
     if not videos:
@@ -109,7 +109,7 @@ def longest_videos(folder: Path) -> list[Path]:
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """Run on one core, so that readers that decode in the background gain nothing by it."""
+    """Run on one core, so that readers gain nothing from decoding in the background."""
     cores = os.sched_getaffinity(0)
     threads = torch.get_num_threads()
     os.sched_setaffinity(0, {max(cores)})
@@ -122,7 +122,7 @@ def one_core() -> Iterator[None]:
 
 
 def medians(functions: Mapping[str, Callable[[], object]], runs: int) -> dict[str, float]:
-    """Call functions in turns and return the median of the seconds that each took."""
+    """Call functions in turn and return the median time of each, in seconds."""
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(runs):
         for name, function in functions.items():
@@ -152,7 +152,7 @@ def plain_decord(path: Path) -> int:
 
 
 PLAIN = {"PyAV": plain_pyav, "decord": plain_decord}
-"""Readers that are compared with their library."""
+"""Readers compared with their library."""
 
 
 def one_thread() -> dict[str, Any]:
@@ -163,7 +163,7 @@ def one_thread() -> dict[str, Any]:
 
 
 def every_frame(reader: VideoReader, path: Path) -> TemporalContract:
-    """Return the contract that takes each frame once, without resizing."""
+    """Return a contract that takes each frame once, without resizing."""
     info = reader.probe(path)
     side = min(info.width, info.height)
     return TemporalContract(info.average_fps, 1, 1, 0.5, side, side)
@@ -176,7 +176,7 @@ def read_all(reader: VideoReader, path: Path) -> int:
 
 
 def run_pipeline(reader: VideoReader, path: Path) -> int:
-    """Make every frame of a video ready to be copied into a clip, as extraction does, without resizing."""
+    """Prepare every frame of a video for a clip, as extraction does, without resizing."""
     contract = every_frame(reader, path)
     times = frame_times(reader.probe(path).duration_sec, contract)
     return sum(len(frame) > 0 for frame in iter_fitted_frames(reader, path, contract, times.tolist()))
@@ -201,7 +201,7 @@ def read_clips(reader: VideoReader, path: Path, starts: Sequence[int]) -> list[I
 
 
 def read_clips_plainly(path: Path, starts: Sequence[int], always_seek: bool) -> list[Image]:
-    """Read the same with PyAV alone, seeking before each clip or never."""
+    """Read the same with PyAV only, seeking before each clip or never."""
     from av.video.reformatter import VideoReformatter
 
     index, reformatter, lasts = probing.index_frames(path), VideoReformatter(), []
@@ -225,7 +225,7 @@ def read_clips_plainly(path: Path, starts: Sequence[int], always_seek: bool) -> 
 
 
 def find_fault(reader: VideoReader, paths: Sequence[Path]) -> str:
-    """Return why a reader cannot be used here or for one of the videos; empty if it can."""
+    """Return why a reader is unavailable or cannot read one of the videos; empty if it can."""
     try:
         for path in paths:
             next(iter(reader.iter_frames(path, [0.0])))
@@ -235,7 +235,7 @@ def find_fault(reader: VideoReader, paths: Sequence[Path]) -> str:
 
 
 def available_readers(paths: Sequence[Path]) -> dict[str, VideoReader]:
-    """Return the readers that can be used here and read all the videos."""
+    """Return the available readers that can read all the videos."""
     readers: dict[str, VideoReader] = {}
     for name, make in READERS.items():
         reader = make()
@@ -259,7 +259,7 @@ def measure_sequential(path: Path, readers: Mapping[str, VideoReader], runs: int
 
 
 def measure_sparse(path: Path, readers: Mapping[str, VideoReader], places: str, runs: int) -> dict[str, float]:
-    """Return milliseconds for all clips: readers, and PyAV always seeking or always scanning."""
+    """Return the milliseconds for all clips: readers, and PyAV always seeking or always scanning."""
     starts = sparse_starts(probing.index_frames(path).info.frame_count, places)
     functions: dict[str, Callable[[], list[Image]]] = {
         "seek": lambda: read_clips_plainly(path, starts, always_seek=True),
@@ -275,7 +275,7 @@ def measure_sparse(path: Path, readers: Mapping[str, VideoReader], places: str, 
 
 
 def added_memory(name: str, path: Path) -> float:
-    """Return what reading a video adds to the memory of this process; meant for a new one."""
+    """Return the memory that reading a video adds to this process; to be run in a new process."""
     reader = READERS[name]()
     next(iter(reader.iter_frames(path, [0.0])))  # loads the libraries
     before = memory_mib("VmRSS")
@@ -284,13 +284,13 @@ def added_memory(name: str, path: Path) -> float:
 
 
 def measure_memory(name: str, path: Path) -> float:
-    """Return the memory that a reader takes, found in a new process."""
+    """Return the memory that a reader takes, measured in a new process."""
     return run_apart(__file__, name, path)["added_mib"]
 
 
 def sequential_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Return the speeds of reading on as a table."""
-    table = Table("video", title="every frame, frames per second (share of the library)", title_justify="left")
+    """Return the speeds of sequential reading as a table."""
+    table = Table("video", title="every frame, frames per second (ratio to the library)", title_justify="left")
     for name in rows[0]["speeds"]:
         table.add_column(name, justify="right")
     for row in rows:
@@ -312,7 +312,7 @@ def sparse_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def reader_table(rows: Mapping[str, Mapping[str, float]]) -> Table:
-    """Return what readers reach as a table."""
+    """Return the results of the readers as a table."""
     table = Table("reader", title="readers, medians over the videos", title_justify="left")
     for name in ("frames/s", "sparse frames/s", "added MiB"):
         table.add_column(name, justify="right")
@@ -360,12 +360,12 @@ def measure(paths: Sequence[Path], runs: int) -> dict[str, Any]:
 
 
 def decoding(quick: bool = False, videos: Path | None = None, output: Path = Path("runs/decoding")) -> None:
-    """Measure the readers and print what was found.
+    """Measure the readers and print the results.
 
     Args:
-        quick: Short videos, and one run.
-        videos: Folder with your own videos, of which the longest are taken, instead of written ones.
-        output: Folder for the videos that are written, which are used again.
+        quick: Short videos, one run.
+        videos: Folder with your own videos, of which the longest are taken; by default videos are written.
+        output: Folder for the written videos, which are reused.
     """
     if videos is not None:
         paths = longest_videos(videos)
@@ -387,7 +387,7 @@ def decoding(quick: bool = False, videos: Path | None = None, output: Path = Pat
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Run the benchmark as the words of a command line ask for."""
+    """Run the benchmark with command-line arguments."""
     if list(arguments[:1]) == ["measure"]:
         output_console().print(json.dumps({"added_mib": added_memory(arguments[1], Path(arguments[2]))}))
         return

@@ -1,9 +1,9 @@
-"""How much memory training from pixels takes, and how it grows with the length of the video.
+"""Memory of training from pixels, and its growth with the length of the video.
 
     python benchmarks/end_to_end_memory.py
 
-Trains AherNet on the pixels of one untrimmed video of T clips, a short foreground segment and a short moment, gradients
-reaching the backbone. Every setting and every T has a process of its own, with one thread. Prints one table; the last
+Trains AherNet, backbone included, on the pixels of one untrimmed video of T clips, a short foreground segment and a
+short moment. Every setting and every T runs in a separate process, with one thread. Prints one table; the last
 line is JSON.
 """
 
@@ -37,13 +37,13 @@ from processes import memory_mib, run_apart
 from training_loop import Repeated, Stopwatch
 
 CLIPS_PER_CHUNK = 8
-"""Clips that run through the backbone at once where it works in chunks."""
+"""Clips per chunk of the backbone."""
 
 TRIMMED_CLIPS = 8
 """Clips of the foreground segment, and of the moment."""
 
 ITERATIONS = 3
-"""Training iterations; the first one is not timed, since it sets everything up."""
+"""Training iterations; the first one, which includes setup, is not timed."""
 
 MIB = 2**20
 
@@ -72,14 +72,14 @@ SETTINGS = {
     "bfloat16": Setting("chunks, checkpointed, bf16-mixed", CHECKPOINTS, "bf16-mixed"),
 }
 RECOMMENDED = "checkpoints"
-"""The setting whose memory must hardly grow: its gradients are those of "plain"."""
+"""The recommended setting, whose memory must hardly grow: its gradients are those of "plain"."""
 
 
 class Case(NamedTuple):
     """What is trained on.
 
     Attributes:
-        name: Word of the command line.
+        name: Name on the command line.
         lengths: Values of T, in clips.
         size: Side of a picture in pixels.
     """
@@ -100,7 +100,7 @@ def make_snippets(count: int, size: int) -> SnippetSequences:
 
 
 def make_batch(length: int, size: int) -> TrainingBatch:
-    """Return a training batch of one video of some length, one foreground segment and one moment."""
+    """Return a training batch of one video of the given length, one foreground segment and one moment."""
     untrimmed = UntrimmedBatch(
         iteration=0,
         video_ids=["video"],
@@ -118,7 +118,7 @@ def make_batch(length: int, size: int) -> TrainingBatch:
 
 
 def make_module(setting: Setting, size: int) -> AherModule:
-    """Return AherNet of the size that the demo has, its transfer phase teaching the backbone."""
+    """Return AherNet with the sizes of the demo; its transfer phase trains the backbone."""
     module = AherModule(
         Categories([f"untrimmed{i}" for i in range(5)], [f"moment{i}" for i in range(5)]),
         backbone=P3DSmall(**setting.options),
@@ -132,7 +132,7 @@ def make_module(setting: Setting, size: int) -> AherModule:
 
 
 def measure(setting: Setting, length: int, size: int) -> dict[str, float]:
-    """Train for some iterations; meant for a new process."""
+    """Train for some iterations; to be run in a new process."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
@@ -161,12 +161,12 @@ def measure(setting: Setting, length: int, size: int) -> dict[str, float]:
 
 
 def measure_apart(setting: str, length: int, size: int) -> dict[str, float]:
-    """Measure in a process of its own."""
+    """Measure in a separate process."""
     return run_apart(__file__, setting, length, size)
 
 
 def result_table(case: Case, found: Mapping[str, Mapping[int, Mapping[str, float]]]) -> Table:
-    """Return everything that was measured as a table."""
+    """Return the measurements as a table."""
     title = f"one video of T clips of 16 frames of {case.size} x {case.size}, 1 thread"
     columns = ("setting", "T", "pixels", "peak", "above imports", "iteration")
     table = Table(*columns, title=title, title_justify="left")
@@ -182,7 +182,7 @@ def result_table(case: Case, found: Mapping[str, Mapping[int, Mapping[str, float
 
 
 def ratios(case: Case, by_length: Mapping[int, Mapping[str, float]]) -> dict[str, float]:
-    """Return how memory grows from the first T of a case to the second: of the whole process, and above imports."""
+    """Return the growth of memory from the first T of a case to the second: of the whole process, and above imports."""
     short, long = (by_length[length] for length in case.lengths[:2])
     names = f"{case.lengths[1]}_to_{case.lengths[0]}"
     return {
@@ -192,7 +192,7 @@ def ratios(case: Case, by_length: Mapping[int, Mapping[str, float]]) -> dict[str
 
 
 def end_to_end_memory(quick: bool = False) -> None:
-    """Train in every setting on videos of every length, and print what that took.
+    """Train in every setting on videos of every length, and print time and memory.
 
     Args:
         quick: Short videos of small pictures.
@@ -206,7 +206,7 @@ def end_to_end_memory(quick: bool = False) -> None:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Run the benchmark as the words of a command line ask for."""
+    """Run the benchmark with command-line arguments."""
     if list(arguments[:1]) == ["measure"]:
         setting, length, size = arguments[1:]
         output_console().print(json.dumps(measure(SETTINGS[setting], int(length), int(size))))

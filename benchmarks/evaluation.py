@@ -1,10 +1,10 @@
-"""How long mAP, AR@AN and AUC take, how much memory, and whether they are what the official algorithm gives.
+"""Time and memory of mAP, AR@AN and AUC, and their agreement with the official algorithm.
 
     python benchmarks/evaluation.py
 
 Writes an annotation file and a prediction file of 4,700 videos, 200 categories and 470,000 predictions, always the
-same ones, and scores them in a process of its own, with one thread. The official algorithm, stated once more in plain
-loops, scores the first categories and videos beside it. Prints one table; the last line is JSON.
+same ones, and scores them in a separate process with one thread. The official algorithm, reimplemented in plain
+loops, scores the first categories and videos for comparison. Prints one table; the last line is JSON.
 """
 
 from __future__ import annotations
@@ -44,23 +44,23 @@ PROTOCOL = PROTOCOLS["activitynet"]
 """The rules."""
 
 PLAIN_CATEGORIES = 10
-"""How many categories the official algorithm scores."""
+"""Number of categories that the official algorithm scores."""
 
 PLAIN_VIDEOS = 100
-"""How many videos it finds the recall of."""
+"""Number of videos for which it computes recall."""
 
 COMPARED = (("category", "mAP of a category"), ("recall", f"AR@AN of {PLAIN_VIDEOS} videos"))
-"""What is measured both ways, and its title."""
+"""Quantities that are measured both ways, and their titles."""
 
 TOLERANCE = 1e-9
-"""How far both may be apart."""
+"""Largest accepted difference between the two."""
 
 RUNS = 3
 """Timed runs after the first one."""
 
 
 class Case(NamedTuple):
-    """What is scored.
+    """Files to score.
 
     Attributes:
         name: Part of file names and video ids.
@@ -68,7 +68,7 @@ class Case(NamedTuple):
         categories: Number of categories.
         predictions: Predictions per video.
         checksums: MD5 of the annotation and of the prediction file.
-        percents: Average mAP and AUC that must come out, in percent to three decimals.
+        percents: Expected average mAP and AUC, in percent to three decimals.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Case(NamedTuple):
     percents: tuple[str, str]
 
     def paths(self, folder: Path) -> tuple[Path, Path]:
-        """Return where annotations and predictions lie."""
+        """Return the paths of annotations and predictions."""
         return folder / f"{self.name}_gt.json", folder / f"{self.name}_pred.json"
 
 
@@ -103,7 +103,7 @@ PlainPrediction = tuple[float, str, tuple[float, float]]
 
 
 def write_case(case: Case, folder: Path) -> None:
-    """Write both files, unless they are there, and refuse any but the expected content."""
+    """Write both files, unless they exist, and refuse unexpected content."""
     paths = case.paths(folder)
     if not all(path.is_file() for path in paths):
         folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ def write_case(case: Case, folder: Path) -> None:
 
 def draw_case(case: Case) -> tuple[dict[str, object], dict[str, object]]:
     """Draw annotations and predictions: 45 % of these near an instance, 80 % with the label of the video."""
-    # The stream of this old generator never changes, so that the checksums hold.
+    # The stream of this legacy generator never changes, so the checksums hold.
     random = np.random.RandomState(SEED)
     labels = [f"class_{number:03d}" for number in range(case.categories)]
     database: dict[str, object] = {}
@@ -149,7 +149,7 @@ def draw_case(case: Case) -> tuple[dict[str, object], dict[str, object]]:
 def draw_instances(
     random: np.random.RandomState, duration: float, labels: Sequence[str], category: int
 ) -> tuple[list[list[float]], list[str]]:
-    """Draw the segments of a video and their labels; 3 % have any label."""
+    """Draw the segments of a video and their labels; 3 % have a random label."""
     segments, names = [], []
     for _ in range(1 + int(random.poisson(0.6))):
         start, end = np.sort(random.uniform(0, duration, 2))
@@ -185,7 +185,7 @@ def draw_prediction(
 
 
 def measure(case: Case, folder: Path) -> dict[str, float]:
-    """Score the files, first by the package, then in part by the official algorithm; meant for a new process."""
+    """Score the files with the package, and in part with the official algorithm; to be run in a new process."""
     torch.set_num_threads(1)
     (truth, found), read_seconds = timed(lambda: read(case, folder))
     before = memory_mib("VmRSS")
@@ -218,7 +218,7 @@ def score(truth: GroundTruth, found: Predictions) -> EvaluationReport:
 
 
 def timed(function: Callable[[], Returned]) -> tuple[Returned, float]:
-    """Return what a function returns, and the seconds it took."""
+    """Return the result of a function, and its time in seconds."""
     started = time.perf_counter()
     returned = function()
     return returned, time.perf_counter() - started
@@ -235,8 +235,8 @@ def tables(
 
 
 def compare_precisions(videos: Mapping[str, AnnotatedVideo], found: Predictions) -> dict[str, float]:
-    """Compare the average precision of the first categories, and what a category costs."""
-    # Both start from what is sorted out already: tables here, predictions by category and instances by video there.
+    """Compare the average precision of the first categories, and the time per category."""
+    # Both start from prepared data: tables here, predictions by category and instances by video there.
     found_table, truth_table = tables(videos, found.detections, found.categories)
     precisions, seconds = timed(lambda: average_precisions(found_table, truth_table))
     names = found.categories[:PLAIN_CATEGORIES]
@@ -250,7 +250,7 @@ def compare_precisions(videos: Mapping[str, AnnotatedVideo], found: Predictions)
 
 
 def compare_recalls(videos: Mapping[str, AnnotatedVideo], found: Predictions) -> dict[str, float]:
-    """Compare the average recall of the first videos, and what it costs."""
+    """Compare the average recall of the first videos, and its time."""
     chosen = dict(list(found.detections.items())[:PLAIN_VIDEOS])
     found_table, truth_table = tables(videos, chosen, found.categories)
     recalls, seconds = timed(lambda: proposal_recalls(found_table, truth_table).average_recalls)
@@ -259,7 +259,7 @@ def compare_recalls(videos: Mapping[str, AnnotatedVideo], found: Predictions) ->
 
 
 def comparison(key: str, seconds: float, plain_seconds: float, difference: float) -> dict[str, float]:
-    """Return what was measured both ways; end the benchmark if both do not agree."""
+    """Return both measurements; exit if they disagree."""
     if not difference <= TOLERANCE:
         raise SystemExit(f"{key}: {difference} away from the official algorithm: the package has an error")
     return {
@@ -342,7 +342,7 @@ def plain_recalls(videos: Mapping[str, AnnotatedVideo], detections: Mapping[str,
 
 
 def result_table(case: Case, found: Mapping[str, float]) -> Table:
-    """Return everything that was measured as a table."""
+    """Return the measurements as a table."""
     title = (
         f"{case.videos} videos, {case.categories} categories, {case.videos * case.predictions} predictions, 1 thread"
     )
@@ -364,11 +364,11 @@ def result_table(case: Case, found: Mapping[str, float]) -> Table:
 
 
 def evaluation(quick: bool = False, output: Path = Path("runs/evaluation")) -> None:
-    """Write the case, score it in a process of its own, and print what that took.
+    """Write the case, score it in a separate process, and print time and memory.
 
     Args:
         quick: 300 videos, 20 categories and 9,000 predictions.
-        output: Folder for the files, which are used again.
+        output: Folder for the files, which are reused.
     """
     case = QUICK if quick else LARGE
     write_case(case, output)
@@ -382,7 +382,7 @@ def evaluation(quick: bool = False, output: Path = Path("runs/evaluation")) -> N
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Run the benchmark as the words of a command line ask for."""
+    """Run the benchmark with command-line arguments."""
     if list(arguments[:1]) == ["measure"]:
         (case,) = [one for one in (QUICK, LARGE) if one.name == arguments[1]]
         output_console().print(json.dumps(measure(case, Path(arguments[2]))))

@@ -1,11 +1,11 @@
-"""Whether ``aher extract`` survives being killed, and how fast it is with one and two workers.
+"""Robustness of ``aher extract`` against kills, and its speed with one and two workers.
 
     python benchmarks/extraction.py
 
 Renders a few small videos, extracts their features without interruption, and then kills the command (``kill -9`` of
-its process group) again and again: while it starts, decodes, writes a file, merges; alone, or while a second process
-works on the same folder. After each kill the command is given again until it succeeds. The store must then equal the
-uninterrupted one to the byte, with nothing left over. Prints one table; the last line is JSON.
+its process group) repeatedly: during startup, decoding, writing and merging; alone, or while a second process
+works on the same folder. After each kill the command is repeated until it succeeds. The store must then be
+byte-identical to the uninterrupted one, with nothing left over. Prints one table; the last line is JSON.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ from aher_lightning.rendering.benchmark import render_benchmark
 from aher_lightning.rendering.plan import BenchmarkParameters
 
 CONTEXT = multiprocessing.get_context("fork")
-"""Forked, so that only this process pays for the imports."""
+"""Forked, so that only this process imports the libraries."""
 
 LONGEST_SEC = 120.0
-"""A command that takes longer hangs."""
+"""A command that takes longer is considered hung."""
 
 POLL_SEC = 0.0002
-"""How often to look for what a kill waits for; a merge takes milliseconds."""
+"""Polling interval for the condition of a kill; a merge takes milliseconds."""
 
 BLOCKS, WIDTH = (1, 1, 1, 1), 8
-"""A small P3D; what is measured is the work around it."""
+"""A small P3D, since the work around it is measured."""
 
 
 class Kill(NamedTuple):
     """When a command is killed.
 
     Attributes:
-        phase: What it is doing then.
-        is_due: Whether the time has come, by the folder of features and the seconds since the start.
-        num_processes: Commands at work on the folder; the first one is killed.
+        phase: What it is doing at that time.
+        is_due: Whether to kill now, by the folder of features and the seconds since the start.
+        num_processes: Commands working on the folder; the first one is killed.
     """
 
     phase: str
@@ -63,14 +63,14 @@ class Kill(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a kill.
+    """Outcome of a kill.
 
     Attributes:
         phase: What the command was doing.
         was_alive: Whether the kill found it alive.
-        left: Claims, locks, entries and half-written files that it left for others to clear away.
+        left: Claims, locks, entries and partial files that it left behind.
         is_equal: Whether the completed store equals the uninterrupted one.
-        orphans: Files too many in the completed store.
+        orphans: Unexpected files in the completed store.
     """
 
     phase: str
@@ -81,7 +81,7 @@ class Outcome(NamedTuple):
 
 
 def render(folder: Path, videos: int) -> Path:
-    """Write the videos, unless they are there."""
+    """Write the videos, unless they exist."""
     parameters = BenchmarkParameters(
         untrimmed_categories=2,
         moment_categories=2,
@@ -123,7 +123,7 @@ def words(data: Path, weights: Path, output: Path, num_workers: int = 1) -> list
 
 
 def start(arguments: Sequence[str], log: Path) -> ForkProcess:
-    """Run a command in a process group of its own."""
+    """Run a command in its own process group."""
     process = CONTEXT.Process(target=_run, args=(list(arguments), log))
     process.start()
     return process
@@ -151,7 +151,7 @@ def finish(process: ForkProcess, log: Path) -> None:
 
 
 def complete(arguments: Sequence[str], log: Path) -> float:
-    """Run a command to its end; return the seconds it took."""
+    """Run a command to completion; return its time in seconds."""
     started = time.perf_counter()
     finish(start(arguments, log), log)
     return time.perf_counter() - started
@@ -163,14 +163,14 @@ def kill(process: ForkProcess) -> bool:
     if was_alive:
         try:
             os.killpg(process.pid or 0, signal.SIGKILL)
-        except ProcessLookupError:  # not yet the head of a group
+        except ProcessLookupError:  # not yet a group leader
             process.kill()
     process.join()
     return was_alive and process.exitcode == -signal.SIGKILL
 
 
 def draw_kills(count: int, seconds: float, videos: int) -> list[Kill]:
-    """Draw when to kill, in turn over the phases; every third time with a second process beside."""
+    """Draw the times of kills, cycling through the phases; every third one with a second process."""
     generator = random.Random(0)
     return [
         Kill(*phase(number, generator.random(), seconds, generator.randrange(videos)), 2 if number % 3 == 2 else 1)
@@ -179,7 +179,7 @@ def draw_kills(count: int, seconds: float, videos: int) -> list[Kill]:
 
 
 def phase(number: int, share: float, seconds: float, least: int) -> tuple[str, Callable[[Path, float], bool]]:
-    """Return a phase by its number: its name, and how to see that it is that time."""
+    """Return a phase by its number: its name, and the condition that it has begun."""
     phases: list[tuple[str, Callable[[Path, float], bool]]] = [
         ("starting", lambda _, passed: passed > 0.2 * share * seconds),
         ("decoding", lambda _, passed: passed > (0.2 + 0.8 * share) * seconds),
@@ -206,7 +206,7 @@ def has_partial(folder: Path) -> bool:
 
 
 def names(folder: Path, suffix: str) -> list[str]:
-    """Return the names of files of a kind."""
+    """Return the names of files with a suffix."""
     try:
         return [path.name for path in folder.iterdir() if path.name.endswith(suffix)]
     except FileNotFoundError:
@@ -214,7 +214,7 @@ def names(folder: Path, suffix: str) -> list[str]:
 
 
 def interrupt(kill_: Kill, arguments: Sequence[str], root: Path, log: Path) -> bool:
-    """Start commands, kill the first when its time has come, let the others end; return whether it was alive."""
+    """Start commands, kill the first when due, let the others end; return whether it was alive."""
     started = time.perf_counter()
     first, *others = [start(arguments, log) for _ in range(kill_.num_processes)]
     while first.is_alive() and not kill_.is_due(root, time.perf_counter() - started):
@@ -249,7 +249,7 @@ def try_kill(kill_: Kill, arguments: Sequence[str], root: Path, expected: dict[s
 
 
 def result_table(outcomes: Sequence[Outcome], seconds: dict[int, float], videos: int) -> Table:
-    """Return everything that was found as a table."""
+    """Return the outcomes as a table."""
     table = Table("killed while", "kills", "alive then", "files left", "equal", "orphans", title_justify="left")
     table.title = f"{videos} videos, 1 thread; " + ", ".join(
         f"{videos / spent:.1f} videos/s with {count} worker{'s' if count > 1 else ''}"
@@ -267,18 +267,18 @@ def result_table(outcomes: Sequence[Outcome], seconds: dict[int, float], videos:
 
 
 def extraction(kills: int = 20, videos: int = 24, output: Path = Path("runs/extraction")) -> None:
-    """Measure an uninterrupted run, kill as often as told, and print what came of it.
+    """Measure an uninterrupted run, kill others repeatedly, and print the outcomes.
 
     Args:
-        kills: How often to kill.
-        videos: Untrimmed training videos to render; a few more and some moments come on top.
-        output: Folder for the files; the videos are used again.
+        kills: Number of kills.
+        videos: Untrimmed training videos to render, in addition to a few others and some moments.
+        output: Folder for the files; the videos are reused.
     """
     started = time.perf_counter()
     torch.set_num_threads(1)
     data = render(output, videos)
     weights = write_weights(output / "weights.pth.tar")
-    # For each number of workers twice, as the first run finds no video in the cache of the system.
+    # Twice for each number of workers, since in the first run no video is in the file cache.
     seconds = {}
     for count in (1, 2, 1, 2):
         whole = output / f"whole_{count}"
@@ -307,7 +307,7 @@ def extraction(kills: int = 20, videos: int = 24, output: Path = Path("runs/extr
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Run the benchmark as the words of a command line ask for."""
+    """Run the benchmark with command-line arguments."""
     auto_cli(extraction, args=spell_flags(arguments, set()))
 
 

@@ -1,10 +1,10 @@
-"""How much memory localizing a video takes, and how it grows with the length of the video.
+"""Memory of localizing a video, and its growth with the length of the video.
 
     python benchmarks/long_video.py
     python benchmarks/long_video.py --hours 1 24
 
-Every video is a small H.264 file of the length, the packets of one minute written again and again. Each is localized by
-the networks of the demo in a new process with one thread, which decodes in a child process: memory is that of both.
+Every video is a small H.264 file that repeats the packets of one minute. Each is localized by networks with the sizes
+of the demo in a new process with one thread, which decodes in a child process: memory is that of both.
 Prints one table; the last line is JSON.
 """
 
@@ -39,16 +39,16 @@ from processes import children, memory_mib, run_apart
 FPS = 25
 WIDTH, HEIGHT = 160, 120
 PIECE_SEC = 60
-"""What is encoded, and then repeated."""
+"""Length of the encoded piece that is repeated."""
 
 WINDOW_SEC = 60.0
-"""Length of a window, as of a network that was trained on videos of a minute."""
+"""Window length of a network trained on videos of a minute."""
 
 TIME_LIMIT_SEC = 120.0
 """Videos are decoded in a child process, as `aher localize` does it."""
 
 LONGEST_HOURS = 24.0
-"""What memory is extrapolated to, unless it was measured."""
+"""Length to which memory is extrapolated, unless measured."""
 
 
 def encode_piece(path: Path) -> None:
@@ -67,7 +67,7 @@ def encode_piece(path: Path) -> None:
 
 
 def repeat_piece(piece: Path, path: Path, times: int) -> None:
-    """Write the packets of a video again and again, one after another."""
+    """Write the packets of a video repeatedly."""
     with av.open(str(piece)) as source, av.open(str(path), "w") as sink:
         stream = source.streams.video[0]
         copy = sink.add_stream_from_template(stream)
@@ -82,7 +82,7 @@ def repeat_piece(piece: Path, path: Path, times: int) -> None:
 
 
 def make_localizer() -> Localizer:
-    """Return untrained networks of the size that the demo has."""
+    """Return untrained networks with the sizes of the demo."""
     module = LocalizerModule(
         Categories([f"untrimmed{i}" for i in range(8)], [f"moment{i}" for i in range(8)]),
         backbone=P3DSmall(),
@@ -95,14 +95,14 @@ def make_localizer() -> Localizer:
 
 
 def measure(path: Path) -> dict[str, float]:
-    """Localize a video; meant for a new process."""
+    """Localize a video; to be run in a new process."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     started = time.perf_counter()
     localizer = make_localizer()
     found = localizer.localize(path)
     seconds = time.perf_counter() - started
-    # Peaks of different moments: what both have together is no more.
+    # The peaks may be at different times, so the sum is an upper bound.
     peak_mib = sum(memory_mib("VmHWM", process) for process in ("self", *children()))
     localizer.frames.close()
     return {
@@ -114,14 +114,14 @@ def measure(path: Path) -> dict[str, float]:
 
 
 def measure_apart(path: Path) -> dict[str, float]:
-    """Measure in a process of its own."""
+    """Measure in a separate process."""
     return run_apart(__file__, path)
 
 
 def growth(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return by how much memory grows per hour, from the second length to the last, and what a day would take.
+    """Return the growth of memory per hour, from the second length to the last, and the memory for a day.
 
-    The first length is left out where there are more than two: what is set up once weighs most there.
+    The first length is left out if there are more than two: one-time setup weighs most there.
     """
     first, last = rows[1 if len(rows) > 2 else 0], rows[-1]
     hours = last["hours"] - first["hours"]
@@ -131,7 +131,7 @@ def growth(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def result_table(rows: Sequence[Mapping[str, float]]) -> Table:
-    """Return everything that was measured as a table."""
+    """Return the measurements as a table."""
     table = Table(title=f"videos of {WIDTH} x {HEIGHT}, windows of {WINDOW_SEC:.0f} s, 1 thread", title_justify="left")
     for column in ("length", "peak memory", "time", "of real time", "detections"):
         table.add_column(column, justify="right")
@@ -143,10 +143,10 @@ def result_table(rows: Sequence[Mapping[str, float]]) -> Table:
 
 
 def long_video(hours: list[float] | None = None) -> None:
-    """Localize videos of some lengths, and print what that took.
+    """Localize videos of several lengths, and print time and memory.
 
     Args:
-        hours: Lengths of the videos; ten minutes, one hour and two hours if not given.
+        hours: Lengths of the videos; ten minutes, one hour and two hours by default.
     """
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -164,7 +164,7 @@ def long_video(hours: list[float] | None = None) -> None:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Run the benchmark as the words of a command line ask for."""
+    """Run the benchmark with command-line arguments."""
     if list(arguments[:1]) == ["measure"]:
         output_console().print(json.dumps(measure(Path(arguments[1]))), markup=False)
         return

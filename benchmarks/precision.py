@@ -1,9 +1,9 @@
-"""Training iterations per second and memory: precisions, with and without compilation.
+"""Training speed and memory of each precision, with and without compilation.
 
     python benchmarks/precision.py
 
-Trains all phases of AherNet on random features, on the GPU if there is one. Every setting has a process of its own.
-Prints one table; the last line is JSON. The first iterations, in which networks are compiled, are not counted.
+Trains all phases of AherNet on random features, on the GPU if there is one. Every setting runs in a separate
+process. Prints one table; the last line is JSON. The first iterations, which include compilation, are not timed.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from processes import memory_mib, run_apart
 from training_loop import BATCH, Repeated, Stopwatch, make_batch, make_module, train
 
 WARM_UP = 5
-"""Iterations that are not counted."""
+"""Iterations that are not timed."""
 
 MIB = 2**20
 
 
 def measure(precision: Any, is_compiled: bool, length: int, width: int, iterations: int) -> dict[str, float]:  # noqa: ANN401
-    """Train for some iterations; meant for a new process."""
+    """Train for some iterations; to be run in a new process."""
     torch.manual_seed(0)
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     stopwatch = Stopwatch()
@@ -48,22 +48,22 @@ def measure(precision: Any, is_compiled: bool, length: int, width: int, iteratio
 
 
 def peak_mib() -> float:
-    """Return the most memory that was used: of the GPU if there is one, else of this process."""
+    """Return the peak memory: of the GPU if there is one, otherwise of this process."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / MIB
     return memory_mib("VmHWM")
 
 
 def measure_apart(precision: str, is_compiled: bool, sizes: Sequence[int]) -> dict[str, float]:
-    """Measure in a process of its own."""
+    """Measure in a separate process."""
     return run_apart(__file__, precision, int(is_compiled), *sizes)
 
 
 def result_table(found: Mapping[str, Mapping[str, float]], device: str) -> Table:
-    """Return everything that was measured as a table."""
+    """Return the measurements as a table."""
     table = Table(title=f"all phases, batch {BATCH}, on {device}", title_justify="left")
     table.add_column("setting")
-    for column in ("iterations/s", "to the first", "peak memory", "first iterations"):
+    for column in ("iterations/s", "speedup", "peak memory", "first iterations"):
         table.add_column(column, justify="right")
     base = next(iter(found.values()))["iterations_per_second"]
     for name, row in found.items():
@@ -74,14 +74,14 @@ def result_table(found: Mapping[str, Mapping[str, float]], device: str) -> Table
 
 
 def precision(length: int = 128, width: int = 128, iterations: int = 20) -> None:
-    """Train in every setting, and print what that took.
+    """Train in every setting, and print time and memory.
 
     Args:
         length: Time steps of the network.
         width: Channels of all convolutions.
-        iterations: Iterations that are counted.
+        iterations: Iterations that are timed.
     """
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "the processor"
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     precisions = ["32-true", "bf16-mixed", *(["16-mixed"] if torch.cuda.is_available() else [])]
     found = {
         f"{name}{', compiled' if is_compiled else ''}": measure_apart(name, is_compiled, (length, width, iterations))
@@ -94,7 +94,7 @@ def precision(length: int = 128, width: int = 128, iterations: int = 20) -> None
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Run the benchmark as the words of a command line ask for."""
+    """Run the benchmark with command-line arguments."""
     if list(arguments[:1]) == ["measure"]:
         name, is_compiled, *sizes = arguments[1:]
         measured = measure(name, bool(int(is_compiled)), *map(int, sizes))

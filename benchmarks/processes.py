@@ -1,4 +1,4 @@
-"""Processes of benchmarks: how much memory one has, and measuring in a new one."""
+"""Processes of benchmarks: their memory, and measuring in a new one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def memory_mib(field: str, process: str = "self") -> float:
-    """Return the memory of a process now (VmRSS) or at most (VmHWM).
+    """Return the current (VmRSS) or peak memory (VmHWM) of a process.
 
-    ``ru_maxrss`` would be no less than what the process that started this one had.
+    ``ru_maxrss`` would include the memory of the parent process.
     """
     lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
     (kib,) = [int(line.split()[1]) for line in lines if line.startswith(f"{field}:")]
@@ -24,7 +24,7 @@ def children() -> list[str]:
 
 
 def run_apart(script: str, *words: object) -> dict[str, float]:
-    """Return what a script prints as JSON in its last line, run in a process of its own to ``measure`` something."""
+    """Return the JSON in the last line that a script prints, run in a separate process to ``measure`` something."""
     command = [sys.executable, "-W", "ignore", script, "measure", *map(str, words)]
     child = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if child.returncode:

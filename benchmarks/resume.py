@@ -1,11 +1,11 @@
-"""Whether a run that is killed again and again ends with the weights of one that never was.
+"""Compare a run that is killed repeatedly with one that is not.
 
     python benchmarks/resume.py --kills 20
 
-Trains all phases of AherNet on random features by ``aher fit``, a checkpoint every few iterations: once without a
-break, once killed by SIGKILL at random moments and given again as the same command, ``--ckpt_path last``. Every second
-kill waits until a checkpoint is being written. Once on the way the newest checkpoint is cut short. The last line is
-JSON; ``identical`` says whether all weights and all states of optimizers and schedules are equal bit for bit.
+Trains all phases of AherNet on random features by ``aher fit``, a checkpoint every few iterations: once without
+interruption, once killed by SIGKILL at random times and restarted with the same command, ``--ckpt_path last``. Every
+second kill waits until a checkpoint is being written. Once, the newest checkpoint is truncated. The last line is JSON;
+``identical`` says whether all weights and all states of optimizers and schedules are bit-identical.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ CHANNELS = 32
 """Channels of the random features."""
 
 EVERY_N_ITERATIONS = 3
-"""Distance of two checkpoints; no divisor of the number of iterations."""
+"""Iterations between checkpoints; not a divisor of the number of iterations."""
 
 PATIENCE_SEC = 120.0
-"""How long a process may take to begin with an iteration, or to write a checkpoint."""
+"""Time limit for a process to start an iteration, or to write a checkpoint."""
 
 POLL_SEC = 0.0005
 
 
 class Kill(NamedTuple):
-    """What became of one process.
+    """Outcome of one process.
 
     Attributes:
-        iteration: Iterations that its newest checkpoint had when it was killed.
+        iteration: Iteration of its newest checkpoint when it was killed.
         within_writing: Whether it was killed while it wrote a checkpoint.
     """
 
@@ -110,7 +110,7 @@ def write_config(root: Path, iterations: int, seed: int) -> Path:
 
 
 def start(config: Path, folder: Path) -> subprocess.Popen[bytes]:
-    """Start, or go on with, a run in a folder."""
+    """Start or resume a run in a folder."""
     program = [sys.executable, "-W", "ignore", "-c", "from aher_lightning.cli.main import console_main; console_main()"]
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log.txt").open("ab") as log:
@@ -124,16 +124,16 @@ def start(config: Path, folder: Path) -> subprocess.Popen[bytes]:
 
 def is_writing(folder: Path) -> bool:
     """Whether a checkpoint is being written right now."""
-    return any(folder.glob(".*.ckpt.*.tmp"))
+    return any(folder.glob(".*.tmp"))
 
 
 def newest(folder: Path) -> tuple[int, ...]:
-    """When the checkpoints of a run were last changed."""
+    """Modification times of the checkpoints of a run."""
     return tuple(path.stat().st_mtime_ns for path in sorted(folder.glob("*.ckpt")))
 
 
 def wait_for(condition: Any, process: subprocess.Popen[bytes]) -> bool:  # noqa: ANN401 - a function without arguments
-    """Wait until something is the case; false if the process ends or patience does."""
+    """Wait for a condition; false if the process ends or the time limit is reached."""
     deadline = time.monotonic() + PATIENCE_SEC
     while time.monotonic() < deadline and process.poll() is None:
         if condition():
@@ -143,7 +143,7 @@ def wait_for(condition: Any, process: subprocess.Popen[bytes]) -> bool:  # noqa:
 
 
 def kill_somewhere(process: subprocess.Popen[bytes], folder: Path, delay_sec: float, *, aimed: bool) -> Kill | None:
-    """Kill a process after it has begun to write checkpoints; nothing if it ended before."""
+    """Kill a process after it has started to write checkpoints; none if it ended before."""
     before = newest(folder)
     if not wait_for(lambda: newest(folder) != before, process):
         return None
@@ -156,7 +156,7 @@ def kill_somewhere(process: subprocess.Popen[bytes], folder: Path, delay_sec: fl
 
 
 def last_iteration(folder: Path) -> int:
-    """Iterations of the newest checkpoint of a run that is there; 0 without any."""
+    """Iteration of the newest checkpoint of a run; 0 if there is none."""
     names = [name for name in (LAST, PREVIOUS) if (folder / name).is_file()]
     return int(read_checkpoint(folder / names[0])[STATE_KEY]["iteration"]) if names else 0
 
@@ -168,7 +168,7 @@ def cut_short(path: Path) -> None:
 
 
 def run_with_kills(config: Path, folder: Path, kills: int, chance: random.Random) -> list[Kill]:
-    """Kill a run so many times, then let it end."""
+    """Kill a run the given number of times, then let it finish."""
     done: list[Kill] = []
     is_cut = False
     while len(done) < kills:
@@ -185,7 +185,7 @@ def run_with_kills(config: Path, folder: Path, kills: int, chance: random.Random
 
 
 def are_equal(one: object, other: object) -> bool:
-    """Whether two checkpoints' parts are equal bit for bit."""
+    """Whether two parts of checkpoints are bit-identical."""
     if isinstance(one, Tensor) and isinstance(other, Tensor):
         return one.dtype == other.dtype and torch.equal(one, other)
     if isinstance(one, Mapping) and isinstance(other, Mapping):
@@ -196,13 +196,13 @@ def are_equal(one: object, other: object) -> bool:
 
 
 def resume(kills: int = 20, iterations: int = 400, seed: int = 0, output: Path = Path("runs/resume")) -> None:
-    """Train twice, once without a break and once with many, and compare.
+    """Train twice, with and without kills, and compare.
 
     Args:
-        kills: How many times to kill the second run.
-        iterations: Iterations of both; enough for all kills to happen on the way.
-        seed: Seed of data, training and moments of the kills.
-        output: Folder for everything; must be empty or missing.
+        kills: Number of kills of the second run.
+        iterations: Iterations of both; enough for all kills.
+        seed: Seed of data, training and times of the kills.
+        output: Folder for all files; must be empty or missing.
     """
     if output.exists() and any(output.iterdir()):
         raise SystemExit(f"{output}: is not empty; name another folder")
@@ -217,7 +217,7 @@ def resume(kills: int = 20, iterations: int = 400, seed: int = 0, output: Path =
     console = output_console()
     for number, one in enumerate(done, start=1):
         place = "while a checkpoint was written" if one.within_writing else "between checkpoints"
-        console.print(f"kill {number}: {place}, the newest one of iteration {one.iteration}")
+        console.print(f"kill {number}: {place}, newest checkpoint at iteration {one.iteration}")
     summary = {
         "benchmark": "resume",
         "kills": len(done),
@@ -232,7 +232,7 @@ def resume(kills: int = 20, iterations: int = 400, seed: int = 0, output: Path =
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Run the benchmark as the words of a command line ask for."""
+    """Run the benchmark with command-line arguments."""
     auto_cli(resume, as_positional=False, args=spell_flags(arguments, set()))
 
 

@@ -1,11 +1,11 @@
-"""How fast the parts are that training and localizing wait for: suppression, the backbone, many categories.
+"""Speed of the bottlenecks of training and localizing: suppression, the backbone, many categories.
 
     python benchmarks/speed.py
     python benchmarks/speed.py --quick
 
-One thread. Each part is measured in a process of its own and beside something to compare it with: suppression beside
-the usual loop over one video after another, P3D-199 beside the same network put together of plain layers, an iteration
-with many categories beside one with few. Prints one table; the last line is JSON.
+One thread. Each part is measured in a separate process and against a baseline: suppression against the usual loop over
+videos, P3D-199 against the same network composed of plain layers, an iteration with many categories against one with
+few. Prints one table; the last line is JSON.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from processes import run_apart
 from training_loop import Repeated, Stopwatch, make_batch, make_module, train
 
 WARM_UP = 2
-"""Runs that are not counted."""
+"""Runs that are not timed."""
 
 
 class Case(NamedTuple):
-    """Sizes of what is measured."""
+    """Sizes of the measurements."""
 
     videos: int
     candidates: tuple[int, ...]
@@ -69,7 +69,7 @@ def seconds_of(function: Callable[[], object], runs: int) -> float:
 
 
 def measure_nms(case: Case) -> dict[str, float]:
-    """Return milliseconds for each video, of a batch of them and of the usual loop."""
+    """Return the milliseconds per video, for a batch and for the usual loop."""
     generator = torch.Generator().manual_seed(0)
     found = {}
     for count in case.candidates:
@@ -87,7 +87,7 @@ def measure_nms(case: Case) -> dict[str, float]:
 
 
 def plain_nms(segments: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], tiou: float) -> list[int]:
-    """Return what greedy suppression keeps of one video: take the best, drop what overlaps it, and again."""
+    """Return the result of greedy suppression for one video: keep the best, drop what overlaps it, repeat."""
     order = np.argsort(-scores, kind="stable")
     kept = []
     while len(order):
@@ -102,7 +102,7 @@ def plain_nms(segments: npt.NDArray[np.float32], scores: npt.NDArray[np.float32]
 
 
 def measure_backbone(case: Case) -> dict[str, float]:
-    """Return the clips per second of a P3D, and of the same network put together of plain layers."""
+    """Return the clips per second of a P3D, and of the same network composed of plain layers."""
     torch.manual_seed(0)
     clips = torch.rand(CLIPS, 3, 16, case.clip_size, case.clip_size)
     network = P3D(case.depth).eval()
@@ -156,7 +156,7 @@ PARTS: Mapping[str, Callable[[Case], dict[str, float]]] = {
 
 
 def result_table(case: Case, found: Mapping[str, float]) -> Table:
-    """Return everything that was measured as a table."""
+    """Return the measurements as a table."""
     table = Table("part", title="1 thread", title_justify="left")
     for column in ("this package", "compared with", "ratio"):
         table.add_column(column, justify="right")
@@ -175,7 +175,7 @@ def result_table(case: Case, found: Mapping[str, float]) -> Table:
 
 
 def speed(quick: bool = False) -> None:
-    """Measure every part, and print how fast it is.
+    """Measure every part, and print its speed.
 
     Args:
         quick: Small sizes.
@@ -194,7 +194,7 @@ def speed(quick: bool = False) -> None:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Run the benchmark as the words of a command line ask for."""
+    """Run the benchmark with command-line arguments."""
     if list(arguments[:1]) == ["measure"]:
         part, quick = arguments[1:]
         torch.set_num_threads(1)

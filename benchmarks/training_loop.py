@@ -1,4 +1,4 @@
-"""Training of AherNet on random features, for benchmarks that take its time."""
+"""Training of AherNet on random features, for benchmarks that time it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Repeated:
 
     Args:
         batch: The batch.
-        iterations: How many iterations.
+        iterations: Number of iterations.
     """
 
     def __init__(self, batch: TrainingBatch, iterations: int) -> None:
@@ -46,17 +46,17 @@ class Repeated:
 
 
 class Stopwatch(pl.Callback):
-    """Takes the seconds of every iteration."""
+    """Measures the seconds of every iteration."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
 
     def on_train_batch_start(self, *_: object) -> None:
-        """Start the watch."""
+        """Start the timer."""
         self.started = time.perf_counter()
 
     def on_train_batch_end(self, *_: object) -> None:
-        """Stop it, once the device has done what it was given."""
+        """Stop it after synchronizing the device."""
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         self.seconds.append(time.perf_counter() - self.started)
@@ -87,7 +87,7 @@ def make_batch(length: int) -> TrainingBatch:
 
 
 def make_module(length: int, width: int, num_categories: int = 5) -> AherModule:
-    """Return AherNet, with all phases of Algorithm 1, for so many categories in each set."""
+    """Return AherNet, with all phases of Algorithm 1, for the given number of categories in each set."""
     module = AherModule(
         Categories([f"untrimmed{i}" for i in range(num_categories)], [f"moment{i}" for i in range(num_categories)]),
         backbone=P3DSmall(),
@@ -102,7 +102,7 @@ def make_module(length: int, width: int, num_categories: int = 5) -> AherModule:
 
 
 def train(module: AherModule, batches: Repeated, callbacks: Sequence[pl.Callback], precision: Any = "32-true") -> None:  # noqa: ANN401
-    """Train on every batch once, and keep nothing but what the callbacks have seen."""
+    """Train on every batch once; results are available through the callbacks only."""
     with tempfile.TemporaryDirectory() as folder:
         trainer = pl.Trainer(
             default_root_dir=folder,

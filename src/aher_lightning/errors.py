@@ -45,3 +45,10 @@ class VideoError(AherError):
 
 class DecoderLostError(VideoError):
     """The process that decodes a video crashed or exceeded its time limit."""
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """Return the error that others were raised from; libraries wrap it in errors with long texts."""
+    while (before := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+        error = before
+    return error

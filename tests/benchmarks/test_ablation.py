@@ -65,7 +65,7 @@ def test_a_failing_command_ends_the_benchmark(
     ablation: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(ablation, "main", lambda _: 1)
-    with pytest.raises(SystemExit, match="aher render failed; mend what it said"):
+    with pytest.raises(SystemExit, match="aher render failed; fix the reported error"):
         ablation.ablation(seeds=1, quick=True, output=tmp_path)
 
 

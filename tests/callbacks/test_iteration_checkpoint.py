@@ -11,6 +11,7 @@ from aher_lightning.callbacks import IterationCheckpoint
 from aher_lightning.callbacks.atomic_checkpoint_io import AtomicCheckpointIO
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.checkpoints.last import find_last_checkpoint
+from aher_lightning.files.owners import partial_path
 from tests.helpers.toy import ToyDataModule
 from tests.helpers.training import quiet_trainer, toy_localizer, train
 
@@ -101,7 +102,7 @@ def test_a_checkpoint_that_cannot_be_finished_leaves_the_one_before(
 
 
 def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    left = tmp_path / ".last.ckpt.0123456789ab.tmp"
+    left = partial_path(tmp_path / "last.ckpt")
     others = [tmp_path / name for name in ("notes.tmp", ".hidden", "other.ckpt")]
     for path in (left, *others):
         path.write_bytes(b"")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aher_lightning.cli import main as cli
-from aher_lightning.cli.demo import METRICS, SYSTEMS, demo, demo_steps, held_out_video, show_results
+from aher_lightning.cli.demo import _SYSTEMS, METRICS, demo, demo_steps, held_out_video, show_results
 from aher_lightning.errors import ConfigError
 from aher_lightning.reports.predictions.reader import read_predictions
 
@@ -60,14 +60,14 @@ def test_the_summary_shows_every_system(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "150")
-    for number, system in enumerate(SYSTEMS):
-        (tmp_path / system.folder).mkdir()
+    for number, folder in enumerate(_SYSTEMS.values()):
+        (tmp_path / folder).mkdir()
         values = {f"test/{name}": 0.1 * number for name in METRICS}
-        (tmp_path / system.folder / "metrics.json").write_text(json.dumps(values))
+        (tmp_path / folder / "metrics.json").write_text(json.dumps(values))
     show_results(tmp_path, Path("films/v1.mp4"))
     shown = capsys.readouterr().out
-    for number, system in enumerate(SYSTEMS):
-        (row,) = [line for line in shown.splitlines() if f" {system.title} " in line]
+    for number, title in enumerate(_SYSTEMS):
+        (row,) = [line for line in shown.splitlines() if f" {title} " in line]
         assert row.count(f" {10 * number}.0 ") == len(METRICS)
     assert str(tmp_path / "aher" / "predictions.json") in shown
     assert str(tmp_path / "localized" / "v1.html") in shown
@@ -90,7 +90,7 @@ def test_the_whole_demo_in_miniature(
     demo(tmp_path, overrides=["--iterations=2", "--trainer.val_check_interval=2", "--data.batch_size=2"])
     shown = capsys.readouterr()
     assert "Traceback" not in shown.err
-    assert all(system.title in shown.out for system in SYSTEMS)
+    assert all(title in shown.out for title in _SYSTEMS)
     for name in ("last.ckpt", "predictions.json", "metrics.json"):
         assert (tmp_path / "aher" / name).is_file()
     localized = tmp_path / "localized" / "am_val_00000.json"

@@ -15,9 +15,9 @@ import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from aher_lightning import __version__
-from aher_lightning.cli.main import find_configs, find_user_error, main
+from aher_lightning.cli.main import _find_configs, _find_user_error, main
 from aher_lightning.cli.shipped_configs import configs_folder
-from aher_lightning.cli.verbs import ANALYSES, TRAINER_VERBS, VERBS
+from aher_lightning.cli.verbs import _ANALYSES, TRAINER_VERBS, VERBS
 from aher_lightning.errors import ConfigError, DataError
 from tests.helpers.command_line import CONFIGS, TrainedRun, extract_words, trainer_words
 from tests.helpers.trained import checkpointed_localizer
@@ -63,7 +63,7 @@ def test_what_needs_no_torch_does_not_wait_for_it(words: list[str], code: int) -
     subprocess.run([sys.executable, "-c", f"{program}; {checks}"], check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("kind", ANALYSES)
+@pytest.mark.parametrize("kind", _ANALYSES)
 def test_every_analysis_has_help(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["analyze", kind, "--help"]) == 0
     assert f"usage: aher analyze {kind}" in capsys.readouterr().out
@@ -73,7 +73,7 @@ def test_every_analysis_has_help(kind: str, capsys: pytest.CaptureFixture[str]) 
 def test_an_analysis_has_a_kind(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["analyze", "--help"]) == 0
     kinds = capsys.readouterr().out
-    assert all(f"  {kind} " in kinds for kind in ANALYSES)
+    assert all(f"  {kind} " in kinds for kind in _ANALYSES)
     assert main(["analyze", *words]) == 2
     written = capsys.readouterr()
     assert written.out == ""
@@ -84,15 +84,15 @@ def test_no_words_show_the_overview(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     written = capsys.readouterr()
     assert written.out == ""
-    assert "usage: aher VERB" in written.err
+    assert "usage: aher COMMAND" in written.err
 
 
 @pytest.mark.parametrize(
     ("word", "line"),
     [
-        ("localise", "aher: there is no verb 'localise', did you mean 'localize'? 'aher --help' lists all"),
-        ("no-such-verb", "aher: there is no verb 'no-such-verb'; 'aher --help' lists all"),
-        ("--no-such-option", "aher: there is no verb '--no-such-option'; 'aher --help' lists all"),
+        ("localise", "aher: unknown command 'localise', did you mean 'localize'? 'aher --help' lists all"),
+        ("no-such-verb", "aher: unknown command 'no-such-verb'; 'aher --help' lists all"),
+        ("--no-such-option", "aher: unknown command '--no-such-option'; 'aher --help' lists all"),
     ],
 )
 def test_an_unknown_verb_is_named(word: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,25 +106,23 @@ def test_a_configuration_that_is_none_is_wrong_usage(
 ) -> None:
     video = write_video(tmp_path / "a.mp4")
     assert main([*words, str(video)]) == 2
-    line = (
-        f"aher {words[0]}: {video}: is no text in UTF-8; give a configuration in YAML; 'aher {words[0]} --help' lists"
-    )
+    line = f"aher {words[0]}: {video}: is not UTF-8 text; give a configuration in YAML; 'aher {words[0]} --help' lists"
     assert capsys.readouterr().err == f"{line} the options\n"
 
 
 def test_an_empty_word_is_no_path(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["localize", "", "--checkpoint", "c.ckpt"]) == 2
-    assert "a file is an empty word where a path belongs" in capsys.readouterr().err
+    assert "a file is empty where a path is expected" in capsys.readouterr().err
     assert main(["list-categories", "--checkpoint", ""]) == 2
-    assert "--checkpoint is an empty word where a path belongs" in capsys.readouterr().err
+    assert "--checkpoint is empty where a path is expected" in capsys.readouterr().err
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "code", "line"),
     [
-        (signal.SIGINT, 130, "aher fit: interrupted; if it has saved a checkpoint, go on with --ckpt_path last"),
-        (signal.SIGTERM, 143, "aher fit: terminated; if it has saved a checkpoint, go on with --ckpt_path last"),
+        (signal.SIGINT, 130, "aher fit: interrupted; if it has saved a checkpoint, resume with --ckpt_path last"),
+        (signal.SIGTERM, 143, "aher fit: terminated; if it has saved a checkpoint, resume with --ckpt_path last"),
     ],
 )
 def test_a_training_that_is_told_to_end_says_so(
@@ -179,9 +177,9 @@ def test_wrong_options_are_usage_errors(words: list[str], capsys: pytest.Capture
 
 def test_shipped_configurations_are_found_by_name() -> None:
     shipped = str(configs_folder() / "demo.yaml")
-    assert find_configs(["fit", "--config", "demo.yaml"]) == ["fit", "--config", shipped]
-    assert find_configs(["fit", "--config=demo.yaml", "-c", "demo.yaml"])[1:] == [f"--config={shipped}", "-c", shipped]
-    assert find_configs(["demo.yaml", "--output", "demo.yaml"]) == ["demo.yaml", "--output", "demo.yaml"]
+    assert _find_configs(["fit", "--config", "demo.yaml"]) == ["fit", "--config", shipped]
+    assert _find_configs(["fit", "--config=demo.yaml", "-c", "demo.yaml"])[1:] == [f"--config={shipped}", "-c", shipped]
+    assert _find_configs(["demo.yaml", "--output", "demo.yaml"]) == ["demo.yaml", "--output", "demo.yaml"]
 
 
 def test_an_interruption_is_no_failure_of_the_program(
@@ -190,7 +188,7 @@ def test_an_interruption_is_no_failure_of_the_program(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("aher_lightning.cli.main.run_verb", interrupt)
+    monkeypatch.setattr("aher_lightning.cli.main._run_verb", interrupt)
     assert main(["render"]) == 130
     assert capsys.readouterr().err == "aher render: interrupted\n"
 
@@ -199,7 +197,7 @@ def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("aher_lightning.cli.main.run_verb", fail)
+    monkeypatch.setattr("aher_lightning.cli.main._run_verb", fail)
     with pytest.raises(ZeroDivisionError):
         main(["render"])
 
@@ -208,7 +206,7 @@ def test_markup_in_a_message_is_shown_as_it_is(monkeypatch: pytest.MonkeyPatch, 
     def fail(*_: object) -> None:
         raise ConfigError("[bold]a[0].mp4 is [/] wrong")
 
-    monkeypatch.setattr("aher_lightning.cli.main.run_verb", fail)
+    monkeypatch.setattr("aher_lightning.cli.main._run_verb", fail)
     assert fails("render") == "aher render: [bold]a[0].mp4 is [/] wrong"
 
 
@@ -439,18 +437,18 @@ def chained(outer: Exception, inner: Exception, *, is_cause: bool, is_suppressed
 
 def test_the_cause_of_an_error_is_told_and_not_what_was_merely_being_handled() -> None:
     ours = DataError("a.npy: is broken; mend it")
-    assert find_user_error(ours) is ours
-    assert find_user_error(chained(ValueError("wrapped"), ours, is_cause=True)) is ours
+    assert _find_user_error(ours) is ours
+    assert _find_user_error(chained(ValueError("wrapped"), ours, is_cause=True)) is ours
     wrapped = chained(ValueError(), ours, is_cause=True)
-    assert find_user_error(chained(RuntimeError("again"), wrapped, is_cause=True)) is ours
+    assert _find_user_error(chained(RuntimeError("again"), wrapped, is_cause=True)) is ours
     for mistake in (TypeError("in a fallback"), MemoryError(), RuntimeError("in a worker")):
         for is_suppressed in (False, True):
-            assert find_user_error(chained(mistake, ours, is_cause=False, is_suppressed=is_suppressed)) is None
+            assert _find_user_error(chained(mistake, ours, is_cause=False, is_suppressed=is_suppressed)) is None
 
 
 def test_the_file_system_and_lightning_are_told_too() -> None:
-    assert "a.txt: No such file" in str(find_user_error(FileNotFoundError(2, "No such file", "a.txt")))
-    assert "Lightning says so" in str(find_user_error(MisconfigurationException("no such\n accelerator.")))
+    assert "a.txt: No such file" in str(_find_user_error(FileNotFoundError(2, "No such file", "a.txt")))
+    assert "Lightning says so" in str(_find_user_error(MisconfigurationException("no such\n accelerator.")))
 
 
 def test_a_failure_shows_its_traceback_when_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,12 +39,12 @@ def test_a_wheel_carries_its_own_configurations(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"caf\xe9: 1\n", r"c\.yaml: is no text in UTF-8; give a configuration in YAML"),
+        (b"caf\xe9: 1\n", r"c\.yaml: is not UTF-8 text; give a configuration in YAML"),
         (b"", r"c\.yaml: holds nothing where options are expected; write lines such as 'iterations: 1000'"),
         (b"- a\n- b\n", r"c\.yaml: holds a list where options are expected"),
-        (b"a:\n\tb: 1\n", r"c\.yaml: is no valid YAML \(line 2: .*\); correct it"),
-        (b"a: [1\n", r"c\.yaml: is no valid YAML \(line 2: .*\); correct it"),
-        (b"a: \x01\n", r"c\.yaml: is no valid YAML \(odd characters\); correct it"),
+        (b"a:\n\tb: 1\n", r"c\.yaml: is not valid YAML \(line 2: .*\); correct it"),
+        (b"a: [1\n", r"c\.yaml: is not valid YAML \(line 2: .*\); correct it"),
+        (b"a: \x01\n", r"c\.yaml: is not valid YAML \(odd characters\); correct it"),
     ],
 )
 def test_a_file_without_options_is_named(content: bytes, message: str, tmp_path: Path) -> None:

@@ -1,87 +1,101 @@
 from __future__ import annotations
 
-import pytest
-from jsonargparse import ArgumentParser
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
 
-from aher_lightning.cli.usage_errors import VerbParser, explain
+import pytest
+
+from aher_lightning.cli.usage_errors import OneLineErrors, VerbParser
 from aher_lightning.errors import UsageError
 from aher_lightning.models.base import Backbone
 from tests.helpers.toy import MeanBackbone
 
-UNION = """Parser key "model":
-  Does not validate against any of the Union subtypes
-  Subtypes: [<class 'pytorch_lightning.core.module.LightningModule'>, <class 'NoneType'>]
-  Errors:
-    - Problem with given class_path 'aher_lightning.modules.AherModule':
-        Parser key "network":
-          Type collections.abc.Callable[[int], x.AherNet] expects a function or a callable class: {reason}
-    - Expected a <class 'NoneType'>
-  Given value type: <class 'jsonargparse._util.NestedArg'>
-  Given value: NestedArg(key='network.lenght', val='5')"""
+BACKBONE = "tests.helpers.toy.MeanBackbone"
 
 
-@pytest.mark.parametrize(
-    ("message", "line"),
-    [
-        ("unrecognized arguments: --chekpoint x", "there is no option 'chekpoint', did you mean '--checkpoint'"),
-        ("unrecognized arguments: --zzz=3 --yyy", "there is no option 'zzz'"),
-        ("unrecognized arguments: more words", "'more words' belongs to no option"),
-        ("the following arguments are required: output", "output must be given"),
-        ("argument --checkpoint: expected one argument", "--checkpoint has no value"),
-        ("Subcommand 'fit' does not accept option 'top-l'", "there is no option 'top-l', did you mean '--top-k'"),
-        (
-            "Parser key \"overwrite\":\n  Expected a <class 'bool'>. Got value: maybe",
-            "'overwrite': expected true or false, not 'maybe'",
-        ),
-        ("Parser key \"n\":\n  Expected a <class 'x.Path'>. Got value: 3", "'n': expected a Path, not '3'"),
-        (
-            "Parser key \"dtype\":\n  Expected a typing.Literal['a', 'b']. Got value: c",
-            "'dtype': expected one of a, b, not 'c'",
-        ),
-        ("Parser key \"config\": File does not exist: '/x/no.yaml'", "'config': there is no file '/x/no.yaml'"),
-        (
-            UNION.format(reason="Option 'lenght' is not accepted. Got value: Namespace(...)"),
-            "'model.network': there is no option 'lenght'",
-        ),
-        (UNION.format(reason="Expected a dot import path string: Nope"), "'model.network': there is no class 'Nope'"),
-        (
-            'Parser key "tiou":\n  Does not validate against any of the Union subtypes\n  Subtypes: [list[float], '
-            "<class 'NoneType'>]\n  Errors:\n    - Expected a <class 'float'>\n    - Expected a <class 'NoneType'>\n"
-            "  Given value type: <class 'str'>\n  Given value: many",
-            "'tiou': expected a number, not 'many'",
-        ),
-        ("something that nobody\n   has foreseen", "something that nobody or has foreseen"),
-        ("", ""),
-    ],
-)
-def test_a_line_says_what_is_wrong(message: str, line: str) -> None:
-    assert explain(message, ["--checkpoint", "--top_k", "-h"]) == line
+def function(
+    checkpoint: Path,
+    top_k: int | None = None,
+    tiou: list[float] | None = None,
+    side: int | list[float] = 3,
+    dtype: Literal["a", "b"] = "a",
+    overwrite: bool = False,
+    files: Mapping[str, Path] | None = None,
+) -> None:
+    """Take options of the types that commands have."""
 
 
-def parser() -> ArgumentParser:
+def parser() -> VerbParser:
     parser = VerbParser(prog="aher test")
-    parser.add_argument("--top_k", type=int)
+    parser.add_argument("--config", action="config")
     parser.add_argument("--backbone", type=Backbone)
+    parser.add_function_arguments(function, as_group=False, as_positional=False)
     return parser
 
 
+def line_of(parser: OneLineErrors, words: list[str]) -> str:
+    """What the parser raises."""
+    with pytest.raises(UsageError) as failure:
+        parser.parse_args(words)
+    assert "\n" not in str(failure.value)
+    return str(failure.value)
+
+
+# Each line stands for one text of the library that is translated.
 @pytest.mark.parametrize(
     ("words", "line"),
     [
+        (["--chekpoint", "x"], "unknown option 'chekpoint', did you mean '--checkpoint'"),
+        (["--zzz=3", "--yyy"], "unknown option 'zzz'"),
+        (["--top-k=5"], "unknown option 'top-k', did you mean '--top-k'"),
+        ([f"--backbone={BACKBONE}", "--backbone.width=3"], "'backbone': unknown option 'width'"),
+        (["more", "words"], "unexpected argument 'more words'"),
+        (["--checkpoint"], "--checkpoint has no value"),
+        (["--backbone=Nope"], "'backbone': unknown class 'Nope'"),
         (["--top_k=five"], "'top_k': expected a whole number, not 'five'"),
-        (["--top-k=5"], "there is no option 'top-k', did you mean '--top-k'"),
-        (["--backbone=Nope"], "'backbone': there is no class 'Nope'"),
-        (["--backbone=tests.helpers.toy.MeanBackbone", "--backbone.width=3"], "'backbone': there is no option 'width'"),
+        (["--tiou=[many]"], "'tiou': expected a number, not 'many'"),
+        (["--side=wide"], "'side': expected a whole number or a list, not 'wide'"),
+        (["--overwrite=maybe"], "'overwrite': expected true or false, not 'maybe'"),
+        (["--dtype=c"], "'dtype': expected one of a, b, not 'c'"),
+        (["--files=3"], "'files': expected a mapping, not '3'"),
+        ([f"--backbone={BACKBONE}", "--backbone.channels=x"], "'backbone.channels': expected a whole number, not 'x'"),
     ],
 )
-def test_the_parser_raises_it(words: list[str], line: str) -> None:
-    with pytest.raises(UsageError) as failure:
-        parser().parse_args(words)
-    assert str(failure.value) == line
+def test_the_parser_raises_one_line(words: list[str], line: str) -> None:
+    assert line_of(parser(), [*words] if "--checkpoint" in words else [*words, "--checkpoint=c"]) == line
 
 
-def test_what_is_right_is_parsed() -> None:
-    words = ["--backbone=tests.helpers.toy.MeanBackbone", "--backbone.channels=3", "--top_k=5"]
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    assert line_of(parser(), []) == "checkpoint must be given"
+    missing = tmp_path / "no.yaml"
+    assert line_of(parser(), [f"--config={missing}"]) == f"'config': no such file '{missing}'"
+
+
+def test_options_in_files_are_checked_too(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("chekpoint: 3\n")
+    assert line_of(parser(), [f"--config={path}"]) == "unknown option 'chekpoint', did you mean '--checkpoint'"
+
+
+def test_the_parser_of_a_subcommand_suggests_its_own_options(tmp_path: Path) -> None:
+    outer = VerbParser(prog="aher", exit_on_error=True)
+    outer.add_subcommands(dest="subcommand").add_subcommand("fit", parser())
+    outer.add_argument("--config", action="config")
+    path = tmp_path / "c.yaml"
+    path.write_text("fit: {checkpoint: a, top-l: 3}\n")
+    line = line_of(outer, [f"--config={path}", "fit"])
+    assert line == "unknown option 'top-l', did you mean '--top-k'"
+
+
+def test_other_texts_are_passed_on_in_one_line() -> None:
+    line = line_of(parser(), ["--checkpoint=c", "--backbone=torch.nn.Linear"])
+    assert line.startswith("'backbone': ")
+    assert "torch.nn.Linear" in line
+
+
+def test_valid_arguments_are_parsed() -> None:
+    words = [f"--backbone={BACKBONE}", "--backbone.channels=3", "--top_k=5", "--checkpoint=c"]
     found = parser().instantiate_classes(parser().parse_args(words))
     assert isinstance(found.backbone, MeanBackbone)
     assert (found.backbone.out_channels, found.top_k) == (3, 5)

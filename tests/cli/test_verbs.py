@@ -7,7 +7,7 @@ from typing import get_type_hints
 
 import pytest
 
-from aher_lightning.cli.verbs import BESIDE_DATA, TRAINER_VERBS, VERBS, Verb
+from aher_lightning.cli.verbs import _BESIDE_DATA, TRAINER_VERBS, VERBS, Verb
 
 
 def function_verbs() -> Iterator[tuple[str, Verb]]:
@@ -23,10 +23,10 @@ def function_verbs() -> Iterator[tuple[str, Verb]]:
 )
 def test_every_verb_is_a_function_with_its_options(name: str, verb: Verb) -> None:
     module, function_name = verb.target.split(":")
-    function = getattr(import_module(module), function_name)
+    function = getattr(import_module(module, "aher_lightning.cli"), function_name)
     assert function.__name__ == name.split()[-1].replace("-", "_")
     assert verb.positional is None or verb.positional in signature(function).parameters
-    assert verb.ignored in {(), BESIDE_DATA}
+    assert verb.ignored in {(), _BESIDE_DATA}
     hints = " ".join(map(str, get_type_hints(function).values()))
     needs_names = any(base in hints for base in ("DataModule", "Backbone", "VideoReader"))
     assert verb.names_classes == needs_names

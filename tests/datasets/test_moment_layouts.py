@@ -29,7 +29,7 @@ def test_names_are_categories(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     ]
     assert list(layout.paths(["clap", "wave"])) == ["wave--a1_wave", "clap--a2_clap", "wave--a3_wave"]
     assert caplog.messages == [
-        f"{tmp_path}: skipped 1 file that is no video (.txt 1)",
+        f"{tmp_path}: skipped 1 file that is not a video (.txt 1)",
         f"{tmp_path}: left out 1 of 4 video files: no name like 'a?_{{category}}' ('b1_wave.mp4' first)",
     ]
 

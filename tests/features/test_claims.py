@@ -187,8 +187,15 @@ def test_partial_files_of_dead_processes_are_removed_and_no_others(
     working = ELSEWHERE._replace(pid=3)
     own = partial(this_process())
     recent = partial(ELSEWHERE)
-    kept = [own, recent, tmp_path / "a.npy", age_new(partial(working), 5000), tmp_path / ".new.tmp"]
-    gone = [partial(dead_owner()), age_new(partial(silent), 5000), age_new(tmp_path / ".old.tmp", 5000)]
+    kept = [
+        own,
+        recent,
+        tmp_path / "a.npy",
+        age_new(partial(working), 5000),
+        tmp_path / ".new.tmp",
+        age_new(tmp_path / ".old.tmp", 5000),
+    ]
+    gone = [partial(dead_owner()), age_new(partial(silent), 5000)]
     for path in [own, recent, tmp_path / "a.npy", tmp_path / ".new.tmp", gone[0]]:
         path.touch()
     remove_orphans(tmp_path, {working})

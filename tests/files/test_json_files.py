@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import OrderedDict
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from aher_lightning.files.json_files import (
     repeated_key,
     unreadable,
     write_json,
-    write_text,
 )
 
 
@@ -50,28 +48,6 @@ def test_a_failure_leaves_the_old_file(path: Path) -> None:
         write_json(path, [object()], DataError)
     assert read_json(path, DataError) == ["old"]
     assert list(path.parent.iterdir()) == [path]
-
-
-def test_an_interrupted_write_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    write_json(path, ["old"], DataError)
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(DataError, match=r"file\.json: cannot be written \(No space left on device\)"):
-        write_json(path, ["new"], DataError)
-    assert read_json(path, DataError) == ["old"]
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_texts_are_written_as_they_are(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "page.html"
-    write_text(path, "old", DataError)
-    write_text(path, "Ça va\n<\u2028>\r\n", DataError)
-    assert path.read_bytes().decode() == "Ça va\n<\u2028>\r\n"
-    assert list(path.parent.iterdir()) == [path]
-    with pytest.raises(DataError, match="cannot be written"):
-        write_text(path / "below", "", DataError)
 
 
 def test_a_place_that_is_no_folder_is_refused(path: Path) -> None:
@@ -148,18 +124,6 @@ def test_numbers_must_be_finite(text: str) -> None:
     with pytest.raises(MalformedError, match="score must be finite"):
         finite_number(json.loads(text), "score")
     assert finite_number(json.loads("-2"), "score") == -2.0
-
-
-def test_a_link_stays_and_a_device_is_no_place_to_write(tmp_path: Path) -> None:
-    (tmp_path / "old.txt").write_text("old")
-    (tmp_path / "link.txt").symlink_to("old.txt")
-    write_text(tmp_path / "link.txt", "new", DataError)
-    assert (tmp_path / "link.txt").is_symlink()
-    assert (tmp_path / "old.txt").read_text() == "new"
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(DataError, match=r"pipe: is no ordinary file; choose another place"):
-        write_text(tmp_path / "pipe", "new", DataError)
-    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_the_first_key_that_occurs_again_is_found_quickly() -> None:

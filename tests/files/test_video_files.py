@@ -44,7 +44,7 @@ def test_what_is_no_video_is_told_once(tmp_path: Path, caplog: pytest.LogCapture
     make(tmp_path, "a.mp4", "._a.mp4", "b/._a.TXT", "b/1.TXT", "b/2.txt", "b/3.txt", "b/c.mkv", "README")
     for _ in range(2):
         assert len(list_videos(tmp_path, below=True)) == 2
-    line = f"{tmp_path}: skipped 6 files that are no videos (.txt 3, ._* 2, README 1)"
+    line = f"{tmp_path}: skipped 6 files that are not videos (.txt 3, ._* 2, README 1)"
     assert caplog.messages == [line]
     assert caplog.records[0].levelno == logging.WARNING
     caplog.clear()
@@ -53,8 +53,8 @@ def test_what_is_no_video_is_told_once(tmp_path: Path, caplog: pytest.LogCapture
     assert choose_videos(tmp_path / "many", [tmp_path / "many" / "x.jpg"]) == []
     list_videos(tmp_path / "many")
     assert caplog.messages == [
-        f"{tmp_path / 'many'}: skipped 1 file that is no video (.jpg 1)",
-        f"{tmp_path / 'many'}: skipped 6 files that are no videos (.a 1, .b 1, .c 1, .d 1, .e 1, ...)",
+        f"{tmp_path / 'many'}: skipped 1 file that is not a video (.jpg 1)",
+        f"{tmp_path / 'many'}: skipped 6 files that are not videos (.a 1, .b 1, .c 1, .d 1, .e 1, ...)",
     ]
 
 

@@ -11,7 +11,7 @@ from aher_lightning import __version__
 from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
 from aher_lightning.errors import AherError, CheckpointError, ConfigError, ContractError, DataError
-from aher_lightning.inference.add_category import add_categories, extend_memory
+from aher_lightning.inference.add_category import add_categories, extend_bank
 from aher_lightning.inference.category_clips import ClipFeatures
 from aher_lightning.inference.category_list import describe_categories
 from aher_lightning.inference.localizer import Localizer
@@ -82,13 +82,13 @@ def test_categories_join_one_after_another(checkpoint: Path, tmp_path: Path) -> 
     add_categories(first, moments, second, categories=["bow"])
     assert [one.name for one in describe_categories(second)][-2:] == ["yawn", "bow"]
     assert torch.equal(network_logits(second)[:, :4], network_logits(first))
-    with pytest.raises(ConfigError, match="there is a category 'yawn' already"):
+    with pytest.raises(ConfigError, match="category 'yawn' already exists"):
         add_categories(second, moments, third, categories=["yawn"])
 
 
 def test_features_beyond_half_precision_stay_finite() -> None:
     memory = {"features": [torch.ones(1, 2, dtype=torch.float16)], "labels": torch.tensor([0])}
-    extended = extend_memory(memory, ClipFeatures([torch.tensor([[1e6, -1e6]])], torch.tensor([0]), []), 3)
+    extended = extend_bank(memory, ClipFeatures([torch.tensor([[1e6, -1e6]])], torch.tensor([0]), []), 3)
     assert extended["features"][0].tolist() == [[1.0, 1.0], [65504.0, -65504.0]]
     assert extended["labels"].tolist() == [0, 3]
 
@@ -136,7 +136,7 @@ def test_progress_is_told(checkpoint: Path, tmp_path: Path) -> None:
 def test_negatives_take_the_place_of_a_memory(tmp_path: Path) -> None:
     checkpoint = checkpointed_localizer(tmp_path)[1]
     moments = write_clips(tmp_path / "moments", bow=2)
-    with pytest.raises(CheckpointError, match=r"last\.ckpt: remembers no moments .* by --negatives DIR"):
+    with pytest.raises(CheckpointError, match=r"last\.ckpt: has no feature bank .* by --negatives DIR"):
         add_categories(checkpoint, moments, tmp_path / "more.ckpt")
     negatives = write_clips(tmp_path / "negatives", nod=2, clap=1)
     add_categories(checkpoint, moments, tmp_path / "more.ckpt", negatives=negatives)
@@ -149,7 +149,7 @@ def test_negatives_take_the_place_of_a_memory(tmp_path: Path) -> None:
     [
         ({}, "has no sub-folder of clips"),
         ({"jump": 1}, "'jump' is no moment category of the checkpoint"),
-        ({"nod": 0}, "nod: has 0 usable clips, and a category needs 1"),
+        ({"nod": 0}, "nod: has 0 usable clips, but a category needs at least 1"),
     ],
 )
 def test_unsuitable_negatives_are_refused(names: dict[str, int], message: str, tmp_path: Path) -> None:

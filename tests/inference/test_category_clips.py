@@ -9,7 +9,7 @@ from aher_lightning.datasets.collate import pack_snippets
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import ConfigError, DataError
 from aher_lightning.inference.category_clips import (
-    check_name,
+    _check_name,
     count_clips,
     list_new_categories,
     read_clips,
@@ -38,13 +38,13 @@ def test_sub_folders_are_the_new_categories(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["clap", "Clap", "c_l-a p"])
 def test_a_taken_name_is_refused_in_any_spelling(name: str, tmp_path: Path) -> None:
     folders(tmp_path, name)
-    with pytest.raises(ConfigError, match="there is a category 'clap' already; rename the folder"):
+    with pytest.raises(ConfigError, match="category 'clap' already exists; rename the folder"):
         list_new_categories(tmp_path, ["jump", "clap"])
 
 
 def test_two_new_names_must_differ(tmp_path: Path) -> None:
     folders(tmp_path, "high jump", "high_jump")
-    with pytest.raises(ConfigError, match="there is a category 'high jump' already"):
+    with pytest.raises(ConfigError, match="category 'high jump' already exists"):
         list_new_categories(tmp_path, [])
 
 
@@ -60,13 +60,13 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 )
 def test_unsafe_names_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="cannot be a category") as caught:
-        check_name(name)
+        _check_name(name)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["a", "Blow-drying hair", "踊る", "petting animal (not cat)"])
 def test_ordinary_names_are_welcome(name: str) -> None:
-    check_name(name)
+    _check_name(name)
 
 
 def test_clips_are_read_as_moments_and_broken_ones_left_out(tmp_path: Path) -> None:
@@ -92,5 +92,5 @@ def test_clips_are_read_as_moments_and_broken_ones_left_out(tmp_path: Path) -> N
 
 def test_too_few_clips_are_refused(tmp_path: Path) -> None:
     require_clips(tmp_path, {"bow": 2}, 2)
-    with pytest.raises(DataError, match="bow: has 1 usable clips, and a category needs 2 at least; add clips"):
+    with pytest.raises(DataError, match="bow: has 1 usable clips, but a category needs at least 2; add clips"):
         require_clips(tmp_path, {"yawn": 3, "bow": 1}, 2)

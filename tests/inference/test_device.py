@@ -16,7 +16,7 @@ def test_a_device_is_chosen_by_name_or_by_what_there_is() -> None:
 def test_what_cannot_be_used_is_refused_in_one_line(name: str) -> None:
     with pytest.raises(
         ConfigError,
-        match=r"(there is no device .*; give cpu, cuda, cuda:1|cannot be used here \(.*\); give cpu or auto)",
+        match=r"(unknown device .*; give cpu, cuda, cuda:1|cannot be used here \(.*\); give cpu or auto)",
     ) as caught:
         choose_device(name)
     assert "\n" not in str(caught.value)

@@ -293,5 +293,5 @@ def test_a_backbone_with_public_weights(tmp_path: Path) -> None:
     assert loaded is given
     assert not loaded.training
     assert all(torch.equal(value, wanted.state_dict()[name]) for name, value in loaded.state_dict().items())
-    with pytest.raises(CheckpointError, match="MeanBackbone reads no public weights; use P3D"):
+    with pytest.raises(CheckpointError, match="MeanBackbone cannot read public weights; use P3D"):
         load_public_weights(MeanBackbone(), tmp_path / "weights.pth")

@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from aher_lightning.errors import PredictionError
-from aher_lightning.inference.finished_videos import RECORD_FILE, SETTINGS_FILE, FinishedVideos
+from aher_lightning.inference.finished_videos import _RECORD_FILE, _SETTINGS_FILE, FinishedVideos
 from aher_lightning.inference.video_inputs import VideoInput
 
 SETTINGS = {"checkpoint": "abc", "top_k": None, "categories": ["nod"]}
@@ -98,8 +98,8 @@ def test_a_damaged_line_costs_one_video(tmp_path: Path, video: VideoInput) -> No
     files = finish(tmp_path, video)
     other = video._replace(name=PurePath("other"))
     finish(tmp_path, other)
-    content = (tmp_path / RECORD_FILE).read_bytes()
-    (tmp_path / RECORD_FILE).write_bytes(b'[]\n{"name": "x"}\n\xff\n' + content[:-9])
+    content = (tmp_path / _RECORD_FILE).read_bytes()
+    (tmp_path / _RECORD_FILE).write_bytes(b'[]\n{"name": "x"}\n\xff\n' + content[:-9])
     assert FinishedVideos(tmp_path, SETTINGS).has(video, files)
     assert not FinishedVideos(tmp_path, SETTINGS).has(other, files)
 
@@ -118,7 +118,7 @@ def test_settings_are_written_when_there_is_something_to_write(tmp_path: Path) -
     assert not (tmp_path / "out").exists()
     finished.note_settings()
     finished.note_settings()
-    assert [path.name for path in (tmp_path / "out").iterdir()] == [SETTINGS_FILE]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [_SETTINGS_FILE]
 
 
 def test_older_results_do_not_pass_for_new_ones(tmp_path: Path, video: VideoInput) -> None:
@@ -134,6 +134,6 @@ def test_older_results_do_not_pass_for_new_ones(tmp_path: Path, video: VideoInpu
 
 @pytest.mark.parametrize("content", ["", "[]", "{"])
 def test_damaged_settings_are_refused(content: str, tmp_path: Path) -> None:
-    (tmp_path / SETTINGS_FILE).write_text(content, encoding="utf-8")
+    (tmp_path / _SETTINGS_FILE).write_text(content, encoding="utf-8")
     with pytest.raises(PredictionError, match=r"\.localize\.json: is damaged.*or add --overwrite"):
         FinishedVideos(tmp_path, SETTINGS)

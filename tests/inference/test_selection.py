@@ -42,5 +42,5 @@ def test_an_unknown_name_is_refused_with_those_that_are_alike() -> None:
         category_labels(["hight jump"], known)
     with pytest.raises(ConfigError, match="it has nod, wave, high jump and so on; 'aher list-categories' shows all"):
         category_labels(["qqq"], known)
-    with pytest.raises(ConfigError, match="'categories' names none"):
+    with pytest.raises(ConfigError, match="'categories' is empty"):
         category_labels([], known)

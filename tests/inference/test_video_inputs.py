@@ -37,8 +37,8 @@ def test_what_is_not_taken_is_told(root: Path, caplog: pytest.LogCaptureFixture)
     (root / "day2" / "._cam.mp4").touch()
     assert names(root / "day2", root / "*.*") == ["cam", "deep/x", "a", "b", "odd.v1"]
     assert caplog.messages == [
-        f"{root / 'day2'}: skipped 1 file that is no video (._* 1)",
-        f"{root / '*.*'}: skipped 1 file that is no video (.txt 1)",
+        f"{root / 'day2'}: skipped 1 file that is not a video (._* 1)",
+        f"{root / '*.*'}: skipped 1 file that is not a video (.txt 1)",
     ]
 
 

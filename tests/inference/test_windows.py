@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from aher_lightning.errors import ConfigError
-from aher_lightning.inference.windows import LONGEST_IN_ONE, Window, length_in_windows, split_windows
+from aher_lightning.inference.windows import _LONGEST_IN_ONE, Window, length_in_windows, split_windows
 
 
 @pytest.mark.parametrize("duration_sec", [50.1, 60.0, 61.0, 80.0, 99.9, 100.0, 1234.5, 86_400.0])
@@ -34,7 +34,7 @@ def test_what_is_half_as_long_as_a_window_lies_in_one(start_sec: float) -> None:
 
 
 def test_a_video_little_longer_than_a_window_stays_whole() -> None:
-    assert split_windows(40.0 * LONGEST_IN_ONE, 40.0) == [Window(0.0, 50.0)]
+    assert split_windows(40.0 * _LONGEST_IN_ONE, 40.0) == [Window(0.0, 50.0)]
     assert len(split_windows(50.01, 40.0)) == 2
     assert split_windows(1e6, None) == [Window(0.0, 1e6)]
 
@@ -45,5 +45,5 @@ def test_shares_count_windows_without_their_overlap() -> None:
 
 @pytest.mark.parametrize("window_sec", [0.0, -1.0, math.nan, math.inf])
 def test_an_impossible_length_is_refused(window_sec: float) -> None:
-    with pytest.raises(ConfigError, match=r"'window_sec' is .*, but a window lasts some seconds"):
+    with pytest.raises(ConfigError, match=r"'window_sec' is .*, but must be positive"):
         split_windows(10.0, window_sec)

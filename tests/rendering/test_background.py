@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from aher_lightning.rendering.background import MARGIN, crop_world, draw_camera, draw_world, slow_wave
+from aher_lightning.rendering.background import _MARGIN, _slow_wave, crop_world, draw_camera, draw_world
 
 
 def test_waves_stay_in_range_and_are_slow() -> None:
-    wave = slow_wave(400, 10.0, (5.0, 8.0), np.random.default_rng(0))
+    wave = _slow_wave(400, 10.0, (5.0, 8.0), np.random.default_rng(0))
 
     assert np.abs(wave).max() <= 1.0
     assert np.abs(np.diff(wave)).max() < 0.13
@@ -18,7 +18,7 @@ def test_the_camera_moves_within_the_world() -> None:
         displacement = camera.shake + camera.drift
 
         assert displacement.shape == (300, 2)
-        assert np.abs(displacement).max() <= MARGIN
+        assert np.abs(displacement).max() <= _MARGIN
         assert np.ptp(displacement, axis=0).max() > 0.1
         assert 200.0 <= camera.gain.min() <= camera.gain.max() <= 256.0
 

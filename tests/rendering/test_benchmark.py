@@ -12,7 +12,7 @@ import pytest
 
 from aher_lightning.errors import DataError
 from aher_lightning.rendering import benchmark
-from aher_lightning.rendering.benchmark import RenderResult, find_benchmark, render_benchmark
+from aher_lightning.rendering.benchmark import RenderResult, _find_benchmark, render_benchmark
 from aher_lightning.rendering.plan import BenchmarkParameters, list_videos
 
 TINY = BenchmarkParameters(
@@ -150,7 +150,7 @@ def test_a_benchmark_that_lost_a_video_is_refused(rendered: Path, tmp_path: Path
     (copy / "videos/un_train_00001.mp4").unlink()
 
     with pytest.raises(DataError, match=r"lacks 1 of its videos \(videos/un_train_00001.mp4 first\)"):
-        find_benchmark(copy, TINY)
+        _find_benchmark(copy, TINY)
 
 
 def test_a_file_in_the_way_is_reported(tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_file_in_the_way_is_reported(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="is a file: choose another --output"):
         render_benchmark(tmp_path / "file", TINY)
-    with pytest.raises(DataError, match=r"cannot write .*choose another --output"):
+    with pytest.raises(DataError, match=r"cannot be written .*choose another place"):
         render_benchmark(tmp_path / "file" / "below", TINY)
 
 
@@ -166,7 +166,7 @@ def test_nothing_remains_of_an_interrupted_run(tmp_path: Path, monkeypatch: pyte
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(benchmark, "render_video", interrupt)
+    monkeypatch.setattr(benchmark, "_render_video", interrupt)
     with pytest.raises(KeyboardInterrupt):
         render_benchmark(tmp_path / "output", TINY)
 
@@ -177,7 +177,7 @@ def test_a_killed_worker_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def break_down(*_: object) -> None:
         raise BrokenProcessPool
 
-    monkeypatch.setattr(benchmark, "render_video", break_down)
+    monkeypatch.setattr(benchmark, "_render_video", break_down)
     with pytest.raises(DataError, match="was killed: try again with --workers 1"):
         render_benchmark(tmp_path / "output", TINY)
 
@@ -189,8 +189,8 @@ def test_two_categories_in_one_video_come_from_the_same_set() -> None:
     names = {category.name for category in many.categories("un_train")}
     labels = []
     for task in list_videos(many)[:150]:
-        generator = np.random.default_rng(benchmark.video_key(many.seed, task))
-        _, actions = benchmark.draw_actions(many, task, generator)
+        generator = np.random.default_rng(benchmark._video_key(many.seed, task))
+        _, actions = benchmark._draw_actions(many, task, generator)
         labels.append({action.category.name for action in actions})
 
     assert 0 < sum(len(found) == 2 for found in labels) < 15

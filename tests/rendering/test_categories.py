@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from aher_lightning.rendering import motions
-from aher_lightning.rendering.categories import UPRIGHT_SPREAD, Category, ContextStyle
+from aher_lightning.rendering.categories import _UPRIGHT_SPREAD, Category, ContextStyle
 
 CATEGORY = Category(
-    "circling",
     motions.circling_clockwise,
     period_sec=(1.0, 2.0),
     size=(5.0, 6.0),
@@ -30,7 +29,7 @@ def test_upright_motions_stay_upright() -> None:
     upright = dataclasses.replace(CATEGORY, heading=0.0)
     headings = [upright.draw(np.random.default_rng(seed)).heading for seed in range(100)]
 
-    assert max(map(abs, headings)) <= UPRIGHT_SPREAD
+    assert max(map(abs, headings)) <= _UPRIGHT_SPREAD
     assert np.std(headings) > 0.05
 
 

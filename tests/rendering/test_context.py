@@ -5,7 +5,7 @@ import pytest
 
 from aher_lightning.rendering.categories import APPROACHES, EXITS, SETTLES, WIND_UPS, ContextStyle
 from aher_lightning.rendering.context import (
-    STYLE_FIDELITY,
+    _STYLE_FIDELITY,
     Stage,
     draw_rest,
     draw_style,
@@ -27,7 +27,7 @@ def test_styles_are_mostly_the_usual_one() -> None:
     drawn = np.array([draw_style(usual, generator) for _ in range(400)])
     shares = (drawn == np.array(usual)).mean(axis=0)
 
-    assert np.abs(shares - (STYLE_FIDELITY + (1 - STYLE_FIDELITY) / 4)).max() < 0.07
+    assert np.abs(shares - (_STYLE_FIDELITY + (1 - _STYLE_FIDELITY) / 4)).max() < 0.07
     assert set(drawn[:, 0]) == set(APPROACHES)
     assert set(drawn[:, 3]) == set(EXITS)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aher_lightning.rendering import motions
-from aher_lightning.rendering.motions import Motion, MotionDraw, smooth_step, triangle_wave
+from aher_lightning.rendering.motions import Motion, MotionDraw, _triangle_wave, smooth_step
 
 DRAW = MotionDraw(size=8.0, reach=20.0, heading=0.0, direction=1.0, shape=0.5, start=0.0)
 PERIODS = {
@@ -17,7 +17,7 @@ PERIODS = {
     motions.zigzagging: 4,
     motions.hopping_along: 5,
     motions.jumping_in_place: 1,
-    motions.shaking: 1,
+    motions.shaking_sideways: 1,
     motions.pacing: 1,
     motions.rocking: 1,
     motions.nodding: 1,
@@ -121,5 +121,5 @@ def test_orbits_are_opposite_and_chases_close() -> None:
 
 
 def test_waves() -> None:
-    np.testing.assert_allclose(triangle_wave(np.array([-0.25, 0.5, 2.75])), [0.0, 1.0, 0.0])
+    np.testing.assert_allclose(_triangle_wave(np.array([-0.25, 0.5, 2.75])), [0.0, 1.0, 0.0])
     np.testing.assert_allclose(smooth_step(np.array([0.0, 0.25, 1.0])), [0.0, 0.15625, 1.0])

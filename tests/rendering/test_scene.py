@@ -5,7 +5,7 @@ import pytest
 
 from aher_lightning.rendering.catalogue import MOMENT_CATEGORIES, UNTRIMMED_CATEGORIES
 from aher_lightning.rendering.categories import Category
-from aher_lightning.rendering.scene import CAST_SHARES, Action, Canvas, Scene, draw_scene, render_frames
+from aher_lightning.rendering.scene import _CAST_SIZES, Action, Canvas, Scene, draw_scene, render_frames
 
 CANVAS = Canvas(48, 36, 10)
 
@@ -52,7 +52,7 @@ def test_nothing_but_the_motion_depends_on_the_category(seed: int) -> None:
     np.testing.assert_array_equal(first.displacement, second.displacement)
     textures = [sorted(sprite.texture.tobytes() for sprite in scene.sprites) for scene in scenes]
     assert textures[0] == textures[1]
-    assert len(first.sprites) in CAST_SHARES
+    assert len(first.sprites) in _CAST_SIZES
     assert first.tracks.shape == second.tracks.shape
     assert (first.tracks != second.tracks).any()
 

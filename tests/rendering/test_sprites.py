@@ -3,7 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aher_lightning.rendering.sprites import TEXTURE_SIZE, blend, draw_colour, draw_sprite, sample_patches, smooth_noise
+from aher_lightning.rendering.sprites import (
+    _TEXTURE_SIZE,
+    blend,
+    draw_colour,
+    draw_sprite,
+    sample_patches,
+    smooth_noise,
+)
 
 
 def test_noise_fills_its_shape_within_its_range() -> None:
@@ -26,7 +33,7 @@ def test_colours_are_colours() -> None:
 def test_a_sprite_has_a_transparent_border_and_colours_no_brighter_than_its_opacity() -> None:
     texture = draw_sprite(6.0, np.random.default_rng(0)).texture
 
-    assert texture.shape == (TEXTURE_SIZE, TEXTURE_SIZE, 4)
+    assert texture.shape == (_TEXTURE_SIZE, _TEXTURE_SIZE, 4)
     assert not texture[[0, -1]].any()
     assert not texture[:, [0, -1]].any()
     assert (texture[..., :3] <= texture[..., 3:]).all()

@@ -3,26 +3,26 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aher_lightning.rendering.timeline import ACTION_SEC, EDGE_GAP_SEC, INNER_GAP_SEC, draw_timeline
+from aher_lightning.rendering.timeline import _ACTION_SEC, _EDGE_GAP_SEC, _INNER_GAP_SEC, draw_timeline
 
 TIMELINES = [draw_timeline(380, 10.0, np.random.default_rng(seed)) for seed in range(300)]
 
 
 def test_actions_are_in_order_with_gaps() -> None:
     for spans in TIMELINES:
-        edges = [-INNER_GAP_SEC * 10, *(edge for span in spans for edge in span)]
+        edges = [-_INNER_GAP_SEC * 10, *(edge for span in spans for edge in span)]
         gaps = np.diff(edges)[0::2]
 
-        assert (gaps[1:] >= INNER_GAP_SEC * 10 - 1).all()
-        assert spans[0][0] >= EDGE_GAP_SEC * 10 - 1
-        assert spans[-1][1] <= 380 - EDGE_GAP_SEC * 10 + 1
+        assert (gaps[1:] >= _INNER_GAP_SEC * 10 - 1).all()
+        assert spans[0][0] >= _EDGE_GAP_SEC * 10 - 1
+        assert spans[-1][1] <= 380 - _EDGE_GAP_SEC * 10 + 1
 
 
 def test_durations_vary_over_an_order_of_magnitude() -> None:
     seconds = np.array([(end - start) / 10.0 for spans in TIMELINES for start, end in spans])
 
-    assert ACTION_SEC[0] - 0.05 <= seconds.min() < 2.0
-    assert 14.0 < seconds.max() <= ACTION_SEC[1] + 0.05
+    assert _ACTION_SEC[0] - 0.05 <= seconds.min() < 2.0
+    assert 14.0 < seconds.max() <= _ACTION_SEC[1] + 0.05
     assert 3.0 < np.median(seconds) < 6.5
 
 

@@ -12,8 +12,8 @@ from pytorch_lightning.trainer.states import TrainerFn
 
 from aher_lightning.callbacks.atomic_checkpoint_io import AtomicCheckpointIO
 from aher_lightning.callbacks.iterations import finished_iterations
-from aher_lightning.checkpoints.content import remove_partial_checkpoints
 from aher_lightning.checkpoints.last import LAST, PREVIOUS
+from aher_lightning.files.atomic import remove_partial_files
 
 
 class IterationCheckpoint(Checkpoint):
@@ -42,7 +42,7 @@ class IterationCheckpoint(Checkpoint):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Remove partial files of killed writers."""
         if trainer.is_global_zero:
-            remove_partial_checkpoints(self.path(trainer).parent)
+            remove_partial_files(self.path(trainer).parent)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import secrets
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from aher_lightning.errors import CheckpointError
-
-_PARTIAL_SUFFIX = ".tmp"
-"""Suffix of a checkpoint that is being written."""
+from aher_lightning.files.atomic import atomic_file
 
 STATE_KEY = "aher_lightning"
 """Our entry of a checkpoint: categories, contract, iteration, configuration."""
@@ -96,47 +92,9 @@ def write_checkpoint(path: Path, checkpoint: Mapping[str, Any]) -> None:
     Raises:
         CheckpointError: If the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(6)}{_PARTIAL_SUFFIX}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                torch.save(dict(checkpoint), file)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-            _sync_folder(path.parent)
-        finally:
-            partial.unlink(missing_ok=True)
-    except (OSError, RuntimeError) as error:  # torch raises RuntimeError when it cannot write
-        reason = " ".join(str(error).split())
-        raise CheckpointError(f"{path}: cannot be written ({reason:.100}); choose another place") from None
-
-
-def remove_partial_checkpoints(folder: Path) -> list[Path]:
-    """Remove partial files of killed writers; call it only while no process is writing.
-
-    Args:
-        folder: Folder of checkpoints; may be missing.
-
-    Returns:
-        The removed files.
-    """
-    found = sorted(folder.glob(f".*.ckpt.*{_PARTIAL_SUFFIX}"))
-    for path in found:
-        path.unlink(missing_ok=True)
-    return found
-
-
-def _sync_folder(folder: Path) -> None:
-    """Flush the directory entry, where the system lets a program do so."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    # torch raises RuntimeError for a disk that it cannot write to.
+    with atomic_file(path, CheckpointError, also=(RuntimeError,)) as partial, partial.open("wb") as file:
+        torch.save(dict(checkpoint), file)
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:

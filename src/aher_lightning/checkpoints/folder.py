@@ -14,8 +14,8 @@ from aher_lightning.checkpoints.card import model_card
 from aher_lightning.checkpoints.content import STATE_KEY, is_own_checkpoint, read_checkpoint
 from aher_lightning.checkpoints.validation import validate_trained
 from aher_lightning.errors import CheckpointError
-from aher_lightning.files.json_files import read_json_object, write_json, write_text
-from aher_lightning.files.new_folder import new_folder
+from aher_lightning.files.atomic import atomic_folder, write_text
+from aher_lightning.files.json_files import read_json_object, write_json
 
 CONFIG_FILE = "config.json"
 """Our entry of the checkpoint."""
@@ -56,7 +56,7 @@ def write_pretrained(
         CheckpointError: If the folder exists or cannot be written.
     """
     state = _without_paths({key: value for key, value in checkpoint[STATE_KEY].items() if key != FEATURE_BANK_KEY})
-    with new_folder(folder, CheckpointError, replaces=FILES if overwrite else ()) as partial:
+    with atomic_folder(folder, CheckpointError, replaces=FILES if overwrite else ()) as partial:
         write_json(partial / CONFIG_FILE, {"format": FORMAT, **state}, CheckpointError, indent=1)
         # safetensors refuses views and tensors that share memory.
         weights = {name: value.contiguous().clone() for name, value in checkpoint["state_dict"].items()}

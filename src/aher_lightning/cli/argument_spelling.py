@@ -1,4 +1,4 @@
-"""How the words of the command line are spelt for the parser, which wants every option as one word."""
+"""Convert command-line arguments to the form jsonargparse expects: every option in one word."""
 
 from __future__ import annotations
 
@@ -11,18 +11,11 @@ from types import UnionType
 from typing import Union, get_args, get_origin
 
 _NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-"""What a list of numbers is made of; everything else is text."""
+"""A number in a list; anything else is text."""
 
 
 def spell_flags(arguments: Sequence[str], switches: Collection[str]) -> list[str]:
-    """Return the words as jsonargparse spells them: ``--ground-truth`` with an underscore, switches with a value.
-
-    Args:
-        arguments: Words after the verb.
-        switches: Names of the options that are true or false.
-
-    Returns:
-        The words.
+    """Return arguments with underscores in option names, and with values for switches.
 
     Example:
         >>> spell_flags(["--ground-truth", "a-b.json", "--proposals"], {"proposals"})
@@ -41,16 +34,13 @@ def spell_flags(arguments: Sequence[str], switches: Collection[str]) -> list[str
 
 
 def spell_lists(arguments: Sequence[str], lists: Mapping[str, bool], *, most: int | None = None) -> list[str]:
-    """Return the words with the values of one option put together as jsonargparse spells a list.
+    """Return arguments with the values of each list option joined into one list.
 
     Args:
-        arguments: Words after the verb.
-        lists: Options that take several values, and whether these are texts; numbers are written as they are.
-        most: How many words after an option can belong to it; ``None`` for all up to the next option. Of a single word,
-            commas separate the values.
-
-    Returns:
-        The words.
+        arguments: Arguments after the command.
+        lists: Options that take several values, and whether these are texts; numbers stay unquoted.
+        most: Most arguments that belong to an option; ``None`` for all up to the next option. A single argument is
+            split at its commas.
 
     Example:
         >>> spell_lists(["--compare", "1", "2", "--tiou", "0.5", "0.75"], {"compare": True, "tiou": False})
@@ -76,15 +66,12 @@ def spell_lists(arguments: Sequence[str], lists: Mapping[str, bool], *, most: in
 
 
 def find_empty_path(arguments: Sequence[str], paths: Collection[str], *, is_positional: bool) -> str | None:
-    """Return what was given an empty word for a path, as a shell makes it of a variable that is not set.
+    """Return the path option with an empty value, as an unset shell variable leaves it, or ``None``.
 
     Args:
-        arguments: Words after the verb.
+        arguments: Arguments after the command.
         paths: Names of the options that take paths.
-        is_positional: Whether words without an option are paths too.
-
-    Returns:
-        The option, or "a file" for a word without one; nothing if there is none.
+        is_positional: Whether arguments without an option are paths too; the result is "a file" then.
 
     Example:
         >>> find_empty_path(["--checkpoint", "", "a.mp4"], {"checkpoint"}, is_positional=True)
@@ -104,13 +91,7 @@ def find_empty_path(arguments: Sequence[str], paths: Collection[str], *, is_posi
 
 
 def list_kinds(hints: Mapping[str, object]) -> dict[str, bool]:
-    """Return which parameters take several values.
-
-    Args:
-        hints: Types of the parameters.
-
-    Returns:
-        Those whose type is a list or a union with one, and whether what the list holds is text or paths.
+    """Return the parameters whose type is a list or a union with one, and whether its items are text or paths.
 
     Example:
         >>> list_kinds({"tiou": list[float], "names": list[str] | None, "name": str | None})
@@ -121,13 +102,7 @@ def list_kinds(hints: Mapping[str, object]) -> dict[str, bool]:
 
 
 def choices(hint: object) -> tuple[object, ...]:
-    """Return the types that a value may have.
-
-    Args:
-        hint: A type, or a union of some.
-
-    Returns:
-        The type, or those of the union.
+    """Return the member types of a union, or the type itself.
 
     Example:
         >>> choices(int | None)

@@ -1,4 +1,4 @@
-"""Makes known the classes that configurations name without their path: those of the packages imported here."""
+"""Imports the packages whose classes configurations may name without a path."""
 
 from aher_lightning import datamodules, features, losses, models, modules, video
 

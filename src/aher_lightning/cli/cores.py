@@ -1,4 +1,4 @@
-"""How many processor cores there are to work with."""
+"""The number of processor cores."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import os
 
 
 def count_cores() -> int:
-    """Return the number of processor cores that this process may use.
-
-    Returns:
-        At least 1.
-    """
+    """Return the number of processor cores that this process may use, at least 1."""
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""``aher demo``: the whole way from video files to localized actions, by the public commands alone."""
+"""``aher demo``: from video files to localized actions, with the public commands alone."""
 
 from __future__ import annotations
 
@@ -16,55 +16,23 @@ from aher_lightning.annotations.selection import restrict
 from aher_lightning.console import output_console
 from aher_lightning.errors import ConfigError
 
-RunCommand = Callable[[Sequence[str]], int]
-"""Runs one ``aher`` command and returns its exit code."""
-
 METRICS = ("mAP@0.50", "mAP@0.75", "mAP@0.95", "mAP", "AUC")
-"""What the summary shows of every system."""
+"""Metrics in the summary."""
 
 
 class Step(NamedTuple):
-    """One step of the demo.
-
-    Attributes:
-        title: What it is for.
-        arguments: Words of the ``aher`` command.
-    """
+    """One step of the demo: its title, and the arguments of the ``aher`` command."""
 
     title: str
     arguments: list[str]
 
 
-class System(NamedTuple):
-    """One system of the comparison.
-
-    Attributes:
-        title: Name in the table.
-        folder: Where its test run wrote, below the output folder.
-    """
-
-    title: str
-    folder: str
-
-
-SYSTEMS = (
-    System("random segments x classifier", "random"),
-    System("stage 0 x classifier", "baseline"),
-    System("AherNet", "aher"),
-)
+_SYSTEMS = {"random segments x classifier": "random", "stage 0 x classifier": "baseline", "AherNet": "aher"}
+"""Name of each system in the comparison, and folder of its test run, below the output folder."""
 
 
 def demo_steps(output: Path, seed: int, overrides: Sequence[str] = ()) -> list[Step]:
-    """Return the commands of the demo, in order.
-
-    Args:
-        output: Folder for everything.
-        seed: Seed of rendering and training.
-        overrides: Further options for every training command.
-
-    Returns:
-        The steps.
-    """
+    """Return the commands of the demo, in order; overrides are options for every training command."""
     data, features = output / "data", output / "features"
     recognition, stage0, aher = (output / name / "last.ckpt" for name in ("recognition", "stage0", "aher"))
 
@@ -118,10 +86,10 @@ def demo(output: Path = Path("runs/demo"), seed: int = 0, overrides: Sequence[st
     Args:
         output: Folder for everything that is written.
         seed: Seed of rendering and training.
-        overrides: Further options for every training command, such as ``--iterations=10``.
+        overrides: More options for every training command, such as ``--iterations=10``.
 
     Raises:
-        ConfigError: If a step fails; its own message was shown before.
+        ConfigError: If a step fails, after its own message.
     """
     from aher_lightning.cli.main import main
 
@@ -135,33 +103,21 @@ def demo(output: Path = Path("runs/demo"), seed: int = 0, overrides: Sequence[st
 
 
 def held_out_video(data: Path) -> Path:
-    """Return the first validation video of a moment category; no training step has seen it.
-
-    Args:
-        data: Folder of the rendered benchmark.
-
-    Returns:
-        The video file.
-    """
+    """Return the first validation video of a moment category; no training step has seen it."""
     categories = read_categories(data / "split.json", "moment")
     videos = restrict(read_activitynet(data / "annotations.json"), subset="validation", categories=categories)
     return data / "videos" / f"{next(iter(videos))}.mp4"
 
 
 def show_results(output: Path, video: Path) -> None:
-    """Print the comparison and where everything lies.
-
-    Args:
-        output: Folder of a finished demo.
-        video: The video that was localized.
-    """
+    """Print the comparison, and the paths of the results."""
     table = Table(title="Categories that had no temporal annotation, %", title_justify="left")
     table.add_column("system")
     for name in METRICS:
         table.add_column(name, justify="right")
-    for system in SYSTEMS:
-        values = json.loads((output / system.folder / "metrics.json").read_text(encoding="utf-8"))
-        table.add_row(system.title, *(f"{100 * values[f'test/{name}']:.1f}" for name in METRICS))
+    for title, folder in _SYSTEMS.items():
+        values = json.loads((output / folder / "metrics.json").read_text(encoding="utf-8"))
+        table.add_row(title, *(f"{100 * values[f'test/{name}']:.1f}" for name in METRICS))
     console = output_console()
     console.print(table)
     for title, path in (
@@ -173,10 +129,10 @@ def show_results(output: Path, video: Path) -> None:
         console.print(f"{title + ':':<13}{path}", markup=False)
 
 
-def _run(step: Step, run_command: RunCommand) -> None:
-    """Show and run one command."""
+def _run(step: Step, run_command: Callable[[Sequence[str]], int]) -> None:
+    """Show and run one command, given what runs it and returns its exit code."""
     console = output_console()
     console.print(f"\n[bold]{step.title}[/]")
     console.print(f"$ aher {shlex.join(step.arguments)}", style="dim", markup=False)
     if run_command(step.arguments) != 0:
-        raise ConfigError(f"the step '{step.title}' failed; mend what it said and run the demo again")
+        raise ConfigError(f"the step '{step.title}' failed; fix the reported problem and run the demo again")

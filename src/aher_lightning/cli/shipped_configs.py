@@ -1,4 +1,4 @@
-"""The configurations that come with the package, found by name from anywhere; and what every one must be."""
+"""Find and check configurations, those that ship with the package by name."""
 
 from __future__ import annotations
 
@@ -16,14 +16,9 @@ def configs_folder() -> Path:
 
 
 def find_config(name: str) -> str:
-    """Return the path of a configuration.
+    """Return the path of a local file, or else of the shipped configuration of that name.
 
-    Args:
-        name: A path, or the name of a shipped configuration such as ``"anet_un_am.yaml"``.
-
-    Returns:
-        The path of the local file if there is one, else of the shipped one, else the name unchanged,
-        so that the parser reports it.
+    A name that is neither is returned unchanged, so that the parser reports it.
 
     Example:
         >>> Path(find_config("demo.yaml")).is_file()
@@ -34,18 +29,12 @@ def find_config(name: str) -> str:
 
 
 def check_config(path: str) -> str:
-    """Return the path of a configuration, after making sure that the parser will find options in it.
+    """Return the path of a configuration, after checking that it holds options; a missing file is left to the parser.
 
-    The parser says what is wrong with an option; of a file that has none it does not even say which file.
-
-    Args:
-        path: A path; the parser reports a file that is missing.
-
-    Returns:
-        The same path.
+    The parser reports wrong options, but does not name a file that has none.
 
     Raises:
-        UsageError: If the file is no text, no YAML, or holds anything but options.
+        UsageError: If the file is not text, not YAML, or holds anything but options.
     """
     import yaml
 
@@ -56,11 +45,11 @@ def check_config(path: str) -> str:
     except OSError as failure:
         raise UsageError(f"{path}: cannot be read ({failure.strerror}); change its rights or name another") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: is no text in UTF-8; give a configuration in YAML") from None
+        raise UsageError(f"{path}: is not UTF-8 text; give a configuration in YAML") from None
     except yaml.YAMLError as failure:
         mark, problem = getattr(failure, "problem_mark", None), getattr(failure, "problem", None)
         line = f"line {mark.line + 1}: " if mark is not None else ""
-        raise UsageError(f"{path}: is no valid YAML ({line}{problem or 'odd characters'}); correct it") from None
+        raise UsageError(f"{path}: is not valid YAML ({line}{problem or 'odd characters'}); correct it") from None
     if not isinstance(content, dict):
         what = "nothing" if content is None else f"a {type(content).__name__}"
         raise UsageError(f"{path}: holds {what} where options are expected; write lines such as 'iterations: 1000'")

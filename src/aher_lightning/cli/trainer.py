@@ -226,4 +226,4 @@ def _tell_start(folder: Path, found: FoundCheckpoint | None, iterations: int | N
         console.print(f"passed over: {line}", markup=False)
     console.print(f"going on from {found.path}, after {found.iteration} iterations", markup=False)
     if iterations is not None and found.iteration >= iterations:
-        console.print(f"there is nothing left to train: raise 'iterations', which is {iterations}", markup=False)
+        console.print(f"training is already complete: raise 'iterations', which is {iterations}", markup=False)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.errors import AherError, DataError
 from aher_lightning.features.claims import exclusive
+from aher_lightning.files.atomic import write_text
 from aher_lightning.files.json_files import json_type, read_json, read_json_object
-from aher_lightning.files.owners import write_whole
 
 _LOG = logging.getLogger(__name__)
 _VERSION = 1
@@ -90,7 +90,7 @@ class FailureRecords:
         Raises:
             DataError: If the file cannot be written.
         """
-        write_whole(self._note(video.video), json.dumps(video._asdict(), ensure_ascii=False) + "\n")
+        write_text(self._note(video.video), json.dumps(video._asdict(), ensure_ascii=False) + "\n", DataError)
 
     def noted_since(self, video_id: str) -> UnusableVideo | None:
         """Return the failure of a video, if a process has recorded one since these records were opened."""
@@ -125,7 +125,8 @@ class FailureRecords:
         paths = self._notes()
         videos = {video.video: video for video in [*self._listed(), *self._noted()]}
         rows = [video._asdict() for video in sorted(videos.values()) if video.video not in usable]
-        write_whole(self.path, json.dumps({"version": _VERSION, "unusable": rows}, indent=1, ensure_ascii=False) + "\n")
+        text = json.dumps({"version": _VERSION, "unusable": rows}, indent=1, ensure_ascii=False)
+        write_text(self.path, text + "\n", DataError)
         if is_last:
             for path in paths:
                 path.unlink(missing_ok=True)

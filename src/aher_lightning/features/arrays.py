@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from aher_lightning.errors import DataError
-from aher_lightning.files.owners import written_aside
+from aher_lightning.files.atomic import atomic_file
 
 REMEDY = "restore the file, or extract this video again with 'aher extract'"
 """Remedy for a damaged file of features."""
@@ -24,11 +23,9 @@ def write_array(path: Path, values: npt.NDArray[np.floating]) -> str:
     Raises:
         DataError: If the file cannot be written.
     """
-    with written_aside(path) as partial:
+    with atomic_file(path, DataError) as partial:
         with partial.open("wb") as file:
             np.save(file, values, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
         return file_sha256(partial)
 
 

@@ -12,16 +12,14 @@ from types import TracebackType
 
 from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.errors import DataError
+from aher_lightning.files.atomic import create_text, write_errors
 from aher_lightning.files.owners import (
     Owner,
-    create_whole,
     file_clock,
-    is_partial,
     partial_owner,
     partial_path,
     read_or_none,
     this_process,
-    told_in_one_line,
 )
 
 STALE_SEC = 120.0
@@ -95,7 +93,7 @@ class WorkClaims:
         """Return the items claimed by other live processes, sorted; release those of dead ones."""
         busy = []
         for path in _listed(self.folder):
-            if path.name in self._held or is_partial(path):
+            if path.name in self._held or partial_owner(path) is not None:
                 continue
             if acquire(path, self.stale_sec):
                 release(path)
@@ -123,8 +121,8 @@ def acquire(path: Path, stale_sec: float = _ABANDONED_SEC) -> bool:
     Raises:
         DataError: If it cannot be written.
     """
-    with told_in_one_line(path):
-        return _set_aside(path, stale_sec) and create_whole(path, str(this_process()))
+    with write_errors(path, DataError):
+        return _set_aside(path, stale_sec) and create_text(path, str(this_process()), DataError)
 
 
 def release(path: Path) -> None:
@@ -159,17 +157,17 @@ def remove_orphans(folder: Path, live_owners: set[Owner]) -> None:
     orphans = []
     for path in _listed(folder):
         owner = partial_owner(path)
-        if is_partial(path) and owner != this_process():
-            is_live = owner in live_owners
-            if (owner is not None and owner.is_gone()) or (not is_live and _is_older(path, _ABANDONED_SEC)):
-                orphans.append(path)
+        if owner is None or owner == this_process():
+            continue
+        if owner.is_gone() or (owner not in live_owners and _is_older(path, _ABANDONED_SEC)):
+            orphans.append(path)
     for path in orphans:
         path.unlink(missing_ok=True)
 
 
 def owners(folder: Path) -> set[Owner]:
     """Return the owners, dead or alive, of the claims or locks in a folder."""
-    texts = (read_or_none(path) for path in _listed(folder) if not is_partial(path))
+    texts = (read_or_none(path) for path in _listed(folder) if partial_owner(path) is None)
     return {owner for text in texts if text is not None and (owner := Owner.parse(text)) is not None}
 
 

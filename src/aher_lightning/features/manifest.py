@@ -10,8 +10,8 @@ from typing import NamedTuple
 from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.errors import ContractError, DataError
 from aher_lightning.features.claims import exclusive
+from aher_lightning.files.atomic import create_text, write_text
 from aher_lightning.files.json_files import MalformedError, finite_number, read_json_object
-from aher_lightning.files.owners import create_whole, write_whole
 from aher_lightning.video.contract import TemporalContract
 
 _VERSION = 1
@@ -69,7 +69,7 @@ class FeatureManifest:
         path = root / "manifest.json"
         if not path.exists():
             # Never replaces a manifest that a faster process has created and filled meanwhile.
-            create_whole(path, _json(_content(contract, {})))
+            create_text(path, _json(_content(contract, {})), DataError)
         manifest = cls(root)
         contract.check_compatible(manifest.contract)
         return manifest
@@ -90,7 +90,7 @@ class FeatureManifest:
         Raises:
             DataError: If the entry cannot be written.
         """
-        write_whole(self._entry_path(video_id), _json(video._asdict()))
+        write_text(self._entry_path(video_id), _json(video._asdict()), DataError)
 
     def find(self, video_id: str) -> StoredVideo | None:
         """Return the current record of one video, if there is one, with as little reading as possible.
@@ -117,7 +117,7 @@ class FeatureManifest:
                 return False
             paths = self._entry_paths()
             videos = self.videos()
-            write_whole(self.path, _json(_content(self.contract, videos), indent=1))
+            write_text(self.path, _json(_content(self.contract, videos), indent=1), DataError)
             for path in paths:
                 if _read_entry(path) == videos.get(path.stem):  # else rewritten meanwhile: for the next merge
                     path.unlink(missing_ok=True)

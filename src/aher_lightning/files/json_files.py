@@ -1,4 +1,4 @@
-"""JSON files that users hand in, and files that must never be seen half-written."""
+"""Strict reading and atomic writing of JSON files, and checks of parsed values."""
 
 from __future__ import annotations
 
@@ -6,38 +6,35 @@ import json
 import math
 import os
 import re
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
 from aher_lightning.errors import AherError
+from aher_lightning.files.atomic import write_text
 
 _DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 """A number as JSON writes it, also with a plus sign or zeros before it."""
 
-_MEND = "mend or write the file again"
+_REMEDY = "repair or replace the file"
 
 
 class MalformedError(ValueError):
-    """What is wrong with one entry of a file; whoever reads the file catches it and adds where."""
+    """What is wrong with an entry of a file; the reader of the file catches it and adds the place."""
 
 
-def read_json(path: Path, error: type[AherError], *, remedy: str = _MEND) -> object:
-    """Return the content of a JSON file, refusing what a lenient parser would silently mend.
+def read_json(path: Path, error: type[AherError], *, remedy: str = _REMEDY) -> object:
+    """Return the content of a JSON file, refusing what a lenient parser would silently repair.
 
-    A key that occurs twice in one object is refused: the standard parser would keep the last value
-    and lose the others. ``NaN`` and ``Infinity`` pass; who wants numbers checks that they are finite.
+    A key that occurs twice in one object is refused: the standard parser would keep the last value only. ``NaN`` and
+    ``Infinity`` pass; callers check their numbers with :func:`finite_number`.
 
     Args:
         path: File to read; UTF-8, with or without byte order mark.
         error: What to raise.
-        remedy: What to do about a file that is no valid JSON, for the message.
-
-    Returns:
-        Parsed value.
+        remedy: What to do about invalid JSON, for the message.
 
     Raises:
-        AherError: As ``error``, if the file is missing, unreadable, empty or no valid JSON.
+        AherError: As ``error``, if the file is missing, unreadable, empty or not valid JSON.
 
     Example:
         >>> from aher_lightning.errors import DataError
@@ -63,20 +60,8 @@ def read_json(path: Path, error: type[AherError], *, remedy: str = _MEND) -> obj
     return value
 
 
-def read_json_object(path: Path, error: type[AherError], *, remedy: str = _MEND) -> dict[str, object]:
-    """Return the content of a JSON file whose top level is an object; else as :func:`read_json`.
-
-    Args:
-        path: File to read.
-        error: What to raise.
-        remedy: What to do about a file that is no valid JSON, for the message.
-
-    Returns:
-        The object as a dictionary.
-
-    Raises:
-        AherError: As ``error``, if the file cannot be read or holds something else than an object.
-    """
+def read_json_object(path: Path, error: type[AherError], *, remedy: str = _REMEDY) -> dict[str, object]:
+    """Return the content of a JSON file as :func:`read_json` does, refusing a top level that is not an object."""
     value = read_json(path, error, remedy=remedy)
     if not isinstance(value, dict):
         raise error(f"{path}: holds a JSON {json_type(value)} where an object {{...}} is expected; check the layout")
@@ -84,9 +69,7 @@ def read_json_object(path: Path, error: type[AherError], *, remedy: str = _MEND)
 
 
 def write_json(path: Path, value: object, error: type[AherError], *, indent: int | None = None) -> None:
-    """Write a JSON file so that a reader sees the old content or the new, never a part.
-
-    Missing parent folders are created. Floats keep full precision: reading returns the same bits.
+    """Write a JSON file through :func:`write_text`, with floats in full precision.
 
     Args:
         path: File to write or to replace.
@@ -101,49 +84,8 @@ def write_json(path: Path, value: object, error: type[AherError], *, indent: int
     write_text(path, json.dumps(value, indent=indent, allow_nan=False) + "\n", error)
 
 
-def write_text(path: Path, text: str, error: type[AherError]) -> None:
-    """Write a text file so that a reader sees the old content or the new, never a part.
-
-    A link stays, and the file that it leads to is replaced. What is no file, such as a device, is never replaced.
-    Missing parent folders are created.
-
-    Args:
-        path: File to write or to replace, UTF-8.
-        text: Its content.
-        error: What to raise.
-
-    Raises:
-        AherError: As ``error``, if the file cannot be written.
-    """
-    path, given = path.resolve(), path
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise error(f"{given}: is no ordinary file; choose another place")
-    # A sibling, so that the final rename stays on one file system; the random part keeps writers apart.
-    partial = path.with_name(f".{secrets.token_hex(6)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as failure:
-        raise error(f"{given}: cannot be written ({failure.strerror}); choose another place") from None
-
-
 def check_writable(path: Path, error: type[AherError]) -> None:
-    """Refuse a place that cannot be written to, before work is done whose result belongs there.
-
-    Args:
-        path: File to write or to replace later.
-        error: What to raise.
-
-    Raises:
-        AherError: As ``error``, if it is a folder, or the folder that it belongs into cannot be written to.
-    """
+    """Refuse a file that cannot be written or replaced, before work is done whose result goes there."""
     if path.is_dir():
         raise error(f"{path}: is a folder; name a file to write")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
@@ -152,13 +94,13 @@ def check_writable(path: Path, error: type[AherError]) -> None:
 
 
 def append_line(path: Path, value: object, error: type[AherError], *, place: str = "place") -> None:
-    """Append a value to a file of JSON lines, at once, so that the lines of several processes never mix.
+    """Append a value to a file of JSON lines in one write, so that the lines of several processes never mix.
 
     Args:
         path: File to append to; made if needed, as are missing parent folders.
         value: What the standard :mod:`json` module can write.
         error: What to raise.
-        place: What to choose another one of if the file cannot be written.
+        place: What to choose another of if the file cannot be written, for the message.
 
     Raises:
         AherError: As ``error``, if the file cannot be written.
@@ -175,14 +117,7 @@ def append_line(path: Path, value: object, error: type[AherError], *, place: str
 
 
 def unreadable(path: Path, failure: OSError) -> str:
-    """Return the message for a JSON file that cannot be opened or read.
-
-    Args:
-        path: The file.
-        failure: What the system said.
-
-    Returns:
-        One line with the remedy.
+    """Return the error line about a JSON file that cannot be opened or read.
 
     Example:
         >>> unreadable(Path("a.json"), FileNotFoundError())
@@ -194,13 +129,7 @@ def unreadable(path: Path, failure: OSError) -> str:
 
 
 def json_type(value: object) -> str:
-    """Return what JSON calls the type of a parsed value, for error messages.
-
-    Args:
-        value: Result of parsing.
-
-    Returns:
-        Name of the type.
+    """Return the JSON name of the type of a parsed value, for error messages.
 
     Example:
         >>> json_type([1, 2]), json_type(None), json_type(True)
@@ -208,23 +137,16 @@ def json_type(value: object) -> str:
     """
     if value is None:
         return "null"
-    # In this order, as a boolean is an integer to Python.
+    # In this order, as bool is a subclass of int.
     names = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number"}
     return next((name for kind, name in names.items() if isinstance(value, kind)), type(value).__name__)
 
 
 def finite_number(value: object, name: str) -> float:
-    """Return a parsed JSON number as float; ``true``, ``"1.5"`` and ``NaN`` are none.
-
-    Args:
-        value: Result of parsing.
-        name: What it is, for the message.
-
-    Returns:
-        The number.
+    """Return a parsed JSON number as float; ``true``, ``"1.5"`` and ``NaN`` are refused.
 
     Raises:
-        MalformedError: If the value is no number, or not finite as float.
+        MalformedError: If the value is not a number, or not finite as float; the message begins with ``name``.
 
     Example:
         >>> finite_number(3, "duration")
@@ -244,18 +166,11 @@ def finite_number(value: object, name: str) -> float:
 def decimal_number(value: object, name: str) -> float:
     """Return a parsed JSON number as float, or a string that is exactly one finite decimal number.
 
-    Some projects publish annotations whose numbers are strings. A string is taken for a number if it has digits, at
-    most with a sign, a decimal point and an exponent, and nothing else: no space, unit, comma or underscore.
-
-    Args:
-        value: Result of parsing.
-        name: What it is, for the message.
-
-    Returns:
-        The number.
+    Some projects publish annotations with numbers in strings. Such a string has digits, optionally a sign, a decimal
+    point and an exponent, and nothing else: no space, unit, comma or underscore.
 
     Raises:
-        MalformedError: If the value is no such number, or not finite as float.
+        MalformedError: If the value is not such a number, or not finite as float; the message begins with ``name``.
 
     Example:
         >>> decimal_number("67.5", "segment start"), decimal_number(3, "segment end")
@@ -272,13 +187,7 @@ def decimal_number(value: object, name: str) -> float:
 
 
 def number_or_null(value: float) -> float | None:
-    """Return a number as JSON has it, which knows no nan.
-
-    Args:
-        value: A number, or nan for one that does not exist.
-
-    Returns:
-        The number; ``None``, which becomes ``null``, in place of nan.
+    """Return a number for JSON; ``None``, which becomes ``null``, in place of nan.
 
     Example:
         >>> number_or_null(0.5), number_or_null(math.nan)
@@ -288,13 +197,7 @@ def number_or_null(value: float) -> float | None:
 
 
 def repeated_key(pairs: Sequence[tuple[str, object]]) -> str:
-    """Return the first key that occurs again among the pairs of an object.
-
-    Args:
-        pairs: Keys and values in order of the file.
-
-    Returns:
-        The key; empty if none does.
+    """Return the first key that occurs again among the pairs of an object; empty if none does.
 
     Example:
         >>> repeated_key([("a", 1), ("b", 2), ("b", 3), ("a", 4)])
@@ -309,7 +212,7 @@ def repeated_key(pairs: Sequence[tuple[str, object]]) -> str:
 
 
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Build the dictionary of an object; fail where it names a key twice."""
+    """Build the dictionary of an object; fail if it has a key twice."""
     result = dict(pairs)
     if len(result) != len(pairs):
         raise ValueError(f"the key {repeated_key(pairs)!r:.80} occurs twice")

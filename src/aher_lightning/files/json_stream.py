@@ -1,4 +1,4 @@
-"""Big JSON objects, read entry by entry and long lists part by part: memory never holds the whole file."""
+"""Read large JSON objects entry by entry, and long lists in parts, in bounded memory."""
 
 from __future__ import annotations
 
@@ -16,27 +16,22 @@ from aher_lightning.errors import AherError
 from aher_lightning.files.json_files import json_type, repeated_key, unreadable
 
 CHUNK_BYTES = 1 << 23
-"""How much of a file is read at once; large against most entries, so that few are cut and parsed twice."""
+"""Bytes per read; large compared to most entries, so that few are cut and parsed twice."""
 
 ProgressCallback = Callable[[int, int], None]
-"""Takes the bytes read so far and those of the whole file."""
+"""Takes the bytes read so far and the size of the file."""
 
 _LONGEST_TOKEN = 16
-"""Characters; an error that is nearer to the end of the text may be due to a token cut in two, such as ``\\u00e9``."""
+"""Characters; an error this close to the end of the text may be a token cut in two, such as ``\\u00e9``."""
 
-_NO_UTF8 = "bytes that are no UTF-8 text"
+_NO_UTF8 = "bytes that are not UTF-8 text"
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
-"""What the decoder puts in place of bytes that are no UTF-8; valid UTF-8 never gives these."""
+"""What the decoder substitutes for invalid UTF-8; valid UTF-8 never gives these."""
 
 
 class EntryNames(NamedTuple):
-    """What messages call the parts of the object that is read.
-
-    Attributes:
-        entry: One entry, by its key.
-        element: One element of an entry that is a list, by its place.
-    """
+    """What messages call an entry of the object, and an element of an entry that is a list."""
 
     entry: str = "entry"
     element: str = "element"
@@ -47,7 +42,7 @@ class EntryPart(NamedTuple):
 
     Attributes:
         key: Key of the entry.
-        first: How many elements of the list came before; 0 begins an entry.
+        first: Number of elements of the list before these; 0 begins an entry.
         value: The whole value, or a list of the next elements.
     """
 
@@ -57,11 +52,7 @@ class EntryPart(NamedTuple):
 
 
 class RepeatedKeys(dict[str, object]):
-    """A JSON object that names a key twice; holds the last value of each, as the standard parser would.
-
-    Args:
-        pairs: Keys and values in order of the file.
-    """
+    """A JSON object with a repeated key; holds the last value of each, as the standard parser would."""
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         super().__init__(pairs)
@@ -79,26 +70,25 @@ def stream_entries(
 ) -> Iterator[EntryPart]:
     """Yield the entries of the object that a JSON file holds under one of its top-level keys.
 
-    All other top-level keys are read over. A list of objects that reaches beyond the text read so far comes in parts,
-    so that memory holds a few pieces of text and their values, however long it is. Every number becomes a float, whole
-    ones too; ``NaN`` and ``Infinity`` pass. Objects below the entries that name a key twice come as
-    :class:`RepeatedKeys`, and an entry whose key has occurred before is yielded again: what to do about them is for
-    the caller to say. What is wrong with the file shows when the reading gets there; the entries before it have been
-    yielded by then.
+    All other top-level keys are skipped. A list of objects that reaches beyond the text read so far comes in parts, so
+    that memory holds a few pieces of text and their values, however long it is. Every number becomes a float; ``NaN``
+    and ``Infinity`` pass. Objects below the entries that repeat a key come as :class:`RepeatedKeys`, and an entry whose
+    key has occurred before is yielded again: the caller decides what to do. Errors in the file are raised when the
+    reading reaches them, after the entries before.
 
     Args:
         path: File to read; UTF-8, with or without byte order mark.
         key: Top-level key of the object whose entries are wanted.
         error: What to raise.
         names: What to call an entry and its elements in messages.
-        chunk_bytes: How much to read at once; more if one value needs it.
-        on_progress: Called after each piece, with the bytes read and those of the file.
+        chunk_bytes: Bytes to read at once; more if one value needs it.
+        on_progress: Called after each piece, with the bytes read and the size of the file.
 
     Yields:
         The entries, in order of the file.
 
     Raises:
-        AherError: As ``error``, if the file is missing, unreadable, empty, not UTF-8 or no valid JSON (the message
+        AherError: As ``error``, if the file is missing, unreadable, empty, not UTF-8 or not valid JSON (the message
             names line and column, the entry, and the element where the text breaks off), holds something else
             than an object, names a top-level key twice, or has no object under ``key``.
 
@@ -144,7 +134,7 @@ def _entries(text: _Text, key: str) -> Iterator[EntryPart]:
 
 
 def _mark_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return an object as dictionary, of a class of its own if it names a key twice."""
+    """Return an object as dictionary, as :class:`RepeatedKeys` if it has a key twice."""
     result = dict(pairs)
     return result if len(result) == len(pairs) else RepeatedKeys(pairs)
 
@@ -154,9 +144,9 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_mark_repetition, parse_int=float)
 
 
 def _decode(text: str, place: int) -> tuple[object, int]:
-    """Return the value that begins at a place, and where it ends; with the garbage collector at rest.
+    """Return the value that begins at a place, and where it ends; with the garbage collector off.
 
-    The collector would visit all values again and again, for nearly half of the time, and find nothing.
+    The collector would visit all values repeatedly, for nearly half of the time, and find nothing.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -168,7 +158,7 @@ def _decode(text: str, place: int) -> tuple[object, int]:
 
 
 class _Text:
-    """The text of a file from some place on, of which as much is read as the next value needs."""
+    """The text of a file from some place on, read as far as the next value needs."""
 
     def __init__(
         self,
@@ -185,7 +175,7 @@ class _Text:
         self._names = names
         self._chunk_bytes = chunk_bytes
         self._on_progress = on_progress
-        # Undecodable bytes pass at first, so that all text before them is read and their place can be told.
+        # Undecodable bytes pass at first, so that all text before them is read and their place is known.
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
         self._bytes_read = 0
         self._bytes_total = os.fstat(file.fileno()).st_size
@@ -228,7 +218,7 @@ class _Text:
         self._peek()
         first = 0
         while True:
-            # What goes on will most often go on for longer than this piece of text.
+            # A long list most often continues beyond this piece of text.
             elements = self._leading_elements() if first else []
             if not elements:
                 is_whole, value = self._whole_value(entry, first)
@@ -291,7 +281,7 @@ class _Text:
         line, column = self._position(place)
         return self.error(
             f"{self.path}: {where}is not valid JSON (line {line}, column {column}: {message}); "
-            "mend or write the file again"
+            "repair or replace the file"
         )
 
     def _value_flaw(self, message: str, place: int, entry: str | None, first: int) -> AherError:
@@ -342,7 +332,7 @@ class _Text:
             self._on_progress(self._bytes_read, max(self._bytes_total, self._bytes_read))
 
     def _drop(self, place: int) -> None:
-        """Forget the text before a place, which becomes the present one."""
+        """Drop the text before a place, which becomes the current one."""
         self._line, self._column = self._position(place)
         self._text, self._place = self._text[place:], 0
 
@@ -354,13 +344,13 @@ class _Text:
 
 
 def _skip_blanks(text: str, place: int) -> int:
-    """Return the first place from the given one on that is no white space."""
+    """Return the next place that is not white space."""
     blanks = _BLANKS.match(text, place)
     return place if blanks is None else blanks.end()
 
 
 def _count_elements(text: str, start: int) -> int:
-    """Return how many elements of a list are whole, if the text breaks off within it."""
+    """Return the number of whole elements of a list whose text breaks off."""
     count, place = 0, start + 1
     while True:
         try:

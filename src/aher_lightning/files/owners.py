@@ -1,4 +1,4 @@
-"""Which process a file belongs to and whether it still runs, and files that appear whole or not at all."""
+"""Which process a file belongs to, and whether that process still runs."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ import hashlib
 import os
 import secrets
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
-
-from aher_lightning.errors import DataError
 
 _PARTIAL_SUFFIX = ".tmp"
 
 
 class Owner(NamedTuple):
-    """A process, told apart from every other one on any machine, also from a later one of the same number.
+    """A process, distinct from every other on any machine, and from a later one of the same number.
 
     Attributes:
-        host: Name of the machine, and a mark of its last start and of the container.
-        pid: Number of the process there.
-        started: When it started, in clock ticks since the machine did; 0 where the system does not say.
+        host: Name of the machine, with a hash of its boot and container.
+        pid: Process number.
+        started: Start time in clock ticks since boot; 0 if the system does not say.
         token: Random digits.
     """
 
@@ -37,13 +34,7 @@ class Owner(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Owner | None:
-        """Return the process that a text names.
-
-        Args:
-            text: What ``str(owner)`` gave.
-
-        Returns:
-            The owner, or ``None`` if the text names none.
+        """Return the owner that ``str(owner)`` names; ``None`` for any other text.
 
         Example:
             >>> Owner.parse("node7-1a2b3c4d~12~3456~9f8e7d6c")
@@ -55,11 +46,7 @@ class Owner(NamedTuple):
         return cls(parts[0], int(parts[1]), int(parts[2]), parts[3])
 
     def is_gone(self) -> bool:
-        """Tell whether the process has certainly ended.
-
-        Returns:
-            False for a process of another machine: only its silence can tell.
-        """
+        """Tell whether the process has certainly ended; False for one of another machine: only its silence can tell."""
         if self.host != _host() or not 0 < self.pid < 1 << 31:
             return False
         try:
@@ -69,140 +56,30 @@ class Owner(NamedTuple):
         except OSError:  # it runs, as another user
             return False
         started = _start_time(self.pid)
-        # Else the number may have been given to another process since.
+        # Otherwise another process may have the number by now.
         return started is None or (0 not in {started, self.started} and started != self.started)
 
 
 def this_process() -> Owner:
     """Return the running process as an owner."""
-    return _owner(os.getpid())  # by number, as a forked process must not take its parent's name
+    return _owner(os.getpid())  # by number, as a forked process must not use its parent's token
 
 
 def partial_path(path: Path) -> Path:
-    """Return where this process writes a file before that takes its place.
-
-    Args:
-        path: The file to be.
-
-    Returns:
-        A hidden path beside it, new in each call, that names its owner.
-    """
+    """Return a new hidden path beside a file that names this process; written first, then renamed."""
     return path.with_name(f".{this_process()}.{secrets.token_hex(4)}{_PARTIAL_SUFFIX}")
 
 
 def partial_owner(path: Path) -> Owner | None:
-    """Return whose partial file a path is.
-
-    Args:
-        path: Any path.
-
-    Returns:
-        The owner, or ``None`` if it is no partial file that names one.
-    """
+    """Return the owner of a partial file; ``None`` for any other path."""
     name = path.name
-    return Owner.parse(name[1:].removesuffix(_PARTIAL_SUFFIX).rpartition(".")[0]) if is_partial(path) else None
-
-
-def is_partial(path: Path) -> bool:
-    """Tell whether a path is that of a partial file, also of a writer that names no owner.
-
-    Args:
-        path: Any path.
-
-    Returns:
-        Whether its name says so.
-    """
-    return path.name.startswith(".") and path.name.endswith(_PARTIAL_SUFFIX)
-
-
-@contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """Give a place to write a file, which takes the place of ``path`` at the end of the context.
-
-    Args:
-        path: File to write or to replace; missing parent folders are made.
-
-    Yields:
-        Where to write it.
-
-    Raises:
-        DataError: If it cannot be written.
-    """
-    partial = partial_path(path)
-    with told_in_one_line(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield partial
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def told_in_one_line(path: Path) -> Iterator[None]:
-    """Turn what the system says about a file that cannot be written into an error that names it.
-
-    Args:
-        path: The file.
-
-    Raises:
-        DataError: In place of any ``OSError`` of the context.
-    """
-    try:
-        yield
-    except OSError as failure:
-        raise DataError(f"{path}: cannot be written ({failure.strerror}); choose another place") from None
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old content or the new, never a part.
-
-    Args:
-        path: File to write or to replace, UTF-8.
-        text: Its content.
-
-    Raises:
-        DataError: If it cannot be written.
-    """
-    with written_aside(path) as partial:
-        _write(partial, text)
-
-
-def create_whole(path: Path, text: str) -> bool:
-    """Create a text file together with its content, unless there is one.
-
-    A hard link is atomic on network file systems too, and unlike a file that is opened for exclusive creation it
-    is never there without its content. Where there are no hard links, that is how the file is made.
-
-    Args:
-        path: File to create, UTF-8; missing parent folders are made.
-        text: Its content.
-
-    Returns:
-        Whether it was created; False leaves the one that is there as it is.
-
-    Raises:
-        DataError: If it cannot be written.
-    """
-    partial = partial_path(path)
-    with told_in_one_line(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _write(partial, text)
-            return _link(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+    if not (name.startswith(".") and name.endswith(_PARTIAL_SUFFIX)):
+        return None
+    return Owner.parse(name[1:].removesuffix(_PARTIAL_SUFFIX).rpartition(".")[0])
 
 
 def read_or_none(path: Path) -> str | None:
-    """Return the text of a small file, or ``None`` if there is none (any more).
-
-    Args:
-        path: File to read.
-
-    Returns:
-        Its content.
-    """
+    """Return the text of a small file, or ``None`` if it is missing."""
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
@@ -210,14 +87,7 @@ def read_or_none(path: Path) -> str | None:
 
 
 def file_clock(folder: Path) -> float:
-    """Return the time on the clock that stamps the files of a folder, which may be a file server's.
-
-    Args:
-        folder: A folder that can be written.
-
-    Returns:
-        Seconds since 1970.
-    """
+    """Return the time, in seconds since 1970, on the clock that stamps a folder's files, maybe a file server's."""
     probe = partial_path(folder / "clock")
     try:
         probe.touch()
@@ -226,38 +96,15 @@ def file_clock(folder: Path) -> float:
         probe.unlink(missing_ok=True)
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a file down to the disk."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _link(partial: Path, path: Path) -> bool:
-    """Give a written file its name, unless another one has it."""
-    try:
-        os.link(partial, path)
-    except FileExistsError:
-        return path.exists() and path.samefile(partial)  # ours, if the answer of a network file system was lost
-    except OSError:  # no hard links there
-        try:
-            with path.open("x", encoding="utf-8", newline="\n") as file:
-                file.write(partial.read_text(encoding="utf-8"))
-        except FileExistsError:
-            return False
-    return True
-
-
 @lru_cache(maxsize=1)
 def _owner(pid: int) -> Owner:
-    """The process of a number on this machine, with a new token."""
+    """A process of this machine, with a new token."""
     return Owner(_host(), pid, _start_time(pid) or 0, secrets.token_hex(4))
 
 
 @lru_cache(maxsize=1)
 def _host() -> str:
-    """What tells this machine from others; numbers of processes mean nothing after a restart or in a container."""
+    """Name this machine, its boot and its container; process numbers mean nothing beyond these."""
     marks = []
     with suppress(OSError):
         marks.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
@@ -268,7 +115,7 @@ def _host() -> str:
 
 
 def _start_time(pid: int) -> int | None:
-    """When a process of this machine started; ``None`` if it has ended, 0 if the system does not say."""
+    """Start time of a process of this machine; ``None`` if it has ended, 0 if the system does not say."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""Which files are videos, told by their names, and what a folder holds besides."""
+"""Find video files by name, and report how many other files a folder holds."""
 
 from __future__ import annotations
 
@@ -27,22 +27,16 @@ VIDEO_SUFFIXES = (
     ".mp4",
     ".webm",
 )
-"""Endings of video files; of files that differ in nothing else, the last one counts."""
+"""Suffixes of video files; of files that differ only in suffix, the last one counts."""
 
-MOST_KINDS = 5
-"""Kinds of files that a message names."""
+_MOST_KINDS = 5
+"""Most kinds of files in a message."""
 
 _LOG = logging.getLogger(__name__)
 
 
 def is_video(path: Path) -> bool:
-    """Return whether a file is a video by its name; the files ``._*`` that macOS leaves beside videos are none.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The answer.
+    """Return whether a file is a video by its name; ``._*``, which macOS leaves beside videos, is not.
 
     Example:
         >>> is_video(Path("a.MP4")), is_video(Path("._a.mp4")), is_video(Path("a.txt"))
@@ -52,15 +46,12 @@ def is_video(path: Path) -> bool:
 
 
 def list_videos(root: Path, folders: Iterable[Path] | None = None, *, below: bool = False) -> list[Path]:
-    """Return the video files of a folder; how many other files it has is logged once.
+    """Return the video files of a folder by folder and name; the number of other files is logged once.
 
     Args:
         root: The folder.
-        folders: If given, folders in it to look into in its place.
-        below: Whether to look into folders below as well.
-
-    Returns:
-        Files by folder and name.
+        folders: If given, the folders in it to search instead.
+        below: Whether to search sub-folders too.
 
     Raises:
         DataError: If the folder does not exist.
@@ -75,15 +66,7 @@ def list_videos(root: Path, folders: Iterable[Path] | None = None, *, below: boo
 
 
 def choose_videos(where: Path, files: Iterable[Path]) -> list[Path]:
-    """Return the videos among files; how many others there are is logged once.
-
-    Args:
-        where: What the files were found in, for the message.
-        files: The files.
-
-    Returns:
-        The videos, order kept.
-    """
+    """Return the videos among files found in ``where``, order kept; the number of others is logged once."""
     videos: list[Path] = []
     others: Counter[str] = Counter()
     for path in files:
@@ -92,28 +75,17 @@ def choose_videos(where: Path, files: Iterable[Path]) -> list[Path]:
         else:
             others["._*" if path.name.startswith("._") else path.suffix.lower() or path.name] += 1
     if others:
-        kinds = ", ".join(f"{kind} {count}" for kind, count in others.most_common(MOST_KINDS))
-        more = ", ..." if len(others) > MOST_KINDS else ""
-        many = others.total() > 1
-        told = f"{others.total()} {'files that are no videos' if many else 'file that is no video'} ({kinds}{more})"
-        _warn_once(f"{where}: skipped {told}")
+        kinds = ", ".join(f"{kind} {count}" for kind, count in others.most_common(_MOST_KINDS))
+        more = ", ..." if len(others) > _MOST_KINDS else ""
+        what = "files that are not videos" if others.total() > 1 else "file that is not a video"
+        _warn_once(f"{where}: skipped {others.total()} {what} ({kinds}{more})")
     return videos
 
 
 def find_by_stem(root: Path) -> dict[str, Path]:
-    """Return the video files of a folder by their names without ending.
-
-    Args:
-        root: The folder.
-
-    Returns:
-        File by name; of several, the one whose ending is the last of :data:`VIDEO_SUFFIXES`.
-
-    Raises:
-        DataError: If the folder does not exist.
-    """
-    by_ending = sorted(list_videos(root), key=lambda path: VIDEO_SUFFIXES.index(path.suffix.lower()))
-    return {path.stem: path for path in by_ending}
+    """Return the video files of a folder by stem; of several, the one of the last suffix of :data:`VIDEO_SUFFIXES`."""
+    by_suffix = sorted(list_videos(root), key=lambda path: VIDEO_SUFFIXES.index(path.suffix.lower()))
+    return {path.stem: path for path in by_suffix}
 
 
 @cache

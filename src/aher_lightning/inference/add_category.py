@@ -1,4 +1,4 @@
-"""New categories for a finished checkpoint, learnt from a few clips; nothing that it knew changes."""
+"""Add categories to a trained checkpoint from a few clips; existing categories do not change."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from aher_lightning.inference.category_clips import (
     show_nothing,
 )
 from aher_lightning.inference.category_training import ClassTraining, LevelProblem, count_steps, train_categories
+from aher_lightning.inference.device import choose_device
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.modules.phased import PhasedModule
@@ -39,7 +40,7 @@ class AddedCategories(NamedTuple):
 
     Attributes:
         categories: The new categories, in the order of their labels.
-        unusable: One line about each clip that could not be decoded.
+        unusable: One line for each clip that could not be decoded.
         training: The new rows, and how their regularization was chosen.
     """
 
@@ -65,24 +66,21 @@ def add_categories(
     A linear classifier of whole clips is trained on every pyramid level, against the moments that the checkpoint
     remembers; see :func:`train_categories`. The weight transfer of the checkpoint makes anchor-level classifiers of its
     rows (Eq. 1 of "Learning to Localize Actions from Moments", Long et al., ECCV 2020, arXiv:2008.13705). The logits
-    of all other categories stay as they are to the last bit.
+    of all other categories stay the same to the last bit.
 
     Args:
         checkpoint: File written by ``aher fit`` or by this function, or an exported folder.
         moments: Folder that holds ``<category>/<clip>`` video files.
-        output: File to write; nothing is written unless everything succeeds.
-        categories: The sub-folders to take; all of them if not given.
+        output: File to write, once everything has succeeded.
+        categories: The sub-folders to take; all if not given.
         negatives: Clips of the checkpoint's own moment categories, in place of the moments that it remembers.
         overwrite: Whether a file at ``output`` may be replaced.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
-        reader: Decodes videos; ``None`` chooses one by itself.
+        reader: Decodes videos; ``None`` chooses one.
         show: Shows progress.
 
-    Returns:
-        What was added.
-
     Raises:
-        CheckpointError: If the checkpoint cannot take categories, or the output is there already.
+        CheckpointError: If the checkpoint cannot take categories, or the output exists.
         ConfigError: If a name is taken or cannot be one.
         DataError: If a category has fewer than two usable clips.
     """
@@ -94,65 +92,48 @@ def add_categories(
     require_clips(moments, count_clips(moments, names), FEWEST_CLIPS)
     if negatives is None and not len(content[STATE_KEY].get(FEATURE_BANK_KEY, {}).get("labels", ())):
         raise CheckpointError(
-            f"{checkpoint}: remembers no moments to tell new categories from (exported without, trained by an older "
-            "version, or with 'feature_bank_size: 0'); give clips of its own categories by --negatives DIR"
+            f"{checkpoint}: has no feature bank of existing categories (exported without, or trained with "
+            "'feature_bank_size: 0'); give clips of these by --negatives DIR"
         )
-    module.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    module.to(choose_device("auto"))
     clips = _read(module, moments, names, reader, show, "Reading clips")
     counts = torch.bincount(clips.labels, minlength=len(names)).tolist()
     require_clips(moments, dict(zip(names, counts, strict=True)), FEWEST_CLIPS)
     if negatives is not None:
         content[STATE_KEY][FEATURE_BANK_KEY] = _read_negatives(module, negatives, reader, show)
-    memory = extend_memory(content[STATE_KEY][FEATURE_BANK_KEY], clips, len(existing.moment))
+    bank = extend_bank(content[STATE_KEY][FEATURE_BANK_KEY], clips, len(existing.moment))
     with show("Training classifiers", count_steps(len(clips.pooled))) as progress:
-        problems = level_problems(module.network.cpu(), memory)
+        problems = level_problems(module.network.cpu(), bank)
         training = train_categories(problems, len(names), lambda note: progress.advance(note=note))
     added = [AddedCategory(name, count, __version__) for name, count in zip(names, counts, strict=True)]
     append_added(content, added, training.levels)
-    content[STATE_KEY][FEATURE_BANK_KEY] = memory
+    content[STATE_KEY][FEATURE_BANK_KEY] = bank
     write_checkpoint(output, content)
     return AddedCategories(added, clips.unusable, training)
 
 
-def extend_memory(memory: dict[str, Any], clips: ClipFeatures, num_existing: int) -> dict[str, Any]:
-    """Return remembered moments with the clips of new categories behind them, for categories that come later.
-
-    Args:
-        memory: Remembered moments of the existing categories.
-        clips: Clips of the new categories.
-        num_existing: Number of existing moment categories.
-
-    Returns:
-        A new memory; labels of new categories follow those of the existing ones.
-    """
-    pairs = zip(memory["features"], clips.pooled, strict=True)
+def extend_bank(bank: dict[str, Any], clips: ClipFeatures, num_existing: int) -> dict[str, Any]:
+    """Append the clips of new categories to a feature bank, for categories that come later."""
+    pairs = zip(bank["features"], clips.pooled, strict=True)
     features = [torch.cat([old, to_float16(new)]) for old, new in pairs]
-    return {"features": features, "labels": torch.cat([memory["labels"], clips.labels + num_existing])}
+    return {"features": features, "labels": torch.cat([bank["labels"], clips.labels + num_existing])}
 
 
-def level_problems(network: AherNet, memory: dict[str, Any]) -> list[LevelProblem]:
-    """Return what new classifiers learn from on each level.
-
-    Args:
-        network: Owner of the existing moment categories.
-        memory: Clips of existing and new categories.
-
-    Returns:
-        One problem per level.
-    """
+def level_problems(network: AherNet, bank: dict[str, Any]) -> list[LevelProblem]:
+    """What new classifiers learn from on each level: rows of existing categories, clips of all in the feature bank."""
     problems = []
-    for level, features in enumerate(memory["features"]):
+    for level, features in enumerate(bank["features"]):
         weights, biases = [network.moment_classifier.weights(level)], [network.moment_classifier.biases(level)]
         if network.added_classifier is not None:
             weights.append(network.added_classifier.weights(level))
             biases.append(network.added_classifier.biases(level))
         fixed: tuple[Tensor, Tensor] = torch.cat(weights).detach(), torch.cat(biases).detach()
-        problems.append(LevelProblem(features.float(), memory["labels"], *fixed))
+        problems.append(LevelProblem(features.float(), bank["labels"], *fixed))
     return problems
 
 
 def _load_localizer(path: Path, *, trust_plugins: bool) -> PhasedModule:
-    """The module of a checkpoint that can take categories."""
+    """Load the module of a checkpoint, if it can take categories."""
     module = load_module(path, trust_plugins=trust_plugins)
     if not isinstance(module, PhasedModule):
         raise CheckpointError(
@@ -170,13 +151,13 @@ def _load_localizer(path: Path, *, trust_plugins: bool) -> PhasedModule:
 def _read(
     module: PhasedModule, root: Path, names: Sequence[str], reader: VideoReader | None, show: ShowProgress, title: str
 ) -> ClipFeatures:
-    """The clips of a folder, with their progress."""
+    """Read the clips of a folder, with a progress display."""
     with show(title, sum(count_clips(root, names).values())) as progress:
         return read_clips(module, root, names, reader, progress)
 
 
 def _read_negatives(module: PhasedModule, root: Path, reader: VideoReader | None, show: ShowProgress) -> dict[str, Any]:
-    """A memory of the clips of existing categories."""
+    """Read clips of existing categories into a feature bank."""
     names = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
     existing = module.categories.moment
     unknown = [name for name in names if name not in existing]

@@ -1,9 +1,9 @@
-"""Clips of new categories: which ones a folder has, and what the network makes of them."""
+"""Clips of new categories: finding them in a folder, and their pooled features."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -21,21 +21,21 @@ from aher_lightning.modules.phased import PhasedModule
 from aher_lightning.video.reader import VideoReader
 
 FEWEST_CLIPS = 2
-"""Clips without which a category cannot be learnt: one is held out to judge by."""
+"""Clips that a category needs: one is held out for validation."""
 
-LONGEST_NAME = 200
-"""Characters of a category name; names become columns of tables and keys of files."""
+_LONGEST_NAME = 200
+"""Characters of a category name; names become table columns and file keys."""
 
 
 class Progress(Protocol):
-    """What is told about the progress of a task."""
+    """Receives the progress of a task."""
 
     def advance(self, steps: int = 1, *, note: str = "") -> None:
         """Report finished steps."""
 
 
 ShowProgress = Callable[[str, int], AbstractContextManager[Progress]]
-"""Begins to show the progress of a task: its name, and of how many steps it consists."""
+"""Starts a progress display, given the name of a task and its number of steps."""
 
 
 class _Silence:
@@ -45,27 +45,18 @@ class _Silence:
         """Show nothing."""
 
 
-@contextmanager
-def show_nothing(description: str, total: int) -> Iterator[Progress]:  # noqa: ARG001 - as ShowProgress asks for
-    """Show no progress.
-
-    Args:
-        description: The task.
-        total: Number of its steps.
-
-    Yields:
-        Something that takes reports.
-    """
-    yield _Silence()
+def show_nothing(_description: str, _total: int) -> AbstractContextManager[Progress]:
+    """Show no progress."""
+    return nullcontext(_Silence())
 
 
 class ClipFeatures(NamedTuple):
-    """What the network makes of trimmed clips.
+    """Features of trimmed clips.
 
     Attributes:
         pooled: Pooled feature maps of each level, ``(N, d_j)``, on the CPU.
-        labels: Categories of the clips, as places in the list that was asked for, int64 ``(N,)``.
-        unusable: One line about each clip that could not be used.
+        labels: Indices into the requested categories, int64 ``(N,)``.
+        unusable: One line for each clip that could not be used.
     """
 
     pooled: list[Tensor]
@@ -74,19 +65,16 @@ class ClipFeatures(NamedTuple):
 
 
 def list_new_categories(root: Path, existing: Sequence[str], wanted: Sequence[str] | None = None) -> list[str]:
-    """Return the categories of a folder, in order of name, after making sure that they are new.
+    """Return the categories of a folder, sorted, after checking that they are new.
 
     Args:
         root: Folder that holds ``<category>/<clip>`` video files.
-        existing: Categories that the checkpoint has already.
-        wanted: The sub-folders to take; all of them if not given.
-
-    Returns:
-        Names.
+        existing: Categories of the checkpoint.
+        wanted: The sub-folders to take; all if not given.
 
     Raises:
-        ConfigError: If a name is taken, in any spelling, or cannot be a name.
-        DataError: If there is no folder or it has no sub-folder.
+        ConfigError: If a name is taken, in any spelling, or is not valid.
+        DataError: If the folder is missing or has no sub-folder.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; give one with a sub-folder of clips for each new category")
@@ -97,30 +85,21 @@ def list_new_categories(root: Path, existing: Sequence[str], wanted: Sequence[st
         raise DataError(f"{root}: has no sub-folder; put the clips of each new category into one of its name")
     taken = {plain_name(name): name for name in existing}
     for name in names:
-        check_name(name)
+        _check_name(name)
         other = taken.get(plain_name(name))
         if other is not None:
-            raise ConfigError(
-                f"{root / name}: there is a category '{other}' already; rename the folder or leave it out"
-            )
+            raise ConfigError(f"{root / name}: category '{other}' already exists; rename the folder or leave it out")
         taken[plain_name(name)] = name
     return names
 
 
-def check_name(name: str) -> None:
-    """Refuse what cannot be the name of a category.
-
-    Args:
-        name: The name.
-
-    Raises:
-        ConfigError: If it has no letter or digit, a character of special meaning, or space at an end.
-    """
-    is_special = any(sign in name for sign in "/\\,") or name.startswith(".")
-    if not plain_name(name) or is_special or not name.isprintable() or name != name.strip() or len(name) > LONGEST_NAME:
+def _check_name(name: str) -> None:
+    """Refuse invalid names: no letter or digit, a special character, or space at an end."""
+    is_special = any(sign in name for sign in "/\\,") or name.startswith(".") or not name.isprintable()
+    if not plain_name(name) or is_special or name != name.strip() or len(name) > _LONGEST_NAME:
         raise ConfigError(
             f"{name!r:.80} cannot be a category: a name has letters or digits, no comma, slash or control character, "
-            f"no dot or space at its start, and at most {LONGEST_NAME} characters; rename the folder"
+            f"no dot or space at its start, and at most {_LONGEST_NAME} characters; rename the folder"
         )
 
 
@@ -137,11 +116,8 @@ def read_clips(
         module: Turns snippets into feature maps.
         root: Folder that holds ``<category>/<clip>`` video files.
         categories: The categories.
-        reader: Decodes videos; ``None`` chooses one by itself.
-        progress: Is told of every clip.
-
-    Returns:
-        Pooled feature maps, by category and file name.
+        reader: Decodes videos; ``None`` chooses one.
+        progress: Receives every clip.
 
     Raises:
         DataError: If a category has no folder.
@@ -168,18 +144,7 @@ def read_clips(
 
 
 def count_clips(root: Path, categories: Sequence[str]) -> dict[str, int]:
-    """Return how many clips each category has in a folder.
-
-    Args:
-        root: Folder that holds ``<category>/<clip>`` video files.
-        categories: The categories.
-
-    Returns:
-        Numbers by name.
-
-    Raises:
-        DataError: If a category has no folder.
-    """
+    """Return the number of clips of each category in a folder of ``<category>/<clip>`` video files."""
     counts = dict.fromkeys(categories, 0)
     for clip in scan_moment_folder(root, categories):
         counts[clip.label] += 1
@@ -187,19 +152,10 @@ def count_clips(root: Path, categories: Sequence[str]) -> dict[str, int]:
 
 
 def require_clips(root: Path, counts: Mapping[str, int], fewest: int) -> None:
-    """Refuse categories with too few clips.
-
-    Args:
-        root: Folder of the clips.
-        counts: Number of usable clips of each category.
-        fewest: How many there must be.
-
-    Raises:
-        DataError: If one has fewer.
-    """
+    """Refuse categories with fewer clips than needed, naming their folder below ``root``."""
     for name, count in counts.items():
         if count < fewest:
             raise DataError(
-                f"{root / name}: has {count} usable clips, and a category needs {fewest} at least; add clips or leave "
+                f"{root / name}: has {count} usable clips, but a category needs at least {fewest}; add clips or leave "
                 "the folder out"
             )

@@ -1,4 +1,4 @@
-"""The categories of a checkpoint: where each comes from, and how added ones are taken out again."""
+"""List the categories of a checkpoint with their provenance, and remove added ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aher_lightning.errors import ConfigError
 from aher_lightning.structures import AddedCategory
 
 Provenance = Literal["untrimmed", "moment", "added"]
-"""How a category was learnt: with boundaries, from moments alone, or added after training."""
+"""How a category was learned: with boundaries, from moments alone, or added after training."""
 
 
 class ListedCategory(NamedTuple):
@@ -22,32 +22,29 @@ class ListedCategory(NamedTuple):
 
     Attributes:
         name: The category.
-        provenance: How it was learnt.
-        clips: How many clips it was added from; nothing where it was trained.
-        version: Version of this package that added or trained it; nothing where an older one did not say.
+        provenance: How it was learned.
+        clips: Number of clips it was added from; ``None`` if trained.
+        version: Version of this package that added or trained it.
     """
 
     name: str
     provenance: Provenance
     clips: int | None
-    version: str | None
+    version: str
 
 
 def describe_categories(checkpoint: Path) -> list[ListedCategory]:
-    """Return the categories of a checkpoint in the order of their labels, those with boundaries first.
+    """Return all categories of a checkpoint in the order of their labels, whichever are evaluated.
 
     Args:
         checkpoint: File written by ``aher fit`` or ``aher add-category``.
 
-    Returns:
-        All categories, whichever are evaluated.
-
     Raises:
-        CheckpointError: If the file is no such checkpoint.
+        CheckpointError: If the file is not such a checkpoint.
     """
     content = read_trained(checkpoint)
     state = content[STATE_KEY]
-    version: str | None = state.get("version")
+    version = state["version"]
     added = added_categories(content)
     untrimmed, moment = state["categories"]["untrimmed"], state["categories"]["moment"]
     trained = moment[: len(moment) - len(added)]
@@ -61,9 +58,9 @@ def describe_categories(checkpoint: Path) -> list[ListedCategory]:
 def remove_categories(
     checkpoint: Path, categories: Sequence[str], output: Path, *, overwrite: bool = False
 ) -> list[AddedCategory]:
-    """Take added categories out of a checkpoint; the logits of all others stay as they are to the last bit.
+    """Remove added categories from a checkpoint; the logits of all others stay the same to the last bit.
 
-    Categories of training stay: the network was trained to tell the others from them.
+    Categories of training cannot be removed: the network learned to tell the others from them.
 
     Args:
         checkpoint: File written by ``aher add-category``.
@@ -71,11 +68,8 @@ def remove_categories(
         output: File to write.
         overwrite: Whether a file at ``output`` may be replaced.
 
-    Returns:
-        The categories taken out.
-
     Raises:
-        CheckpointError: If the checkpoint cannot be used, or the output is there already.
+        CheckpointError: If the checkpoint cannot be used, or the output exists.
         ConfigError: If a category was not added.
     """
     check_output(output, overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""Linear classifiers of new categories on features that stay as they are, next to the rows of all others."""
+"""Train linear classifiers of new categories on frozen features, next to the frozen rows of all others."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch import Tensor
 from aher_lightning.checkpoints.added_categories import LevelRows
 from aher_lightning.errors import DataError
 
-PENALTIES = (0.1, 0.01, 0.001, 0.0001, 0.00001)
-"""Strengths of regularization that cross-validation chooses from, the strongest first."""
+_PENALTIES = (0.1, 0.01, 0.001, 0.0001, 0.00001)
+"""Regularization strengths for cross-validation, the strongest first."""
 
-MOST_VALIDATED = 10
-"""New categories that take part in the choice; with more of them it would take minutes and come out the same."""
+_MOST_VALIDATED = 10
+"""New categories in the cross-validation; more would take minutes and give the same choice."""
 
-MOST_FOLDS = 5
-"""Parts that the clips of a category are divided into; as many parts as clips where there are fewer."""
+_MOST_FOLDS = 5
+"""Most folds of cross-validation; a category with fewer clips has as many folds as clips."""
 
 _FINAL_STEPS = 200
 _FOLD_STEPS = 40
-"""Most iterations of the optimizer; those of a choice between penalties need not converge fully."""
+"""Most iterations of the optimizer; cross-validation need not converge fully."""
 
 
 class LevelProblem(NamedTuple):
@@ -31,7 +31,7 @@ class LevelProblem(NamedTuple):
     Attributes:
         features: Pooled feature maps of remembered moments and new clips, ``(N, d)``.
         labels: Their categories, int64 ``(N,)``; ``K`` and above are new.
-        weight: Rows of the existing categories, which stay as they are, ``(K, d)``.
+        weight: Rows of the existing categories, frozen, ``(K, d)``.
         bias: Their biases, ``(K,)``.
     """
 
@@ -46,8 +46,8 @@ class ClassTraining(NamedTuple):
 
     Attributes:
         levels: The rows of each level.
-        penalty: The strength of regularization that was chosen.
-        held_out_loss: Cross entropy of clips that the rows were not trained on, mean over levels, by penalty.
+        penalty: The chosen strength of regularization.
+        held_out_loss: Cross entropy of held-out clips, mean over levels, by penalty.
     """
 
     levels: list[LevelRows]
@@ -58,21 +58,18 @@ class ClassTraining(NamedTuple):
 def train_categories(
     problems: Sequence[LevelProblem], num_new: int, on_step: Callable[[str], None] = lambda _: None
 ) -> ClassTraining:
-    """Train the rows of new categories on every level, all of them at once.
+    """Train the rows of new categories on every level, all at once.
 
-    Softmax regression over all categories, of which the new rows alone are free. Every category counts the same,
-    whether it has five clips or hundreds. The penalty draws each row to the mean of the existing ones, which is
-    where a category is that nothing is known about; it is measured in units of the features' variance, and the
-    same one on all levels. It is chosen by cross-validation: every clip is judged once by rows that were trained
-    without it. There is no chance in it: the same clips give the same rows.
+    Softmax regression over all categories, in which only the new rows are free. Every category has the same weight,
+    whatever its number of clips. The penalty pulls each row towards the mean of the existing ones, the prior of an
+    unknown category; it is measured in units of the features' variance, and the same on all levels. Cross-validation
+    chooses it: every clip is judged once by rows trained without it. Nothing is random: the same clips give the same
+    rows.
 
     Args:
         problems: One per level, with the same clips in the same order.
         num_new: Number A of new categories; each has two clips or more.
-        on_step: Called after each of :func:`count_steps` steps with what it was.
-
-    Returns:
-        The rows, and how they were chosen.
+        on_step: Called with a description after each of :func:`count_steps` steps.
 
     Raises:
         DataError: If a new category has fewer than two clips.
@@ -80,33 +77,24 @@ def train_categories(
     labels, num_fixed = problems[0].labels, len(problems[0].bias)
     counts = torch.bincount(labels, minlength=num_fixed + num_new)[num_fixed:]
     if int(counts.min()) < 2:
-        raise DataError("a category is learnt from two clips or more; add clips")
-    held_out = cross_validate(problems, num_new, on_step)
+        raise DataError("a category needs two clips or more; add clips")
+    held_out = _cross_validate(problems, num_new, on_step)
     penalty = min(held_out, key=lambda one: held_out[one])  # of equal ones, the strongest
-    weights = class_weights(labels).unsqueeze(0)
+    weights = _class_weights(labels).unsqueeze(0)
     levels = []
     for level, problem in enumerate(problems):
-        rows = fit_rows(problem, num_new, weights, penalty)
+        rows = _fit_rows(problem, num_new, weights, penalty)
         levels.append(LevelRows(rows.weight[0].float(), rows.bias[0].float()))
         on_step(f"level {level + 1}, all clips")
     return ClassTraining(levels, penalty, held_out)
 
 
-def cross_validate(
+def _cross_validate(
     problems: Sequence[LevelProblem], num_new: int, on_step: Callable[[str], None] = lambda _: None
 ) -> dict[float, float]:
-    """Return the cross entropy of held-out clips by penalty, mean over categories and levels.
-
-    Args:
-        problems: See :func:`train_categories`.
-        num_new: Number A of new categories; of more than :data:`MOST_VALIDATED`, so many take part.
-        on_step: Called after each penalty of each level.
-
-    Returns:
-        Losses by penalty.
-    """
+    """Return the cross entropy of held-out clips by penalty, mean over categories and levels."""
     num_fixed = len(problems[0].bias)
-    chosen = torch.arange(num_new)[:: -(-num_new // MOST_VALIDATED)]
+    chosen = torch.arange(num_new)[:: -(-num_new // _MOST_VALIDATED)]
     labels_of = torch.full((num_fixed + num_new,), -1)
     labels_of[:num_fixed] = torch.arange(num_fixed)
     labels_of[num_fixed + chosen] = num_fixed + torch.arange(len(chosen))
@@ -114,62 +102,32 @@ def cross_validate(
     taking_part = labels >= 0
     labels = labels[taking_part]
     fewest = int(torch.bincount(labels, minlength=num_fixed + len(chosen))[num_fixed:].min())
-    folds, weights = assign_folds(labels, min(MOST_FOLDS, fewest)), class_weights(labels)
+    folds, weights = _assign_folds(labels, min(_MOST_FOLDS, fewest)), _class_weights(labels)
     masks = torch.stack([weights * (folds != fold) for fold in range(int(folds.max()) + 1)])
-    losses = dict.fromkeys(PENALTIES, 0.0)
+    losses = dict.fromkeys(_PENALTIES, 0.0)
     for level, whole in enumerate(problems):
         problem = LevelProblem(whole.features[taking_part], labels, whole.weight, whole.bias)
-        rows = None  # each solution is the start of the next one
-        for penalty in PENALTIES:
-            rows = fit_rows(problem, len(chosen), masks, penalty, start=rows, max_steps=_FOLD_STEPS)
-            own = sample_losses(problem, rows).gather(0, folds.unsqueeze(0))[0]
+        rows = None  # each solution starts the next one
+        for penalty in _PENALTIES:
+            rows = _fit_rows(problem, len(chosen), masks, penalty, start=rows, max_steps=_FOLD_STEPS)
+            own = _sample_losses(problem, rows).gather(0, folds.unsqueeze(0))[0]
             losses[penalty] += float((own * weights).sum() / weights.sum()) / len(problems)
             on_step(f"level {level + 1}, penalty {penalty:g}")
     return losses
 
 
 def count_steps(num_levels: int) -> int:
-    """Return how many steps :func:`train_categories` reports.
-
-    Args:
-        num_levels: Number L of pyramid levels.
-
-    Returns:
-        The number of steps.
-    """
-    return num_levels * (len(PENALTIES) + 1)
+    """Return how many steps :func:`train_categories` reports for L levels."""
+    return num_levels * (len(_PENALTIES) + 1)
 
 
-def class_weights(labels: Tensor) -> Tensor:
-    """Return what each clip counts, so that all categories count the same.
-
-    Args:
-        labels: Categories of the clips, int64 ``(N,)``.
-
-    Returns:
-        Weights that sum to 1 over each category, float64 ``(N,)``.
-
-    Example:
-        >>> class_weights(torch.tensor([0, 0, 0, 0, 3, 3])).tolist()
-        [0.25, 0.25, 0.25, 0.25, 0.5, 0.5]
-    """
+def _class_weights(labels: Tensor) -> Tensor:
+    """Return clip weights that sum to 1 over each category of ``labels`` ``(N,)``, float64 ``(N,)``."""
     return 1 / torch.bincount(labels)[labels].double()
 
 
-def assign_folds(labels: Tensor, num_folds: int) -> Tensor:
-    """Deal the clips of each category out to folds, one after another.
-
-    Args:
-        labels: Categories of the clips, int64 ``(N,)``.
-        num_folds: Number of folds.
-
-    Returns:
-        The fold of each clip, int64 ``(N,)``.
-
-    Example:
-        >>> assign_folds(torch.tensor([0, 0, 1, 0, 1]), 2).tolist()
-        [0, 1, 0, 0, 1]
-    """
+def _assign_folds(labels: Tensor, num_folds: int) -> Tensor:
+    """Deal the clips of each category out to folds in turn; return the fold of each clip, int64 ``(N,)``."""
     folds = torch.empty_like(labels)
     for label in torch.unique(labels):
         own = labels == label
@@ -177,7 +135,7 @@ def assign_folds(labels: Tensor, num_folds: int) -> Tensor:
     return folds
 
 
-def fit_rows(
+def _fit_rows(
     problem: LevelProblem,
     num_new: int,
     weights: Tensor,
@@ -188,18 +146,8 @@ def fit_rows(
 ) -> LevelRows:
     """Minimize cross entropy + penalty over the new rows, for several weightings of the clips at once.
 
-    Each weighting is a problem of its own, convex, with one minimum.
-
-    Args:
-        problem: Clips and existing rows.
-        num_new: Number A of new categories.
-        weights: What each clip counts in each problem, ``(F, N)``.
-        penalty: Strength of regularization, in units of the features' variance.
-        start: Rows to start from; the mean of the existing ones if not given.
-        max_steps: Most iterations of L-BFGS.
-
-    Returns:
-        Weights ``(F, A, d)`` and biases ``(F, A)``, float64.
+    Each weighting ``(F, N)`` is a convex problem of its own with one minimum. ``start`` defaults to the mean of the
+    existing rows. Returns weights ``(F, A, d)`` and biases ``(F, A)``, float64.
     """
     features, labels = problem.features.double(), problem.labels
     centre = problem.weight.double().mean(dim=0)
@@ -244,16 +192,8 @@ def fit_rows(
     return LevelRows(centre + found, level.detach() - found @ offset)
 
 
-def sample_losses(problem: LevelProblem, rows: LevelRows) -> Tensor:
-    """Return the cross entropy of each clip over all categories.
-
-    Args:
-        problem: Clips and existing rows.
-        rows: New rows, ``(F, A, d)`` and ``(F, A)``.
-
-    Returns:
-        Losses, ``(F, N)``.
-    """
+def _sample_losses(problem: LevelProblem, rows: LevelRows) -> Tensor:
+    """Return the cross entropy of each clip over all categories, ``(F, N)``, of new rows ``(F, A, d)``."""
     features = problem.features.double()
     fixed = features @ problem.weight.double().T + problem.bias.double()
     new = torch.einsum("nd,fad->fna", features, rows.weight) + rows.bias.unsqueeze(1)

@@ -1,4 +1,4 @@
-"""Where networks run."""
+"""The device that networks run on."""
 
 from __future__ import annotations
 
@@ -8,27 +8,17 @@ from aher_lightning.errors import ConfigError
 
 
 def choose_device(name: str) -> torch.device:
-    """Return a device that can be used.
-
-    Args:
-        name: Such as "cpu", "cuda" or "cuda:1"; "auto" takes a GPU if there is one.
-
-    Returns:
-        The device.
+    """Return the device of a name such as "cpu" or "cuda:1"; "auto" takes a GPU if there is one.
 
     Raises:
-        ConfigError: If there is none of that name.
-
-    Example:
-        >>> choose_device("cpu")
-        device(type='cpu')
+        ConfigError: If there is no such device, or it cannot be used.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise ConfigError(f"there is no device '{name:.40}'; give cpu, cuda, cuda:1 and so on, or auto") from None
+        raise ConfigError(f"unknown device '{name:.40}'; give cpu, cuda, cuda:1 and so on, or auto") from None
     try:
         torch.empty(1, device=device).cpu()
     except (AssertionError, RuntimeError) as error:  # torch without CUDA asserts

@@ -1,4 +1,4 @@
-"""Features of many videos: decoding ahead in threads, sharing the videos with other processes, surviving a kill."""
+"""Extract features of many videos: decode ahead in threads, share work between processes, resume after a kill."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from aher_lightning.video.clips import normalize_clips
 from aher_lightning.video.contract import TemporalContract
 
 VIDEOS_AHEAD = 1
-"""Decoded videos that wait for the backbone besides one per decoder; more would only take memory."""
+"""Decoded videos that wait for the backbone besides one per decoder; more would only cost memory."""
 
 _PATIENCE_SEC = 60.0
-"""How long to wait for another process that is merging."""
+"""Timeout while another process merges the manifest."""
 
 _ABORT_SEC = 0.5
-"""How long to wait for a decoder that has been told to end before it is told again."""
+"""Interval between requests to a decoder to stop."""
 
 Decoded = Future[SnippetSequence]
 
 
 @dataclass(frozen=True)
 class ClipEncoder:
-    """A backbone with all that it takes to turn pixel clips into features.
+    """A backbone with all that it needs to turn pixel clips into features.
 
     Args:
         backbone: The network, in evaluation mode.
@@ -51,8 +51,8 @@ class ClipEncoder:
     def __call__(self, clips: Tensor) -> Tensor:
         """Return the features of the clips of one video.
 
-        Clips go through the backbone in parts of fixed size, never together with those of another video: what
-        comes out depends on the video alone.
+        Clips go through the backbone in parts of fixed size, never mixed with another video, so that the result depends
+        on this video alone.
 
         Args:
             clips: Pixel clips, uint8, shape ``(N, 3, F, H, W)``.
@@ -69,13 +69,13 @@ class ClipEncoder:
 
 
 class ExtractionResult(NamedTuple):
-    """What became of the videos that had no features.
+    """Outcome for the videos that had no features.
 
     Attributes:
-        written: Videos whose features this process has written.
-        failures: Videos that could not be used, here or in a process that ran at the same time.
-        skipped: Videos left out because they failed before.
-        elsewhere: Videos that other processes are still working on.
+        written: Number of videos that this process has written.
+        failures: Videos that failed, here or in a process that ran at the same time.
+        skipped: Number of videos left out because they failed before.
+        elsewhere: Number of videos that other processes are still working on.
     """
 
     written: int
@@ -88,17 +88,17 @@ class ExtractionResult(NamedTuple):
 class FeatureExtraction:
     """Write the features of videos into a store, together with any number of processes that do the same.
 
-    A video is claimed, decoded in one of several threads, encoded, written and recorded; then its claim goes. A
-    process killed anywhere in between costs its claimed videos, which the next one takes over. A video that cannot
-    be decoded is noted, and the others go on.
+    A video is claimed, decoded in one of several threads, encoded, written and recorded; then its claim is released.
+    A killed process loses its claimed videos only, which another takes over. A video that cannot be decoded is
+    recorded, and the others continue.
 
     Args:
         store: Where features go.
         folder: Where videos are read from.
         encode: Turns clips into features.
-        num_workers: Videos that are decoded at the same time, each in a thread of its own.
+        num_workers: Decoding threads, one video each.
         dtype: Precision on disk.
-        retry_failed: Whether to try videos again that failed in an earlier run.
+        retry_failed: Whether to retry videos that failed in an earlier run.
         stale_sec: Seconds of silence after which the videos of a process on another machine are taken over.
     """
 
@@ -116,11 +116,8 @@ class FeatureExtraction:
         """Extract what no other process does; return when nothing is left to claim.
 
         Args:
-            video_ids: The videos that are to have features.
-            report: Called with the id of each video that is done with, by whichever process.
-
-        Returns:
-            What became of them.
+            video_ids: The videos that need features.
+            report: Called with the id of each finished video, whichever process did it.
 
         Raises:
             DataError: If the store cannot be written.
@@ -169,7 +166,7 @@ class FeatureExtraction:
         busy: list[str],
         report: Callable[[str], None],
     ) -> Iterator[str]:
-        """Yield the videos that are now this process's to do, each claimed when it is asked for."""
+        """Yield the videos that this process has claimed, each when it is requested."""
         for video_id in video_ids:
             if not claims.take(video_id):
                 busy.append(video_id)
@@ -226,7 +223,7 @@ class FeatureExtraction:
         return None
 
     def _finish(self, claims: WorkClaims, records: FailureRecords) -> None:
-        """Merge what all processes have recorded, and clear away what killed ones have left."""
+        """Merge the records of all processes, and remove what killed ones have left."""
         others = claims.claimed_by_others()
         self.store.finalize(_PATIENCE_SEC)
         root = self.store.root
@@ -237,22 +234,15 @@ class FeatureExtraction:
 
 
 def load_public_weights(backbone: Backbone, path: Path) -> Backbone:
-    """Fill a backbone with weights that others published.
-
-    Args:
-        backbone: A backbone whose class has a method ``load_public_weights(path)``.
-        path: The file.
-
-    Returns:
-        The backbone, in evaluation mode.
+    """Load public weights into a backbone whose class has ``load_public_weights(path)``; return it in evaluation mode.
 
     Raises:
         CheckpointError: If the class cannot read public weights, or the file does not fit.
     """
     if not isinstance(backbone, ReadsPublicWeights):
         raise CheckpointError(
-            f"{type(backbone).__name__} reads no public weights; use P3D, or give the class a method "
-            "'load_public_weights', or extract with the checkpoint of a training"
+            f"{type(backbone).__name__} cannot read public weights; use P3D, add a method "
+            "'load_public_weights' to the class, or extract with a trained checkpoint"
         )
     backbone.load_public_weights(path)
     return backbone.eval()

@@ -1,4 +1,4 @@
-"""Features of a video of any length: decoded, encoded and forgotten as a stream, in memory for one window."""
+"""Stream the features of a video of any length; memory holds one window."""
 
 from __future__ import annotations
 
@@ -21,15 +21,13 @@ from aher_lightning.video.frame_source import FrameSource
 def stream_features(
     module: BaseModule, frames: FrameSource, path: Path, report: Callable[[int], None] = lambda _: None
 ) -> Iterator[Tensor]:
-    """Yield the features of all clips of a video in order, a few clips at a time.
-
-    The clips are those of the whole video, in the groups in which a backbone encodes them at once.
+    """Yield the features of all clips of a video in order, in groups of :data:`CLIPS_AT_ONCE`.
 
     Args:
         module: Its backbone makes the features.
         frames: Reads the video, by the contract of the module.
         path: Video file.
-        report: Called with the number of clips of each group that is done.
+        report: Called with the number of clips of each finished group.
 
     Yields:
         Features, float32 on the CPU, shape ``(n, C)``.
@@ -49,7 +47,7 @@ def stream_features(
 def window_snippets(
     features: Iterator[Tensor], windows: Sequence[Window], module: BaseModule
 ) -> Iterator[SnippetSequence]:
-    """Yield the snippets of one window after another, keeping no more features than the next ones need.
+    """Yield the snippets of one window after another, keeping only the features that the next ones need.
 
     Args:
         features: Features of all clips of a video in order, as :func:`stream_features` yields them.

@@ -1,4 +1,4 @@
-"""Which videos of a folder of results are done, so that a command that was interrupted goes on."""
+"""Records which videos of an output folder are done, so that an interrupted command resumes."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from aher_lightning.errors import PredictionError
 from aher_lightning.files.json_files import append_line, check_writable, read_json_object, write_json
 from aher_lightning.inference.video_inputs import VideoInput
 
-SETTINGS_FILE = ".localize.json"
-"""What the results of a folder were made with; they are not mixed with those of anything else."""
+_SETTINGS_FILE = ".localize.json"
+"""The settings of all results in a folder; results of different settings are never mixed."""
 
-RECORD_FILE = ".localize.jsonl"
-"""Which video files the results are of, a line for each that is done."""
+_RECORD_FILE = ".localize.jsonl"
+"""One line for each finished video file."""
 
 _OTHERWISE = "choose another --output, or add --overwrite to replace"
 
 
 class _Record(NamedTuple):
-    """A video that is done.
+    """A finished video.
 
     Attributes:
         source: Its file.
         size: Bytes of the file.
         mtime_ns: When the file was last changed.
         clips: Folder that clips of it were cut into, if any.
-        settings: Tells results of different settings apart.
+        settings: Hash of the settings.
     """
 
     source: str
@@ -65,22 +65,19 @@ class FinishedVideos:
         self.settings = dict(settings)
         self.clips = None if clips is None else str(clips.absolute())
         self.overwrite = overwrite
-        self._path = folder / SETTINGS_FILE
+        self._path = folder / _SETTINGS_FILE
         self._is_noted = False
         check_writable(self._path, PredictionError)
         if self._path.is_file() and not overwrite:
             self._check()
-        self._records = _read_records(folder / RECORD_FILE)
+        self._records = _read_records(folder / _RECORD_FILE)
 
     def has(self, video: VideoInput, files: Collection[Path]) -> bool:
-        """Tell whether a video is done.
+        """Tell whether results of this very file are there and need not be replaced.
 
         Args:
-            video: The video; done again if its file has changed since.
+            video: The video; redone if its file has changed since.
             files: All files of its results.
-
-        Returns:
-            True if results of this very file are there, with clips if they are asked for, and are not to be replaced.
 
         Raises:
             PredictionError: If the results are those of another video of the same name.
@@ -91,24 +88,24 @@ class FinishedVideos:
         try:
             present = self._record(video)
         except OSError:
-            return False  # whoever reads it will say what is wrong
+            return False  # reading the video will report it
         if not noted.is_of(present) and noted.source != present.source:
             raise PredictionError(
                 f"{video.path}: {self.folder} has results of another video of this name, {noted.source}; "
                 f"{_OTHERWISE} them"
             )
-        # Clips that nobody asks for now are no reason to do it again.
+        # Clips that are not requested now are no reason to redo it.
         return noted.is_of(present) and noted.settings == present.settings and self.clips in (None, noted.clips)
 
     def note_settings(self, replaced: Iterable[Path] = ()) -> None:
-        """Write down what results are made with; to be called before the first of them is written.
+        """Record the settings; call it before the first result is written.
 
         Args:
-            replaced: Files of results that are about to be made anew. Those that are there are removed, lest they pass
-                for results of these settings if the command is interrupted.
+            replaced: Result files about to be replaced. Existing ones are removed, so that they cannot pass for results
+                of these settings if the command is interrupted.
 
         Raises:
-            PredictionError: If the folder cannot be written to.
+            PredictionError: If the folder cannot be written.
         """
         if not self._is_noted:
             for path in replaced:
@@ -117,31 +114,24 @@ class FinishedVideos:
             self._is_noted = True
 
     def add(self, video: VideoInput) -> None:
-        """Write down that a video is done; to be called after the last of its results is written.
-
-        Args:
-            video: The video.
-
-        Raises:
-            PredictionError: If the folder cannot be written to.
-        """
-        with suppress(OSError):  # of a file that has gone meanwhile nothing can be noted
+        """Record a finished video; call it after its last result is written."""
+        with suppress(OSError):  # the file may be gone by now
             entry = {"name": video.name.as_posix(), **self._record(video)._asdict()}
-            append_line(self.folder / RECORD_FILE, entry, PredictionError)
+            append_line(self.folder / _RECORD_FILE, entry, PredictionError)
 
     def _record(self, video: VideoInput) -> _Record:
-        """What is to be noted about a video."""
+        """The record of a video file."""
         status = video.path.stat()
         digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:16]
         return _Record(str(video.path.absolute()), status.st_size, status.st_mtime_ns, self.clips, digest)
 
     def _check(self) -> None:
-        """Refuse a folder whose results were made in another way, or nobody knows how."""
+        """Refuse a folder whose results were made with other or unknown settings."""
         try:
             noted = read_json_object(self._path, PredictionError)
         except PredictionError:
             raise PredictionError(
-                f"{self._path}: is damaged, so how the results beside it were made is not known; {_OTHERWISE} them"
+                f"{self._path}: is damaged, so the settings of the results beside it are unknown; {_OTHERWISE} them"
             ) from None
         differing = [name for name, value in self.settings.items() if noted.get(name) != value]
         if differing:
@@ -151,7 +141,7 @@ class FinishedVideos:
 
 
 def _read_records(path: Path) -> dict[str, _Record]:
-    """The videos that are done, by name. A line that is damaged costs that video: it is done again."""
+    """The finished videos by name. A damaged line costs that video: it is redone."""
     records = {}
     with suppress(OSError):
         for line in path.read_bytes().splitlines():

@@ -1,4 +1,4 @@
-"""Actions in one's own videos: checkpoint and video file in, detections out."""
+"""Localize actions in video files with a trained checkpoint."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from aher_lightning.structures import Detections, SnippetSequence
 from aher_lightning.video.frame_source import FrameSource
 from aher_lightning.video.reader import VideoInfo, VideoReader
 
-DETECTIONS_PER_SHARE = 100
-"""Detections that are kept of a video for each window that it is long; as many as of a video in training."""
+_DETECTIONS_PER_WINDOW = 100
+"""Detections kept per window length of video; a video in training has as many."""
 
-WINDOWS_AT_ONCE = 8
+_WINDOWS_AT_ONCE = 8
 """Windows that run through the network at once."""
 
 
@@ -36,7 +36,7 @@ class LocalizedVideo(NamedTuple):
         path: The video file.
         info: Facts about it.
         detections: What was found, in seconds, best first, on the CPU.
-        num_windows: How many windows long the video is, at least 1; see :func:`~.windows.length_in_windows`.
+        num_windows: Length of the video in windows, at least 1; see :func:`~.windows.length_in_windows`.
     """
 
     path: Path
@@ -58,16 +58,14 @@ class Localizer:
 
     Args:
         module: A trained module, with its temporal contract; it is moved to the device.
-        reader: Decodes videos; ``None`` chooses one by itself.
+        reader: Decodes videos; ``None`` chooses one.
         device: Where the networks run, such as "cpu" or "cuda:1"; "auto" takes a GPU if there is one.
-        window_sec: Length of a window in seconds; if not given, what the module was trained with, and the whole video
-            for a module that does not know.
-        time_limit_sec: If given, videos are decoded in a child process, so that a file that crashes the decoder, or on
-            which it does nothing for so many seconds, costs that file alone; see
-            :class:`~aher_lightning.video.frame_source.FrameSource`.
+        window_sec: Length of a window in seconds; defaults to that of training, or else to the whole video.
+        time_limit_sec: If given, videos are decoded in a child process, so that a file that crashes the decoder or
+            stalls it for so long fails alone; see :class:`~aher_lightning.video.frame_source.FrameSource`.
 
     Raises:
-        ConfigError: If there is no such device, or a number of seconds is not positive.
+        ConfigError: If the device does not exist, or a number of seconds is not positive.
         ContractError: If the module does not know how frames become snippets.
 
     Attributes:
@@ -102,22 +100,19 @@ class Localizer:
         time_limit_sec: float | None = None,
         trust_plugins: bool = False,
     ) -> Localizer:
-        """Make a localizer of a checkpoint that ``aher fit`` wrote, or of an exported folder.
+        """Load a checkpoint that ``aher fit`` wrote, or an exported folder.
 
         Args:
             path: Checkpoint file or exported folder.
-            reader: Decodes videos; ``None`` chooses one by itself.
+            reader: Decodes videos; ``None`` chooses one.
             device: Where the networks run; see :class:`Localizer`.
             window_sec: Length of a window in seconds; see :class:`Localizer`.
-            time_limit_sec: How long a decoder may do nothing; see :class:`Localizer`.
+            time_limit_sec: How long a decoder may stall; see :class:`Localizer`.
             trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
-        Returns:
-            The localizer.
-
         Raises:
-            CheckpointError: If the file is no such checkpoint, or names classes that are not trusted.
-            ConfigError: If there is no such device, or a number of seconds is not positive.
+            CheckpointError: If the file is not such a checkpoint, or names classes that are not trusted.
+            ConfigError: If the device does not exist, or a number of seconds is not positive.
         """
         module = load_module(Path(path), trust_plugins=trust_plugins)
         return cls(module, reader, device=device, window_sec=window_sec, time_limit_sec=time_limit_sec)
@@ -133,25 +128,16 @@ class Localizer:
         time_limit_sec: float | None = None,
         trust_plugins: bool = False,
     ) -> Localizer:
-        """Make a localizer of a folder that ``aher export --format safetensors`` wrote; no network is asked.
+        """Load a folder that ``aher export --format safetensors`` wrote; makes no network requests.
 
-        Args:
-            folder: The folder.
-            reader: Decodes videos; ``None`` chooses one by itself.
-            device: Where the networks run; see :class:`Localizer`.
-            window_sec: Length of a window in seconds; see :class:`Localizer`.
-            time_limit_sec: How long a decoder may do nothing; see :class:`Localizer`.
-            trust_plugins: Whether the folder may name classes outside this package, whose code runs then.
-
-        Returns:
-            The localizer.
+        The arguments are those of :meth:`from_checkpoint`.
 
         Raises:
-            CheckpointError: If it is no such folder, or names classes that are not trusted.
-            ConfigError: If there is no such device, or a number of seconds is not positive.
+            CheckpointError: If it is not such a folder, or names classes that are not trusted.
+            ConfigError: If the device does not exist, or a number of seconds is not positive.
         """
         if not Path(folder).is_dir():
-            raise CheckpointError(f"{folder}: no such folder; export one by 'aher export --format safetensors'")
+            raise CheckpointError(f"{folder}: no such folder; export one with 'aher export --format safetensors'")
         return cls.from_checkpoint(
             folder,
             reader,
@@ -175,17 +161,14 @@ class Localizer:
 
         Args:
             video: Video file.
-            top_k: How many detections to keep at most; 100 for each window that the video is long if not given.
+            top_k: Most detections to keep; defaults to 100 per window length of video.
             min_score: Smallest score to keep.
-            categories: Names of the categories to keep; all if not given. Scores are not changed by it.
-            report: Called with the number of clips that are done, after every few of them; there are
-                ``count_clips(duration, contract)`` of them.
-
-        Returns:
-            The detections.
+            categories: Names of the categories to keep; all if not given. Does not change scores.
+            report: Called with the number of clips finished since the last call; the total is
+                ``count_clips(duration, contract)``.
 
         Raises:
-            ConfigError: If the number is below 1, or a category is unknown.
+            ConfigError: If ``top_k`` is below 1, or a category is unknown.
             VideoError: If the file cannot be decoded, or not within the time limit.
         """
         if top_k is not None and top_k < 1:
@@ -200,7 +183,7 @@ class Localizer:
         merged = merge_windows(windows, found)
         kept = select_detections(
             merged,
-            top_k=DETECTIONS_PER_SHARE * num_windows if top_k is None else top_k,
+            top_k=_DETECTIONS_PER_WINDOW * num_windows if top_k is None else top_k,
             min_score=min_score,
             labels=labels,
         )
@@ -209,7 +192,7 @@ class Localizer:
     def _detect(self, snippets: Iterator[SnippetSequence], windows: Sequence[Window]) -> Iterator[Detections]:
         """Detections of each window, in seconds after its start, on the CPU."""
         places = iter(windows)
-        while batch := list(islice(places, WINDOWS_AT_ONCE)):
+        while batch := list(islice(places, _WINDOWS_AT_ONCE)):
             packed = pack_snippets(list(islice(snippets, len(batch))))
             moved = packed.on(self.module.device)
             lengths = [window.end_sec - window.start_sec for window in batch]

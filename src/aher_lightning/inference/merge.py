@@ -1,4 +1,4 @@
-"""What was found in overlapping windows, as the detections of one video."""
+"""Merge the detections of overlapping windows into those of one video."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from aher_lightning.inference.windows import Window
 from aher_lightning.ops.nms import nms
 from aher_lightning.structures import Detections
 
-MERGE_TIOU = 0.7
-"""Detections of different windows that overlap by more are taken for the same one."""
+_MERGE_TIOU = 0.7
+"""Detections of different windows that overlap by more count as one."""
 
 _TOUCHING = 0.01
-"""What ends so close to the end of a window, as a share of it, may be cut off by it."""
+"""A segment this close to the end of a window, as a fraction of it, may be cut off."""
 
 
 def merge_windows(windows: Sequence[Window], found: Sequence[Detections]) -> Detections:
     """Return the detections of a video that was localized window by window.
 
-    Left out are detections that a window cuts off and that are shorter than half of it, as a neighbour sees them
-    whole; then, best first, those that a better one overlaps by more than :data:`MERGE_TIOU`, whatever
-    their categories. What was found in a single window stays as it is.
+    Drops detections that a window cuts off and that are shorter than half of it, as a neighbouring window has them
+    whole; then, best first, those that a better one of any category overlaps by more than :data:`_MERGE_TIOU`.
+    Detections of a single window are returned unchanged.
 
     Args:
         windows: Where the windows lie.
@@ -45,7 +45,7 @@ def merge_windows(windows: Sequence[Window], found: Sequence[Detections]) -> Det
         for number, (window, one) in enumerate(zip(windows, found, strict=True))
     ]
     everything = Detections(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
-    kept = nms(everything.segments, everything.scores, MERGE_TIOU)
+    kept = nms(everything.segments, everything.scores, _MERGE_TIOU)
     return Detections(*(field[kept] for field in everything))
 
 

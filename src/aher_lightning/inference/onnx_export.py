@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from aher_lightning import __version__
 from aher_lightning.errors import CheckpointError, ConfigError
+from aher_lightning.files.atomic import atomic_folder
 from aher_lightning.files.json_files import write_json
-from aher_lightning.files.new_folder import new_folder
 from aher_lightning.inference.onnx_graphs import BackboneGraph, LocalizerGraph
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.phased import PhasedModule
@@ -59,7 +59,7 @@ def export_onnx(module: BaseModule, folder: Path, *, overwrite: bool = False) ->
     clips = torch.rand(_EXAMPLE_SIZE, 3, contract.clip_length, contract.crop, contract.crop)
     features = torch.rand(_EXAMPLE_SIZE, module.backbone.out_channels, module.network.length)
     replaces = (*FILES, DESCRIPTION_FILE) if overwrite else ()
-    with new_folder(folder, CheckpointError, replaces=replaces) as partial, torch.no_grad():
+    with atomic_folder(folder, CheckpointError, replaces=replaces) as partial, torch.no_grad():
         _export(BackboneGraph(module.backbone), clips, "clips", ["features"], partial / FILES[0])
         graph = LocalizerGraph(module).eval()
         outputs = graph(features)

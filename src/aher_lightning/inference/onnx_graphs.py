@@ -1,4 +1,4 @@
-"""The networks in the form in which they are exported: tensors in, tensors out, nothing chosen on the way."""
+"""The networks as exported: tensors in, tensors out, without selection or suppression."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a checkpoint file to the module that wrote it, without executing anything the file brings along."""
+"""Rebuild the module of a checkpoint, without executing code from the file."""
 
 from __future__ import annotations
 
@@ -12,26 +12,22 @@ from jsonargparse import ArgumentError, ArgumentParser
 from aher_lightning.checkpoints.class_paths import check_class_paths
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.checkpoints.folder import read_trained
-from aher_lightning.errors import CheckpointError
+from aher_lightning.errors import CheckpointError, first_cause
 from aher_lightning.modules.base import BaseModule
 
 
 def load_module(path: Path, *, trust_plugins: bool = False) -> BaseModule:
     """Return the trained module of a checkpoint, in evaluation mode on the CPU.
 
-    Classes must be subclasses of the bases that the module's constructor asks for. Those of this package are looked up
-    by name; a file that names others is refused unless its plug-ins are trusted, see :func:`check_class_paths`.
+    Classes must be subclasses of the bases that the module's constructor requires. A file that names classes outside
+    this package is refused unless its plug-ins are trusted, see :func:`check_class_paths`.
 
     Args:
         path: File written by ``aher fit``, or folder of ``aher export --format safetensors``.
         trust_plugins: Whether classes of other installed packages may be imported and run.
 
-    Returns:
-        The module, with its weights, categories and temporal contract.
-
     Raises:
-        CheckpointError: If the file is no such checkpoint, or asks for classes that are not installed
-            or not trusted.
+        CheckpointError: If the file is not such a checkpoint, or names classes that are not installed or trusted.
     """
     checkpoint = read_trained(path)
     state = checkpoint[STATE_KEY]
@@ -41,7 +37,7 @@ def load_module(path: Path, *, trust_plugins: bool = False) -> BaseModule:
         check_class_paths(configuration, path)
     with _explain(path):
         module = _instantiate(configuration, state["categories"])
-        # First, as it makes room for categories that were added after training.
+        # First, as it resizes the module for categories that were added after training.
         module.on_load_checkpoint(checkpoint)
         module.load_state_dict(checkpoint["state_dict"])
     return module.eval()
@@ -49,12 +45,12 @@ def load_module(path: Path, *, trust_plugins: bool = False) -> BaseModule:
 
 @contextmanager
 def _explain(path: Path) -> Iterator[None]:
-    """Say in one line which checkpoint cannot be rebuilt, and why."""
+    """Report in one line why the module of a checkpoint cannot be rebuilt."""
     try:
         yield
     except (ArgumentError, AttributeError, CheckpointError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        # The parser lists what it tried before it says what went wrong.
-        text = " ".join(str(error).split()).rpartition("Errors: - ")[2]
+        cause = first_cause(error) if isinstance(error, ArgumentError) else error
+        text = " ".join(str(cause).split())
         reason = f"it lacks {text}" if isinstance(error, KeyError) else text
         raise CheckpointError(
             f"{path}: cannot rebuild its module ({reason:.200}); give a file of 'aher fit', and install what it "
@@ -63,7 +59,7 @@ def _explain(path: Path) -> Iterator[None]:
 
 
 def _configuration(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Class path and arguments of the module, those of its data left out."""
+    """Class path and arguments of the module, without the weights that it was initialized with."""
     configuration = state["configuration"]
     if not configuration:
         raise ValueError("it was trained without the command line")

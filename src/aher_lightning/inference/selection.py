@@ -1,4 +1,4 @@
-"""Which detections of a video are kept."""
+"""Select the detections of a video to keep."""
 
 from __future__ import annotations
 
@@ -12,17 +12,10 @@ from aher_lightning.structures import Detections
 
 
 def category_labels(wanted: Sequence[str] | None, known: Sequence[str]) -> list[int] | None:
-    """Return the labels of categories.
-
-    Args:
-        wanted: Names; ``None`` stands for all.
-        known: Names that labels index.
-
-    Returns:
-        The labels, or ``None`` for all.
+    """Return the labels of category names; ``None`` stands for all.
 
     Raises:
-        ConfigError: If there is no name, or a name is unknown; the message says which ones are alike.
+        ConfigError: If the list is empty or a name is unknown; the message suggests similar ones.
 
     Example:
         >>> category_labels(["wave"], ["nod", "wave"])
@@ -31,13 +24,13 @@ def category_labels(wanted: Sequence[str] | None, known: Sequence[str]) -> list[
     if wanted is None:
         return None
     if not wanted:
-        raise ConfigError("'categories' names none; name those to keep, or leave it out for all")
+        raise ConfigError("'categories' is empty; name those to keep, or leave it out for all")
     for name in wanted:
         if name not in known:
             alike = get_close_matches(name, known, n=3)
             meant = f"did you mean {', '.join(alike)}?" if alike else f"it has {', '.join(known[:3])} and so on;"
             raise ConfigError(
-                f"there is no category '{name:.80}' among the {len(known)} of this checkpoint; {meant} "
+                f"no category '{name:.80}' among the {len(known)} of this checkpoint; {meant} "
                 "'aher list-categories' shows all"
             )
     return [list(known).index(name) for name in wanted]
@@ -50,7 +43,7 @@ def select_detections(
 
     Args:
         found: Detections, best first, segments ``(N, 2)``.
-        top_k: How many to keep at most; all if not given.
+        top_k: Most detections to keep; all if not given.
         min_score: Smallest score to keep.
         labels: Labels to keep; all if not given.
 
@@ -61,8 +54,6 @@ def select_detections(
         >>> found = Detections(torch.rand(3, 2), torch.tensor([0.9, 0.5, 0.1]), torch.tensor([0, 1, 0]))
         >>> select_detections(found, min_score=0.2).labels.tolist()
         [0, 1]
-        >>> select_detections(found, labels=[0]).labels.tolist()
-        [0, 0]
     """
     is_kept = found.scores >= min_score
     if labels is not None:

@@ -1,4 +1,4 @@
-"""Which videos a command works on: files, folders and patterns, each video with a name of its own."""
+"""Resolve files, folders and patterns on the command line to videos with unique names."""
 
 from __future__ import annotations
 
@@ -27,17 +27,14 @@ class VideoInput(NamedTuple):
 
 
 def find_inputs(words: Sequence[Path]) -> list[VideoInput]:
-    """Return the videos that the words of a command name, each once.
+    """Return the videos that the words of a command name, each once, in the order of the words.
 
-    A folder stands for all video files in it and below, in alphabetical order; a word with ``*``, ``?`` or ``[]`` that
-    is no file for all files and folders that it matches. Any other word stands for itself, be it there or not: what is
-    missing is noticed when it is read.
+    A folder stands for all video files below it, in alphabetical order; a word with ``*``, ``?`` or ``[]`` that is no
+    file for all files and folders that it matches. Any other word is taken as a file, and reported when it is read if
+    it is missing.
 
     Args:
         words: Files, folders and patterns.
-
-    Returns:
-        The videos, in the order of the words.
 
     Raises:
         DataError: If a folder or a pattern has no video, a pattern or a name is none, or results of two videos would

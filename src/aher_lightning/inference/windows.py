@@ -1,4 +1,4 @@
-"""Long videos in windows: a network sees any video in a fixed number of steps, so all must be of one length."""
+"""Split long videos into windows of the length seen in training, as networks have a fixed number of steps."""
 
 from __future__ import annotations
 
@@ -7,21 +7,15 @@ from typing import NamedTuple
 
 from aher_lightning.errors import ConfigError
 
-LONGEST_IN_ONE = 1.25
+_LONGEST_IN_ONE = 1.25
 """A video longer than a window by less than this factor is localized as a whole."""
 
-
 _ROUNDING = 1e-6
-"""So small a part of a window is none: durations are sums of time stamps."""
+"""Fraction of a window below which a remainder is a rounding error of time stamps."""
 
 
 class Window(NamedTuple):
-    """A part of a video that is localized on its own.
-
-    Attributes:
-        start_sec: Where it begins, in seconds.
-        end_sec: Where it ends, in seconds.
-    """
+    """A part of a video that is localized on its own: start and end in seconds."""
 
     start_sec: float
     end_sec: float
@@ -49,8 +43,8 @@ def split_windows(duration_sec: float, window_sec: float | None) -> list[Window]
         [Window(start_sec=0.0, end_sec=50.0)]
     """
     if window_sec is not None and not 0 < window_sec < math.inf:
-        raise ConfigError(f"'window_sec' is {window_sec}, but a window lasts some seconds; correct it or leave it out")
-    if window_sec is None or duration_sec <= LONGEST_IN_ONE * window_sec:
+        raise ConfigError(f"'window_sec' is {window_sec}, but must be positive; correct it or leave it out")
+    if window_sec is None or duration_sec <= _LONGEST_IN_ONE * window_sec:
         return [Window(0.0, duration_sec)]
     gaps = math.ceil((duration_sec - window_sec) / (window_sec / 2) - _ROUNDING)
     starts = [gap * (duration_sec - window_sec) / gaps for gap in range(gaps + 1)]
@@ -58,14 +52,7 @@ def split_windows(duration_sec: float, window_sec: float | None) -> list[Window]
 
 
 def length_in_windows(duration_sec: float, window_sec: float | None) -> int:
-    """Return how many windows long a video is: as many times more detections are worth keeping or showing.
-
-    Args:
-        duration_sec: Duration of the video in seconds.
-        window_sec: Length of a window in seconds, or ``None``.
-
-    Returns:
-        At least 1.
+    """Return the length of a video in windows, at least 1; the number of detections to keep grows with it.
 
     Example:
         >>> length_in_windows(100.0, 40.0), length_in_windows(50.0, 40.0), length_in_windows(100.0, None)

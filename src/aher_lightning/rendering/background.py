@@ -9,17 +9,17 @@ import numpy as np
 from aher_lightning.rendering.motions import FloatArray
 from aher_lightning.rendering.sprites import ByteArray, blend, draw_colour, draw_sprite, sample_patches, smooth_noise
 
-MARGIN = 26.0
+_MARGIN = 26.0
 """How far the world reaches beyond the frame on each side, units of 1/72 frame height."""
 
 
-class CameraPath(NamedTuple):
+class _CameraPath(NamedTuple):
     """Where the camera looks in each frame.
 
     Attributes:
-        shake: Displacement that all content shares, units, ``(n, 2)``.
-        drift: Further displacement of the background alone, units, ``(n, 2)``.
-        gain: Brightness of each frame in 1/256, ``(n,)``, at most 256.
+        shake: Displacement of all content, units, ``(n, 2)``.
+        drift: Further displacement of the background, units, ``(n, 2)``.
+        gain: Brightness in 1/256, at most 256, ``(n,)``.
     """
 
     shake: FloatArray
@@ -27,20 +27,10 @@ class CameraPath(NamedTuple):
     gain: FloatArray
 
 
-def slow_wave(
+def _slow_wave(
     num_frames: int, fps: float, period_sec: tuple[float, float], generator: np.random.Generator
 ) -> FloatArray:
-    """Return a sum of two sines of random periods, in ``[-1, 1]``.
-
-    Args:
-        num_frames: Number of frames n.
-        fps: Frames per second.
-        period_sec: Range of periods, seconds.
-        generator: Source of randomness.
-
-    Returns:
-        Values, shape ``(n,)``.
-    """
+    """A sum of two sines of random periods (range in seconds), in ``[-1, 1]``, shape ``(n,)``."""
     seconds = np.arange(num_frames) / fps
     periods = generator.uniform(*period_sec, size=(2, 1))
     phases = generator.uniform(0.0, 2.0 * np.pi, size=(2, 1))
@@ -48,48 +38,34 @@ def slow_wave(
     return np.asarray(0.65 * waves[0] + 0.35 * waves[1], dtype=np.float64)
 
 
-def draw_camera(num_frames: int, fps: float, generator: np.random.Generator) -> CameraPath:
-    """Draw a camera path: a slow pan, a nervous hand, a drifting background, changing light.
-
-    Args:
-        num_frames: Number of frames.
-        fps: Frames per second.
-        generator: Source of randomness.
-
-    Returns:
-        The path; displacements stay within :data:`MARGIN`.
-    """
+def draw_camera(num_frames: int, fps: float, generator: np.random.Generator) -> _CameraPath:
+    """Draw the path of a camera with a slow pan, a shaking hand, a drifting background and changing light."""
     pan = _two_waves(num_frames, fps, (6.0, 18.0), generator) * generator.uniform(0.0, 5.0)
     hand = np.zeros((num_frames, 2))
     pushes = generator.normal(size=(num_frames, 2)) * generator.uniform(0.1, 0.7)
     for frame in range(1, num_frames):
         hand[frame] = 0.6 * hand[frame - 1] + pushes[frame]
     drift = _two_waves(num_frames, fps, (5.0, 16.0), generator) * generator.uniform(0.0, 14.0)
-    light = slow_wave(num_frames, fps, (3.0, 12.0), generator)
+    light = _slow_wave(num_frames, fps, (3.0, 12.0), generator)
     gain = 256.0 * (0.9 + generator.uniform(0.0, 0.1) * light)
-    return CameraPath(pan + np.clip(hand, -5.0, 5.0), drift, gain)
+    return _CameraPath(pan + np.clip(hand, -5.0, 5.0), drift, gain)
 
 
 def _two_waves(
     num_frames: int, fps: float, period_sec: tuple[float, float], generator: np.random.Generator
 ) -> FloatArray:
     """Independent slow waves for x and y, shape ``(n, 2)``."""
-    return np.stack([slow_wave(num_frames, fps, period_sec, generator) for _ in range(2)], axis=-1)
+    return np.stack([_slow_wave(num_frames, fps, period_sec, generator) for _ in range(2)], axis=-1)
 
 
 def draw_world(height: int, width: int, generator: np.random.Generator) -> ByteArray:
-    """Paint a world: noise of several scales and many still things that look like sprites.
-
-    Args:
-        height: Height of the frame, pixels.
-        width: Width of the frame, pixels.
-        generator: Source of randomness.
+    """Paint a world around a frame of some pixels: noise of several scales and many still, sprite-like things.
 
     Returns:
         The world in four versions shifted by half pixels, ``(2, 2, H, W, 3)``; first index down.
     """
     unit = height / 72.0
-    margin = round(MARGIN * unit)
+    margin = round(_MARGIN * unit)
     shape = (height + 2 * margin + 2, width + 2 * margin + 2)
     colours = np.zeros((*shape, 3))
     base = draw_colour(generator)
@@ -129,12 +105,12 @@ def crop_world(world: ByteArray, displacement: FloatArray, height: int, width: i
 
     Args:
         world: As from :func:`draw_world`.
-        displacement: How far the background is displaced on the screen, pixels, ``(n, 2)`` as (x, y).
+        displacement: Of the background on the screen, pixels, ``(n, 2)`` as (x, y); limited to the world's edge.
         height: Height of the frame.
         width: Width of the frame.
 
     Returns:
-        Frames, shape ``(n, height, width, 3)``; displacements beyond the world's edge are cut back.
+        Frames, shape ``(n, height, width, 3)``.
     """
     room = np.array([world.shape[3] - width - 2, world.shape[2] - height - 2])
     halves = np.clip(np.rint(2.0 * (room / 2.0 - displacement)), 0, 2 * room).astype(np.int64)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import shutil
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,51 +15,40 @@ from typing import NamedTuple
 import numpy as np
 
 from aher_lightning.errors import DataError
+from aher_lightning.files.atomic import atomic_folder
 from aher_lightning.rendering.encoding import write_video
 from aher_lightning.rendering.plan import GROUPS, BenchmarkParameters, VideoTask, list_videos
 from aher_lightning.rendering.scene import Action, draw_scene, render_frames
 from aher_lightning.rendering.timeline import draw_timeline
 from aher_lightning.video.encoders import choose_encoder
 
-RENDERER_VERSION = 1
+_RENDERER_VERSION = 1
 """Raised whenever the same parameters give other videos."""
 
-SECOND_CATEGORY_SHARE = 0.04
-"""How many of the untrimmed videos show two categories; nearly all videos of ActivityNet show one."""
+_SECOND_CATEGORY_FRACTION = 0.04
+"""Fraction of untrimmed videos that show two categories; nearly all videos of ActivityNet show one."""
 
-MOMENT_SEC = (2.0, 6.0)
+_MOMENT_SEC = (2.0, 6.0)
 """Range of durations of moments, seconds."""
 
 ProgressReport = Callable[[int, int], None]
-"""Is told how many videos are finished, and how many there are."""
+"""Takes the number of finished videos and of all videos."""
 
 
-class Instance(NamedTuple):
-    """An annotated action.
-
-    Attributes:
-        label: Name of the category.
-        start: First frame of the motion.
-        end: Frame after the last one.
-    """
+class _Instance(NamedTuple):
+    """An annotated action: name of the category, first frame of the motion, frame after the last one."""
 
     label: str
     start: int
     end: int
 
 
-class RenderedVideo(NamedTuple):
-    """What was written for one task.
-
-    Attributes:
-        task: The task.
-        num_frames: Length of the video.
-        instances: Actions in order; a moment is one action from its first to its last frame.
-    """
+class _RenderedVideo(NamedTuple):
+    """A task, the length of its video in frames, and its actions in order; a moment is one action from end to end."""
 
     task: VideoTask
     num_frames: int
-    instances: list[Instance]
+    instances: list[_Instance]
 
 
 class RenderResult(NamedTuple):
@@ -87,54 +74,33 @@ def render_benchmark(
 ) -> RenderResult:
     """Render a benchmark into a folder that appears complete or not at all.
 
-    The same parameters give the same videos whatever the number of workers: every video has its own random
-    generator, seeded by the benchmark's seed, the video's group and its number.
+    The videos do not depend on the number of workers: each has its own random generator, see :func:`_video_key`.
 
     Args:
-        output: Folder to create; may exist if it is empty or holds this very benchmark, which is then reused.
+        output: Folder to create; may be empty, or hold this very benchmark, which is then reused.
         parameters: What to render.
         workers: Number of processes.
         report: Called after each video.
-
-    Returns:
-        Where it lies and how large it is.
 
     Raises:
         DataError: If the folder holds something else or cannot be written.
         VideoError: If there is no H.264 encoder.
     """
-    counts = find_benchmark(output, parameters)
+    counts = _find_benchmark(output, parameters)
     if counts is not None:
         return RenderResult(output, True, counts)
     choose_encoder()
-    partial_folder = output.parent / f".{output.name}.{uuid.uuid4().hex[:8]}.partial"
     try:
-        partial_folder.mkdir(parents=True)
-        videos = list(_render_all(partial_folder, parameters, workers, report))
-        counts = _write_records(partial_folder, parameters, videos)
-        partial_folder.replace(output)
-    except OSError as error:
-        raise DataError(f"cannot write {output}: {error.strerror or error}; choose another --output") from error
+        with atomic_folder(output, DataError) as folder:
+            videos = list(_render_all(folder, parameters, workers, report))
+            counts = _write_records(folder, parameters, videos)
     except BrokenProcessPool as error:
         raise DataError(f"a worker rendering {output} was killed: try again with --workers 1") from error
-    finally:
-        shutil.rmtree(partial_folder, ignore_errors=True)
     return RenderResult(output, False, counts)
 
 
-def find_benchmark(output: Path, parameters: BenchmarkParameters) -> dict[str, int] | None:
-    """Return the counts of a complete benchmark with these parameters, or ``None`` where there is nothing yet.
-
-    Args:
-        output: Folder of the benchmark.
-        parameters: What it should hold.
-
-    Returns:
-        Its counts, or ``None`` if the folder is missing or empty.
-
-    Raises:
-        DataError: If the folder holds anything else.
-    """
+def _find_benchmark(output: Path, parameters: BenchmarkParameters) -> dict[str, int] | None:
+    """Counts of the complete benchmark in a folder, ``None`` if missing or empty; any other folder is refused."""
     if not output.exists():
         return None
     if not output.is_dir():
@@ -148,8 +114,8 @@ def find_benchmark(output: Path, parameters: BenchmarkParameters) -> dict[str, i
         found, version = dict(recorded["parameters"]), recorded["version"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{output} is not empty and holds no rendered benchmark: {remedy}") from error
-    if version != RENDERER_VERSION:
-        raise DataError(f"{output} was rendered by version {version}, this is version {RENDERER_VERSION}: {remedy}")
+    if version != _RENDERER_VERSION:
+        raise DataError(f"{output} was rendered by version {version}, this is version {_RENDERER_VERSION}: {remedy}")
     for name, value in asdict(parameters).items():
         if found.get(name) != value:
             raise DataError(f"{output} holds a benchmark with {name}={found.get(name)}, not {value}: {remedy}")
@@ -161,12 +127,12 @@ def find_benchmark(output: Path, parameters: BenchmarkParameters) -> dict[str, i
 
 def _render_all(
     folder: Path, parameters: BenchmarkParameters, workers: int, report: ProgressReport | None
-) -> Iterator[RenderedVideo]:
+) -> Iterator[_RenderedVideo]:
     """Render all videos, in order."""
     tasks = list_videos(parameters)
     for parent in {(folder / task.path).parent for task in tasks} | {folder / "videos", folder / "moments"}:
         parent.mkdir(parents=True, exist_ok=True)
-    render = partial(render_video, folder, parameters)
+    render = partial(_render_video, folder, parameters)
     if workers <= 1:
         yield from _counted(map(render, tasks), len(tasks), report)
         return
@@ -178,7 +144,7 @@ def _render_all(
         executor.shutdown(cancel_futures=True)
 
 
-def _counted(videos: Iterator[RenderedVideo], total: int, report: ProgressReport | None) -> Iterator[RenderedVideo]:
+def _counted(videos: Iterator[_RenderedVideo], total: int, report: ProgressReport | None) -> Iterator[_RenderedVideo]:
     """Pass videos on and report each."""
     for done, video in enumerate(videos, start=1):
         if report is not None:
@@ -186,66 +152,40 @@ def _counted(videos: Iterator[RenderedVideo], total: int, report: ProgressReport
         yield video
 
 
-def render_video(folder: Path, parameters: BenchmarkParameters, task: VideoTask) -> RenderedVideo:
-    """Render one video.
-
-    Args:
-        folder: The benchmark's folder.
-        parameters: The benchmark.
-        task: The video.
-
-    Returns:
-        Its record.
-    """
-    generator = np.random.default_rng(video_key(parameters.seed, task))
-    num_frames, actions = draw_actions(parameters, task, generator)
+def _render_video(folder: Path, parameters: BenchmarkParameters, task: VideoTask) -> _RenderedVideo:
+    """Render one video into the folder of the benchmark."""
+    generator = np.random.default_rng(_video_key(parameters.seed, task))
+    num_frames, actions = _draw_actions(parameters, task, generator)
     scene = draw_scene(parameters.canvas, num_frames, actions, generator)
     write_video(folder / task.path, render_frames(scene), parameters.fps)
-    return RenderedVideo(task, num_frames, [Instance(a.category.name, a.start, a.end) for a in actions])
+    return _RenderedVideo(task, num_frames, [_Instance(a.category.name, a.start, a.end) for a in actions])
 
 
-def video_key(seed: int, task: VideoTask) -> list[int]:
-    """Return what the random generator of one video is seeded with; neither other videos nor workers matter.
-
-    Args:
-        seed: The benchmark's seed.
-        task: The video.
-
-    Returns:
-        Numbers for :func:`numpy.random.default_rng`.
-    """
+def _video_key(seed: int, task: VideoTask) -> list[int]:
+    """Seed of one video: neither the other videos nor the number of workers matter."""
     key = [seed, GROUPS.index(task.group), task.number]
     return [*key, task.category] if task.group == "moment" else key
 
 
-def draw_actions(
+def _draw_actions(
     parameters: BenchmarkParameters, task: VideoTask, generator: np.random.Generator
 ) -> tuple[int, list[Action]]:
-    """Draw the length of one video and its actions.
-
-    Args:
-        parameters: The benchmark.
-        task: The video.
-        generator: Source of randomness.
-
-    Returns:
-        Length in frames, and the actions in order; a moment is one action from end to end.
-    """
+    """Draw the length of one video in frames, and its actions in order; a moment is one action from end to end."""
     categories = parameters.categories(task.group)
     category = categories[task.category]
     if task.group == "moment":
-        num_frames = round(generator.uniform(*MOMENT_SEC) * parameters.fps)
+        num_frames = round(generator.uniform(*_MOMENT_SEC) * parameters.fps)
         return num_frames, [Action(category, 0, num_frames)]
     duration_sec = generator.uniform(parameters.min_duration_sec, parameters.max_duration_sec)
     num_frames = round(duration_sec * parameters.fps)
     spans = draw_timeline(num_frames, parameters.fps, generator)
     played = [category] * len(spans)
-    if generator.random() < SECOND_CATEGORY_SHARE and len(spans) > 1:
+    if generator.random() < _SECOND_CATEGORY_FRACTION and len(spans) > 1:
         played[-1] = categories[generator.integers(len(categories))]
     return num_frames, [Action(each, *span) for each, span in zip(played, spans, strict=True)]
 
 
-def _write_records(folder: Path, parameters: BenchmarkParameters, videos: Sequence[RenderedVideo]) -> dict[str, int]:
+def _write_records(folder: Path, parameters: BenchmarkParameters, videos: Sequence[_RenderedVideo]) -> dict[str, int]:
     """Write annotations.json, split.json and benchmark.json; return the counts."""
     untrimmed = [video for video in videos if video.task.group != "moment"]
     counts: dict[str, int] = {group: sum(video.task.group == group for video in videos) for group in GROUPS}
@@ -256,15 +196,15 @@ def _write_records(folder: Path, parameters: BenchmarkParameters, videos: Sequen
         "untrimmed": [category.name for category in parameters.categories("un_train")],
         "moment": [category.name for category in parameters.categories("moment")],
     }
-    annotations = {"version": f"rendered benchmark {RENDERER_VERSION}", "taxonomy": [], "database": database}
-    benchmark = {"version": RENDERER_VERSION, "parameters": asdict(parameters), "counts": counts}
+    annotations = {"version": f"rendered benchmark {_RENDERER_VERSION}", "taxonomy": [], "database": database}
+    benchmark = {"version": _RENDERER_VERSION, "parameters": asdict(parameters), "counts": counts}
     for name, content in (("annotations", annotations), ("split", split), ("benchmark", benchmark)):
         text = json.dumps(content, indent=1)
         (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     return counts
 
 
-def _database_entry(video: RenderedVideo, fps: int) -> dict[str, object]:
+def _database_entry(video: _RenderedVideo, fps: int) -> dict[str, object]:
     """ActivityNet's entry of one video, in seconds."""
     return {
         "subset": "validation" if video.task.group.endswith("val") else "training",

@@ -21,8 +21,8 @@ EXITS: tuple[Exit, ...] = ("glide", "arc", "steps", "leave")
 
 Span: TypeAlias = tuple[float, float]
 
-UPRIGHT_SPREAD = 0.26
-"""Largest deviation from the upright of motions that know up and down, radians (15 degrees)."""
+_UPRIGHT_SPREAD = 0.26
+"""Largest tilt of motions with an up and down, radians (15 degrees)."""
 
 
 class ContextStyle(NamedTuple):
@@ -32,7 +32,7 @@ class ContextStyle(NamedTuple):
         approach: How it comes to the place of the action.
         wind_up: What it does right before the action.
         settle: What it does right after the action.
-        exit: How it goes away.
+        exit: How it leaves.
     """
 
     approach: Approach
@@ -43,20 +43,18 @@ class ContextStyle(NamedTuple):
 
 @dataclass(frozen=True)
 class Category:
-    """An action category.
+    """An action category, named after its motion: words joined by underscores, a folder name on every system.
 
     Attributes:
-        name: Lower-case words joined by underscores; a folder name on every system.
         motion: The motion that makes the action.
         period_sec: Range of the duration of one cycle, seconds.
         size: Range of :attr:`MotionDraw.size`.
         context: Usual context.
         reach: Range of :attr:`MotionDraw.reach`.
-        heading: Mean heading in radians where the motion knows up and down; ``None`` if any heading will do.
+        heading: Mean heading in radians of motions with an up and down; ``None`` for any heading.
         sprites: How many sprites perform, 1 or 2.
     """
 
-    name: str
     motion: Motion
     period_sec: Span
     size: Span
@@ -65,19 +63,17 @@ class Category:
     heading: float | None = None
     sprites: int = 1
 
+    @property
+    def name(self) -> str:
+        """Name of the category."""
+        return self.motion.__name__
+
     def draw(self, generator: np.random.Generator) -> MotionDraw:
-        """Draw the parameters of one performance.
-
-        Args:
-            generator: Source of randomness.
-
-        Returns:
-            The draw.
-        """
+        """Draw the parameters of one performance."""
         if self.heading is None:
             heading = generator.uniform(0.0, 2.0 * np.pi)
         else:
-            heading = self.heading + generator.uniform(-UPRIGHT_SPREAD, UPRIGHT_SPREAD)
+            heading = self.heading + generator.uniform(-_UPRIGHT_SPREAD, _UPRIGHT_SPREAD)
         return MotionDraw(
             size=generator.uniform(*self.size),
             reach=generator.uniform(*self.reach),
@@ -90,8 +86,7 @@ class Category:
     def perform(self, num_frames: int, fps: float, generator: np.random.Generator) -> FloatArray:
         """Return the poses of one performance around the origin.
 
-        The speed wanders by some 10 % during a performance and between performances over the whole range
-        of periods.
+        The speed varies by some 10 % within a performance, and over the whole range of periods between performances.
 
         Args:
             num_frames: Length n of the performance in frames, at least 1.
@@ -99,7 +94,7 @@ class Category:
             generator: Source of randomness.
 
         Returns:
-            Poses, fields as :data:`motions.POSE_FIELDS`, shape ``(sprites, n, 5)``.
+            Poses, fields as in :mod:`~.motions`, shape ``(sprites, n, 5)``.
         """
         draw = self.draw(generator)
         period = np.exp(generator.uniform(*np.log(self.period_sec)))

@@ -9,7 +9,7 @@ import numpy as np
 from aher_lightning.rendering.categories import APPROACHES, EXITS, SETTLES, WIND_UPS, ContextStyle
 from aher_lightning.rendering.motions import FloatArray, smooth_step
 
-STYLE_FIDELITY = 0.75
+_STYLE_FIDELITY = 0.75
 """Probability that each part of the context is the category's usual one; otherwise any is drawn."""
 
 WIND_UP_SEC = (0.4, 1.0)
@@ -32,16 +32,8 @@ class Stage(NamedTuple):
 
 
 def draw_style(usual: ContextStyle, generator: np.random.Generator) -> ContextStyle:
-    """Draw the context of one performance, mostly the usual one.
-
-    Args:
-        usual: The category's usual context.
-        generator: Source of randomness.
-
-    Returns:
-        The style.
-    """
-    keep = generator.random(4) < STYLE_FIDELITY
+    """Draw the context of one performance: each part is the category's usual one with :data:`_STYLE_FIDELITY`."""
+    keep = generator.random(4) < _STYLE_FIDELITY
     others = generator.integers(4, size=4)
     return ContextStyle(
         usual.approach if keep[0] else APPROACHES[others[0]],
@@ -52,16 +44,7 @@ def draw_style(usual: ContextStyle, generator: np.random.Generator) -> ContextSt
 
 
 def draw_rest(stage: Stage, generator: np.random.Generator, *, is_outside: bool = False) -> FloatArray:
-    """Draw a pose in which a sprite waits.
-
-    Args:
-        stage: Where.
-        generator: Source of randomness.
-        is_outside: Whether the place lies beside the frame instead of in it.
-
-    Returns:
-        Pose, shape ``(5,)``; its angle is 0.
-    """
+    """Draw a pose in which a sprite waits, beside the frame or in it: ``(5,)``, its angle 0."""
     margin = 8.0
     x = generator.uniform(margin, stage.width - margin)
     y = generator.uniform(margin, stage.height - margin)
@@ -93,7 +76,7 @@ def smooth_path(num_frames: int, knots_sec: float, fps: float, generator: np.ran
 
 
 def walk(begin: FloatArray, end: FloatArray, num_frames: int, how: str, generator: np.random.Generator) -> FloatArray:
-    """Return poses that lead from one pose to another.
+    """Return poses ``(n, 5)`` that lead from one pose to another.
 
     Args:
         begin: Pose before the first frame, shape ``(5,)``.
@@ -101,9 +84,6 @@ def walk(begin: FloatArray, end: FloatArray, num_frames: int, how: str, generato
         num_frames: Number of frames n; may be 0.
         how: An approach or exit; "enter" and "leave" walk straight, their other end lies outside.
         generator: Source of randomness.
-
-    Returns:
-        Poses, shape ``(n, 5)``.
     """
     position = (np.arange(num_frames) + 1.0) / max(num_frames, 1)
     bulge = generator.uniform(6.0, 14.0) * generator.choice((-1.0, 1.0))
@@ -121,17 +101,7 @@ def walk(begin: FloatArray, end: FloatArray, num_frames: int, how: str, generato
 
 
 def wind_up(pose: FloatArray, num_frames: int, how: str, generator: np.random.Generator) -> FloatArray:
-    """Return what a performer does right before an action, ending close to the pose where it began.
-
-    Args:
-        pose: Pose in which the action begins, shape ``(5,)``.
-        num_frames: Number of frames n; may be 0.
-        how: A wind-up.
-        generator: Source of randomness.
-
-    Returns:
-        Poses, shape ``(n, 5)``.
-    """
+    """Return poses ``(n, 5)`` right before an action, ending close to its first pose ``(5,)``; n may be 0."""
     position = (np.arange(num_frames) + 1.0) / (num_frames + 1.0)
     bump = np.sin(np.pi * position)
     sign = generator.choice((-1.0, 1.0))
@@ -151,17 +121,7 @@ def wind_up(pose: FloatArray, num_frames: int, how: str, generator: np.random.Ge
 
 
 def settle(pose: FloatArray, num_frames: int, how: str, generator: np.random.Generator) -> FloatArray:
-    """Return what a performer does right after an action: its size goes back to normal, and a little more.
-
-    Args:
-        pose: Last pose of the action, shape ``(5,)``.
-        num_frames: Number of frames n; may be 0.
-        how: A settling.
-        generator: Source of randomness.
-
-    Returns:
-        Poses, shape ``(n, 5)``.
-    """
+    """Return poses ``(n, 5)`` right after an action, from its last pose ``(5,)`` back to normal size; n may be 0."""
     position = (np.arange(num_frames) + 1.0) / max(num_frames, 1)
     decay = 1.0 - smooth_step(position)
     sign = generator.choice((-1.0, 1.0))
@@ -179,16 +139,10 @@ def settle(pose: FloatArray, num_frames: int, how: str, generator: np.random.Gen
 
 
 def linger(pose: FloatArray, num_frames: int, stage: Stage, generator: np.random.Generator) -> FloatArray:
-    """Return idling and strolling that ends where it began in size and angle, but not in place.
-
-    Args:
-        pose: Pose before the first frame, shape ``(5,)``.
-        num_frames: Number of frames n; may be 0.
-        stage: Where.
-        generator: Source of randomness.
+    """Return idling and strolling from a pose ``(5,)``; ends in its size and angle, elsewhere.
 
     Returns:
-        Poses, shape ``(n, 5)``.
+        Poses, shape ``(n, 5)``; n may be 0.
     """
     parts: list[FloatArray] = []
     here, left = pose, num_frames

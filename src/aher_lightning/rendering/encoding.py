@@ -17,7 +17,7 @@ _ENCODERS = {
 
 
 def write_video(path: Path, frames: Iterable[ByteArray], fps: int) -> int:
-    """Encode frames; frame i is shown from i / fps seconds on.
+    """Encode frames as H.264 in MP4; frame i is shown from i / fps seconds on.
 
     Args:
         path: File to write, overwritten if it exists.

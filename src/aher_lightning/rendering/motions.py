@@ -1,8 +1,8 @@
 """Motions: how the pose of one or two sprites changes over the cycles of an action.
 
-Lengths are in units of 1/72 of the frame height, x points right and y points down, so that a growing
-angle turns clockwise on the screen. Every motion is written around the origin; where on the screen it
-happens, and of what size the sprite is, is somebody else's business.
+A pose is (x, y, angle, log_width, log_height): position in units of 1/72 of the frame height, rotation in radians,
+logarithms of the two scale factors. As x points right and y points down, a growing angle turns clockwise on the screen.
+Every motion is centred on the origin and independent of the sprite's size.
 """
 
 from __future__ import annotations
@@ -15,9 +15,6 @@ from numpy.typing import NDArray
 
 FloatArray: TypeAlias = NDArray[np.float64]
 
-POSE_FIELDS = ("x", "y", "angle", "log_width", "log_height")
-"""What a pose consists of: position (units), rotation (radians), logarithms of the two scale factors."""
-
 _TURN = 2.0 * np.pi
 
 
@@ -27,10 +24,10 @@ class MotionDraw(NamedTuple):
     Attributes:
         size: Characteristic length in units, angle in radians or logarithm of a scale, as the motion needs.
         reach: How far a travelling motion goes to either side, or how far two sprites stand apart, in units.
-        heading: Direction in which the motion is laid out, radians.
+        heading: Direction of the motion, radians.
         direction: +1.0 or -1.0 where the category leaves the sense of rotation open.
         shape: Free number in ``[0, 1]`` for proportions.
-        start: Where in its cycle the performance starts, cycles.
+        start: Phase of the first frame, cycles.
     """
 
     size: float
@@ -45,30 +42,13 @@ Motion: TypeAlias = Callable[[FloatArray, MotionDraw], FloatArray]
 """Takes cycles ``(n,)`` and the draw, returns poses ``(sprites, n, 5)``."""
 
 
-def triangle_wave(cycles: FloatArray) -> FloatArray:
-    """Return a triangle wave of period 1 between -1 (at 0) and 1 (at 0.5).
-
-    Args:
-        cycles: Positions, shape ``(n,)``.
-
-    Returns:
-        Values in ``[-1, 1]``, shape ``(n,)``.
-
-    Example:
-        >>> triangle_wave(np.array([0.0, 0.25, 0.5, 1.0])).tolist()
-        [-1.0, 0.0, 1.0, -1.0]
-    """
+def _triangle_wave(cycles: FloatArray) -> FloatArray:
+    """A triangle wave of period 1 between -1 (at 0) and 1 (at 0.5), same shape."""
     return 1.0 - 2.0 * np.abs(2.0 * (cycles - np.floor(cycles)) - 1.0)
 
 
 def smooth_step(position: FloatArray) -> FloatArray:
-    """Return the cubic ease from 0 to 1, flat at both ends, constant outside ``[0, 1]``.
-
-    Args:
-        position: Positions, any shape.
-
-    Returns:
-        Values in ``[0, 1]``, same shape.
+    """Return the cubic ease from 0 to 1 of positions of any shape: flat at both ends, constant outside ``[0, 1]``.
 
     Example:
         >>> smooth_step(np.array([-1.0, 0.5, 2.0])).tolist()
@@ -94,7 +74,7 @@ def _pose(
 
 
 def _hop(cycles: FloatArray, airborne: float) -> FloatArray:
-    """Height in [0, 1] of a ballistic hop that fills the given share of each cycle."""
+    """Height in [0, 1] of a ballistic hop that fills the given fraction of each cycle."""
     flight = np.clip((cycles - np.floor(cycles)) / airborne, 0.0, 1.0)
     return 4.0 * flight * (1.0 - flight)
 
@@ -150,25 +130,25 @@ def tracing_triangles(cycles: FloatArray, draw: MotionDraw) -> FloatArray:
 def spiralling(cycles: FloatArray, draw: MotionDraw) -> FloatArray:
     """Circle while the radius grows and shrinks over four turns."""
     phase = _TURN * cycles * draw.direction
-    radius = draw.size * (0.55 + 0.45 * triangle_wave(cycles / 4.0))
+    radius = draw.size * (0.55 + 0.45 * _triangle_wave(cycles / 4.0))
     return _pose(radius * np.cos(phase), radius * np.sin(phase), heading=draw.heading)[None]
 
 
 def snaking(cycles: FloatArray, draw: MotionDraw) -> FloatArray:
     """Travel to and fro on a smooth wave."""
-    along = draw.reach * triangle_wave(cycles / (3.0 + 2.0 * draw.shape))
+    along = draw.reach * _triangle_wave(cycles / (3.0 + 2.0 * draw.shape))
     return _pose(along, draw.size * np.sin(_TURN * cycles), heading=draw.heading)[None]
 
 
 def zigzagging(cycles: FloatArray, draw: MotionDraw) -> FloatArray:
     """Travel to and fro on a wave with straight flanks and sharp turns."""
-    along = draw.reach * triangle_wave(cycles / (3.0 + 2.0 * draw.shape))
-    return _pose(along, draw.size * triangle_wave(cycles), heading=draw.heading)[None]
+    along = draw.reach * _triangle_wave(cycles / (3.0 + 2.0 * draw.shape))
+    return _pose(along, draw.size * _triangle_wave(cycles), heading=draw.heading)[None]
 
 
 def hopping_along(cycles: FloatArray, draw: MotionDraw) -> FloatArray:
     """Travel to and fro in ballistic hops."""
-    along = draw.reach * triangle_wave(cycles / (4.0 + 2.0 * draw.shape))
+    along = draw.reach * _triangle_wave(cycles / (4.0 + 2.0 * draw.shape))
     height = draw.size * _hop(cycles, 0.8 + 0.2 * draw.shape)
     return _pose(along, -height, heading=draw.heading)[None]
 
@@ -182,43 +162,48 @@ def jumping_in_place(cycles: FloatArray, draw: MotionDraw) -> FloatArray:
     return _pose(0.0, -draw.size * height, heading=draw.heading, log_height=bend)[None]
 
 
-def shaking(cycles: FloatArray, draw: MotionDraw) -> FloatArray:
+def shaking_sideways(cycles: FloatArray, draw: MotionDraw) -> FloatArray:
     """Oscillate quickly along the heading, around one place."""
     return _pose(draw.size * np.sin(_TURN * cycles), 0.0, heading=draw.heading)[None]
+
+
+def shaking_up_down(cycles: FloatArray, draw: MotionDraw) -> FloatArray:
+    """Oscillate as in :func:`shaking_sideways`; the heading of its category makes the difference."""
+    return shaking_sideways(cycles, draw)
 
 
 def pacing(cycles: FloatArray, draw: MotionDraw) -> FloatArray:
     """Go to and fro along the heading and stop at both ends."""
     stop = 0.3 + 0.3 * draw.shape
-    along = np.clip(triangle_wave(cycles) * (1.0 + stop), -1.0, 1.0)
+    along = np.clip(_triangle_wave(cycles) * (1.0 + stop), -1.0, 1.0)
     return _pose(draw.reach * along, 0.0, heading=draw.heading)[None]
 
 
 def darting(cycles: FloatArray, draw: MotionDraw) -> FloatArray:
     """Dash out and back, every time in another direction."""
     turn = draw.heading + draw.direction * _TURN * (0.3 + 0.15 * draw.shape) * np.floor(cycles)
-    out = draw.size * np.clip(1.6 * (1.0 + triangle_wave(cycles)) / 2.0, 0.0, 1.0)
+    out = draw.size * np.clip(1.6 * (1.0 + _triangle_wave(cycles)) / 2.0, 0.0, 1.0)
     return _pose(out * np.cos(turn), out * np.sin(turn))[None]
 
 
 def _spin(cycles: FloatArray, draw: MotionDraw, sense: float) -> FloatArray:
-    """Turns around a point close to the own centre; sense +1 is clockwise on the screen."""
+    """Turn around a point close to its centre; sense +1 is clockwise on the screen."""
     angle = _TURN * cycles * sense
     return _pose(draw.size * np.cos(angle), draw.size * np.sin(angle), heading=draw.heading, angle=angle)[None]
 
 
 def spinning_clockwise(cycles: FloatArray, draw: MotionDraw) -> FloatArray:
-    """Turn around a point close to the own centre, clockwise."""
+    """Turn around a point close to its centre, clockwise."""
     return _spin(cycles, draw, 1.0)
 
 
 def spinning_counterclockwise(cycles: FloatArray, draw: MotionDraw) -> FloatArray:
-    """Turn around a point close to the own centre, counterclockwise."""
+    """Turn around a point close to its centre, counterclockwise."""
     return _spin(cycles, draw, -1.0)
 
 
 def rocking(cycles: FloatArray, draw: MotionDraw) -> FloatArray:
-    """Turn to and fro around the own centre."""
+    """Turn to and fro around its centre."""
     return _pose(angle=draw.size * np.sin(_TURN * cycles))[None]
 
 
@@ -231,7 +216,7 @@ def nodding(cycles: FloatArray, draw: MotionDraw) -> FloatArray:
 
 def rolling(cycles: FloatArray, draw: MotionDraw) -> FloatArray:
     """Travel to and fro and turn like a wheel."""
-    stroke = triangle_wave(cycles / 3.0)
+    stroke = _triangle_wave(cycles / 3.0)
     turns = 1.5 * (stroke + 1.0) / 2.0
     return _pose(draw.reach * stroke, 0.0, heading=draw.heading, angle=_TURN * turns)[None]
 

@@ -42,7 +42,7 @@ class Performance(NamedTuple):
 def perform_action(
     category: Category, span: tuple[int, int], stage: Stage, radius: float, generator: np.random.Generator
 ) -> list[Performance]:
-    """Place one performance of a category on the stage so that it fits into the frame where it can.
+    """Place one performance of a category on the stage, within the frame if it fits.
 
     Args:
         category: What is performed.
@@ -69,18 +69,15 @@ def perform_action(
 def play_performer(
     num_frames: int, performances: list[Performance], stage: Stage, generator: np.random.Generator
 ) -> FloatArray:
-    """Return the track of a sprite that performs actions and fills the time between with context.
+    """Return the track ``(n, 5)`` of a sprite that performs actions, with context between them.
 
-    A performer turns in one piece: an action takes place at whatever angle it arrived with.
+    A performer turns as a whole: an action keeps the angle at which the sprite arrived.
 
     Args:
         num_frames: Length n of the video, frames.
         performances: In order of time, not overlapping; may be empty.
         stage: Where.
         generator: Source of randomness.
-
-    Returns:
-        Poses, shape ``(n, 5)``.
     """
     track = np.zeros((num_frames, 5))
     cursor, previous = 0, None
@@ -155,16 +152,7 @@ def _is_rest_outside(before: Performance | None, after: Performance | None, idle
 
 
 def play_bystander(num_frames: int, stage: Stage, generator: np.random.Generator) -> FloatArray:
-    """Return the track of a sprite that never performs an action: it strolls, fidgets, drifts by or turns slowly.
-
-    Args:
-        num_frames: Length n of the video, frames.
-        stage: Where.
-        generator: Source of randomness.
-
-    Returns:
-        Poses, shape ``(n, 5)``.
-    """
+    """Return the track ``(n, 5)`` of a sprite without actions: it strolls, fidgets, drifts by or turns slowly."""
     start = draw_rest(stage, generator, is_outside=generator.random() < 0.15)
     start[2] = generator.uniform(0.0, 2.0 * np.pi)
     kind = generator.choice(("stroll", "fidget", "drift", "turn"))

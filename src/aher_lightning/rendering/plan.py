@@ -44,7 +44,7 @@ class BenchmarkParameters:
         moments_per_category: Moments of each AM category.
         validation_videos: Untrimmed validation videos of AM categories.
         untrimmed_validation_videos: Untrimmed validation videos of UN categories.
-        moment_training_videos: Untrimmed training videos of AM categories, for fully supervised upper bounds only.
+        moment_training_videos: Untrimmed training videos of AM categories, for fully supervised upper bounds.
         width: Width of the frames, pixels, even.
         height: Height of the frames, pixels, even.
         fps: Frames per second.
@@ -67,11 +67,7 @@ class BenchmarkParameters:
     max_duration_sec: float = 45.0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be rendered.
-
-        Raises:
-            ConfigError: If a parameter is out of range.
-        """
+        """Refuse parameters out of range."""
         for name, value in asdict(self).items():
             low, high = _LIMITS[name]
             if not low <= value <= high:
@@ -90,26 +86,19 @@ class BenchmarkParameters:
         return Canvas(self.width, self.height, self.fps)
 
     def categories(self, group: Group) -> tuple[Category, ...]:
-        """Return the categories whose actions the videos of a group show.
-
-        Args:
-            group: Group of videos.
-
-        Returns:
-            Categories in the order of the catalogue.
-        """
+        """Return the categories whose actions the videos of a group show, in the order of the catalogue."""
         if group.startswith("un"):
             return UNTRIMMED_CATEGORIES[: self.untrimmed_categories]
         return MOMENT_CATEGORIES[: self.moment_categories]
 
 
 class VideoTask(NamedTuple):
-    """One video to be rendered.
+    """One video to render.
 
     Attributes:
-        video_id: Its name, unique in the benchmark.
+        video_id: Unique in the benchmark.
         path: Its file, relative to the benchmark's folder, with forward slashes.
-        group: The group that it belongs to.
+        group: Its group.
         number: Its number within the group, or within the category for moments.
         category: Index of its category in the group's set.
     """
@@ -122,15 +111,9 @@ class VideoTask(NamedTuple):
 
 
 def list_videos(parameters: BenchmarkParameters) -> list[VideoTask]:
-    """Return all videos of a benchmark.
+    """Return all videos of a benchmark, untrimmed ones first, then moments.
 
-    Categories take turns, so each has as many videos as any other, give or take one.
-
-    Args:
-        parameters: The benchmark.
-
-    Returns:
-        Untrimmed videos first, then moments.
+    Categories take turns, so their numbers of videos differ by one at most.
 
     Example:
         >>> tasks = list_videos(BenchmarkParameters(training_videos=2, moments_per_category=1))

@@ -14,23 +14,17 @@ from aher_lightning.rendering.motions import FloatArray
 from aher_lightning.rendering.performers import Performance, perform_action, play_bystander, play_performer
 from aher_lightning.rendering.sprites import ByteArray, Sprite, blend, draw_sprite, sample_patches
 
-RADIUS = (7.0, 13.0)
+_RADIUS = (7.0, 13.0)
 """Range of sprite radii, units of 1/72 frame height."""
 
-CAST_SHARES = {2: 0.35, 3: 0.4, 4: 0.25}
-"""How often a video has that many sprites, performers and bystanders together: the same for all categories."""
+_CAST_SIZES = {2: 0.35, 3: 0.4, 4: 0.25}
+"""Probability of each number of sprites, performers and bystanders together: the same for all categories."""
 
 _CHUNK_FRAMES = 64
 
 
 class Canvas(NamedTuple):
-    """Format of the frames.
-
-    Attributes:
-        width: Width in pixels.
-        height: Height in pixels.
-        fps: Frames per second.
-    """
+    """Format of the frames: width and height in pixels, frames per second."""
 
     width: int
     height: int
@@ -48,13 +42,7 @@ class Canvas(NamedTuple):
 
 
 class Action(NamedTuple):
-    """One action of a video.
-
-    Attributes:
-        category: What is performed.
-        start: First frame of the motion.
-        end: Frame after the last one.
-    """
+    """One action of a video: its category, the first frame of the motion, and the frame after the last one."""
 
     category: Category
     start: int
@@ -84,22 +72,19 @@ class Scene(NamedTuple):
 def draw_scene(canvas: Canvas, num_frames: int, actions: list[Action], generator: np.random.Generator) -> Scene:
     """Draw a video in which the actions happen and nothing else looks like one.
 
-    Everything but the motion of the performers is drawn without regard to the categories; the first sprite
-    of the cast plays every action, the second one joins in actions for two.
+    Only the motion and context of the performers depend on the categories; the first sprite of the cast plays every
+    action, the second one joins in actions for two.
 
     Args:
         canvas: Format.
         num_frames: Length n of the video, frames.
         actions: In order of time, not overlapping.
         generator: Source of randomness.
-
-    Returns:
-        The scene.
     """
     world = draw_world(canvas.height, canvas.width, generator)
     camera = draw_camera(num_frames, canvas.fps, generator)
-    cast = int(generator.choice(list(CAST_SHARES), p=list(CAST_SHARES.values())))
-    radii = generator.uniform(*RADIUS, size=cast)
+    cast = int(generator.choice(list(_CAST_SIZES), p=list(_CAST_SIZES.values())))
+    radii = generator.uniform(*_RADIUS, size=cast)
     sprites = [draw_sprite(radius * canvas.unit, generator) for radius in radii.tolist()]
     tracks = _draw_tracks(canvas.stage, num_frames, actions, radii, generator)
     tracks[..., :2] = (tracks[..., :2] + camera.shake) * canvas.unit
@@ -124,14 +109,7 @@ def _draw_tracks(
 
 
 def render_frames(scene: Scene) -> Iterator[ByteArray]:
-    """Yield the frames of a scene.
-
-    Args:
-        scene: What to show.
-
-    Yields:
-        RGB frames in order, shape ``(height, width, 3)``.
-    """
+    """Yield the RGB frames of a scene, shape ``(height, width, 3)``."""
     for start in range(0, len(scene.gain), _CHUNK_FRAMES):
         yield from _render_chunk(scene, slice(start, start + _CHUNK_FRAMES))
 

@@ -12,12 +12,12 @@ from aher_lightning.rendering.motions import FloatArray
 
 ByteArray: TypeAlias = NDArray[np.uint8]
 
-TEXTURE_SIZE = 48
+_TEXTURE_SIZE = 48
 """Side of a sprite's texture, texels."""
 
-_HALF = TEXTURE_SIZE / 2.0
+_HALF = _TEXTURE_SIZE / 2.0
 _COVER = 0.88
-"""Share of the texture's half side that the longest radius of the shape fills: the border stays transparent."""
+"""Fraction of the texture's half side that the longest radius of the shape fills: the border stays transparent."""
 
 _EDGE_TEXELS = 1.6
 
@@ -27,7 +27,7 @@ class Sprite:
     """A textured shape.
 
     Attributes:
-        texture: Colours times opacity and opacity, ``(TEXTURE_SIZE, TEXTURE_SIZE, 4)`` uint8.
+        texture: Colours times opacity and opacity, ``(_TEXTURE_SIZE, _TEXTURE_SIZE, 4)`` uint8.
         radius: Distance from the centre to the farthest point of the shape, in pixels, at scale 1.
     """
 
@@ -63,14 +63,7 @@ def _interpolate(knots: FloatArray, length: int, axis: int) -> FloatArray:
 
 
 def draw_colour(generator: np.random.Generator) -> FloatArray:
-    """Return a random colour of any hue, saturation and brightness.
-
-    Args:
-        generator: Source of randomness.
-
-    Returns:
-        Red, green, blue in ``[0, 1]``, shape ``(3,)``.
-    """
+    """Return a random RGB colour of any hue, saturation and brightness, in ``[0, 1]``, shape ``(3,)``."""
     hue = generator.uniform(0.0, 1.0)
     saturation = generator.uniform(0.0, 0.9)
     value = generator.uniform(0.15, 1.0)
@@ -80,19 +73,12 @@ def draw_colour(generator: np.random.Generator) -> FloatArray:
 
 
 def draw_sprite(radius: float, generator: np.random.Generator) -> Sprite:
-    """Draw the appearance of a sprite.
+    """Draw the appearance of a sprite of some radius in pixels.
 
     The outline is a random closed curve, never a circle, and the pattern has no symmetry, so that
     a turn is always visible.
-
-    Args:
-        radius: Radius at scale 1, pixels.
-        generator: Source of randomness.
-
-    Returns:
-        The sprite.
     """
-    axis = (np.arange(TEXTURE_SIZE) + 0.5 - _HALF) / (_HALF * _COVER)
+    axis = (np.arange(_TEXTURE_SIZE) + 0.5 - _HALF) / (_HALF * _COVER)
     right, down = np.meshgrid(axis, axis)
     distance, angle = np.hypot(right, down), np.arctan2(down, right)
     outline = _draw_outline(angle, generator)
@@ -132,8 +118,8 @@ def _draw_pattern(right: FloatArray, down: FloatArray, generator: np.random.Gene
         mix = along * 2.0
     else:
         mix = (smooth_noise(right.shape, int(generator.integers(3, 8)), 1, generator)[..., 0] - 0.5) * 5.0
-    share = np.clip(0.5 + 1.5 * mix, 0.0, 1.0)[..., None]
-    colours = first * (1.0 - share) + second * share
+    weight = np.clip(0.5 + 1.5 * mix, 0.0, 1.0)[..., None]
+    colours = first * (1.0 - weight) + second * weight
     where, size = generator.uniform(0.2, 0.6), generator.uniform(0.15, 0.4)
     away = np.hypot(right - where * np.cos(turn + 1.0), down - where * np.sin(turn + 1.0))
     spot = np.clip((size - away) / 0.08 + 0.5, 0.0, 1.0)[..., None]
@@ -150,7 +136,7 @@ def sample_patches(sprite: Sprite, poses: FloatArray) -> tuple[ByteArray, NDArra
 
     Args:
         sprite: What to draw.
-        poses: Poses in pixels, fields as :data:`motions.POSE_FIELDS`, shape ``(n, 5)``.
+        poses: Poses in pixels, fields as in :mod:`~.motions`, shape ``(n, 5)``.
 
     Returns:
         Patches ``(n, p, p, 4)`` and their upper left corners ``(n, 2)`` as (x, y) pixels.
@@ -164,7 +150,7 @@ def sample_patches(sprite: Sprite, poses: FloatArray) -> tuple[ByteArray, NDArra
     texels_per_pixel = _HALF * _COVER / sprite.radius / scales  # (n, 2)
     columns = _texels(right * cos, down * sin, texels_per_pixel[:, :1])
     rows = _texels(-right * sin, down * cos, texels_per_pixel[:, 1:])
-    rows *= TEXTURE_SIZE
+    rows *= _TEXTURE_SIZE
     rows += columns
     packed = sprite.texture.reshape(-1, 4).view(np.uint32)[:, 0]
     side = 2 * half + 1
@@ -177,7 +163,7 @@ def _texels(horizontal: FloatArray, vertical: FloatArray, texels_per_pixel: Floa
     horizontal = (horizontal * texels_per_pixel).astype(np.float32)
     vertical = (vertical * texels_per_pixel + _HALF).astype(np.float32)
     position = horizontal[:, None, :] + vertical[:, :, None]
-    np.clip(position, 0.0, TEXTURE_SIZE - 1.0, out=position)
+    np.clip(position, 0.0, _TEXTURE_SIZE - 1.0, out=position)
     return position.astype(np.int32)
 
 

@@ -4,41 +4,38 @@ from __future__ import annotations
 
 import numpy as np
 
-ACTION_SEC = (1.6, 16.0)
+_ACTION_SEC = (1.6, 16.0)
 """Range of durations of actions in untrimmed videos, log-uniform, seconds."""
 
-EDGE_GAP_SEC = 0.8
+_EDGE_GAP_SEC = 0.8
 """Shortest time before the first and after the last action, seconds."""
 
-INNER_GAP_SEC = 1.5
+_INNER_GAP_SEC = 1.5
 """Shortest time between actions, seconds."""
 
-COUNT_SHARES = (0.30, 0.30, 0.20, 0.12, 0.08)
-"""How often a video aims at 1, 2, ... actions."""
+_COUNT_PROBABILITIES = (0.30, 0.30, 0.20, 0.12, 0.08)
+"""Probabilities that a video aims at 1, 2, ... actions."""
 
 
 def draw_timeline(num_frames: int, fps: float, generator: np.random.Generator) -> list[tuple[int, int]]:
-    """Draw the spans of all actions of one video.
+    """Draw the spans of all actions of one video: first frame and frame after the last one of each, in order.
 
-    As many actions are kept as fit; the time that remains is spread over the gaps at random. The first action
-    is cut down when it alone does not fit.
+    As many actions are kept as fit, at least one; the rest of the time is spread over the gaps at random. A first
+    action that alone is too long is cut.
 
     Args:
         num_frames: Length of the video, frames.
         fps: Frames per second.
         generator: Source of randomness.
 
-    Returns:
-        First frame and frame after the last one of each action, in order, at least one.
-
     Example:
         >>> spans = draw_timeline(300, 10.0, np.random.default_rng(0))
         >>> all(0 < start < end < 300 for start, end in spans)
         True
     """
-    wanted = 1 + int(generator.choice(len(COUNT_SHARES), p=COUNT_SHARES))
-    lengths = np.exp(generator.uniform(np.log(ACTION_SEC[0]), np.log(ACTION_SEC[1]), wanted)) * fps
-    edge, inner = EDGE_GAP_SEC * fps, INNER_GAP_SEC * fps
+    wanted = 1 + int(generator.choice(len(_COUNT_PROBABILITIES), p=_COUNT_PROBABILITIES))
+    lengths = np.exp(generator.uniform(np.log(_ACTION_SEC[0]), np.log(_ACTION_SEC[1]), wanted)) * fps
+    edge, inner = _EDGE_GAP_SEC * fps, _INNER_GAP_SEC * fps
     longest = num_frames - 2.0 * edge
     kept = [max(1, round(min(float(lengths[0]), longest)))]
     for length in lengths[1:]:

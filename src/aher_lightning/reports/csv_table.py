@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from aher_lightning.errors import AherError, ConfigError
-from aher_lightning.files.json_files import write_text
+from aher_lightning.files.atomic import write_text
 
 
 def write_csv(

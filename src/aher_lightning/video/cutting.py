@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from aher_lightning.errors import VideoError
+from aher_lightning.files.atomic import atomic_file
 from aher_lightning.video.clip_names import clip_name, safe_name
 from aher_lightning.video.encoders import choose_encoder
 from aher_lightning.video.probing import FrameIndex, can_seek, has_presentation_times, index_frames, open_video
@@ -36,6 +35,10 @@ _BT709 = 1
 
 _LIMITED = 1
 """FFmpeg's number of the limited (TV) colour range."""
+
+
+_REMEDY = "choose another place, or encode clips anew"
+"""What to do about a clip that cannot be written."""
 
 
 class LabelledSpan(Protocol):
@@ -77,6 +80,8 @@ def cut_clips(video: Path, rows: Sequence[LabelledSpan], folder: Path, reencode:
         VideoError: If the video cannot be read, has a codec or times that cannot be copied into MP4, a segment has no
             frame or no label, or a clip cannot be written; segments are checked before any clip is written.
     """
+    import av
+
     if not rows:
         return []
     index = index_frames(video)
@@ -84,7 +89,7 @@ def cut_clips(video: Path, rows: Sequence[LabelledSpan], folder: Path, reencode:
         _check_row(video, number, row, index.info.duration_sec)
     targets = _targets(video, rows, folder)
     for row, target in zip(rows, targets, strict=True):
-        with _partial_file(target) as partial:
+        with atomic_file(target, VideoError, also=(av.FFmpegError,), remedy=_REMEDY) as partial:
             if reencode:
                 _encode_clip(index, row, partial)
             else:
@@ -114,25 +119,6 @@ def _targets(video: Path, rows: Sequence[LabelledSpan], folder: Path) -> list[Pa
         seen[first] += 1
         targets.append(place / clip_name(video.stem, row.start_sec, row.end_sec, seen[first]))
     return targets
-
-
-@contextmanager
-def _partial_file(target: Path) -> Iterator[Path]:
-    """Give a file to write that takes the place of the target once it is whole."""
-    import av
-
-    partial = target.with_name(f".{secrets.token_hex(6)}.tmp")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield partial
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
-    except (OSError, av.FFmpegError) as failure:
-        raise VideoError(
-            f"{target}: cannot be written ({failure.strerror}); choose another place, or encode clips anew"
-        ) from None
 
 
 def _copy_clip(index: FrameIndex, row: LabelledSpan, target: Path) -> None:

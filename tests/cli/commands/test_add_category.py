@@ -25,7 +25,7 @@ def test_categories_are_added_and_told(tmp_path: Path, capsys: pytest.CaptureFix
     assert len(errors) == 2
     assert errors[0].startswith("left out: ")
     assert "broken.mp4" in errors[0]
-    assert errors[1] == "'bow' has only 2 clips; with 5 or more it is learnt better"
+    assert errors[1] == "'bow' has only 2 clips; 5 or more give better results"
 
 
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

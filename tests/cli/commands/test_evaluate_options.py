@@ -248,7 +248,7 @@ def test_two_files_are_compared(truth: Path, perfect: Path, tmp_path: Path, caps
     scores = report["comparison"]["scores"]["mAP"]
     assert (scores["first"], scores["second"], scores["low"]) == (1.0, 0.0, 1.0)
     shown = capsys.readouterr().out
-    assert "Drawing videos anew: 100/100 draws" in shown
+    assert "Resampling videos: 100/100 draws" in shown
     assert "average mAP  100.00    0.00     +100.00" in shown
     assert "better" in shown
     again = report_of(truth, ["--compare", perfect, poor, "--resamples", "50", "--proposals", "--seed", "0"])
@@ -261,7 +261,7 @@ def test_two_files_are_compared(truth: Path, perfect: Path, tmp_path: Path, caps
         ([], "give either one prediction file with predictions, or two with compare"),
         (["--predictions", "P", "--compare", "P", "P"], "give either one prediction file"),
         (["--compare", "P"], "compare needs two prediction files, but has 1"),
-        (["--compare", "P", "P", "--diagnose"], "a comparison has neither page nor diagnosis nor oracle"),
+        (["--compare", "P", "P", "--diagnose"], "a comparison supports neither page nor diagnosis nor oracle"),
         (["--compare", "P", "P", "--resamples", "39"], "an interval of 95 % needs 40 resamples or more; got 39"),
         (["--predictions", "P", "--buckets", "quantiles"], "buckets belong to a diagnosis"),
         (["--compare", "P", "P", "--seed", "-1"], "the seed of resampling must be 0 or more; got -1"),

@@ -26,7 +26,7 @@ def test_a_checkpoint_becomes_a_folder_that_commands_take(
     assert "nod" in capsys.readouterr().out
     assert Localizer.from_pretrained(folder).categories == Localizer.from_checkpoint(checkpoint).categories
     assert main(words) == 1
-    assert "is there already; name another folder, or add --overwrite" in capsys.readouterr().err
+    assert "already exists; name another folder, or add --overwrite" in capsys.readouterr().err
     assert main([*words, "--overwrite", "--feature-bank=false"]) == 0
     assert not (folder / FEATURE_BANK_FILE).exists()
 

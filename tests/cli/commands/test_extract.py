@@ -177,7 +177,7 @@ def test_options_that_do_not_fit_together(tiny_benchmark: Path, tmp_path: Path) 
         extract(data, output, checkpoint=file, backbone=MeanBackbone())
     with pytest.raises(ConfigError, match="'num_workers' must be at least 1 and 'time_limit_sec' above 0"):
         extract(data, output, checkpoint=file, num_workers=0)
-    with pytest.raises(CheckpointError, match="MeanBackbone reads no public weights; use P3D, or give the class"):
+    with pytest.raises(CheckpointError, match="MeanBackbone cannot read public weights; use P3D, add a method"):
         extract(data, output, backbone=MeanBackbone(), weights=file)
     with pytest.raises(CheckpointError, match="no such checkpoint; download the public weights"):
         extract(data, output, backbone=tiny_p3d(), weights=file)

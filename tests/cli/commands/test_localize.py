@@ -90,7 +90,7 @@ def test_an_interrupted_command_goes_on(checkpoint: Path, tmp_path: Path, capsys
     written = localize([tmp_path / "in"], checkpoint, out, formats="srt", show=0)
     assert [path.name for path in written] == ["b.json", "c.json"]
     assert (out / "a.json").stat().st_mtime_ns == before
-    assert "1 of 3 videos were done before; --overwrite does them again" in capsys.readouterr().out
+    assert "1 of 3 videos were finished before; --overwrite redoes them" in capsys.readouterr().out
     # One more format is more work; so is a file that was removed.
     (out / "b.srt").unlink()
     assert [path.name for path in localize(videos, checkpoint, out, formats="srt", show=0)] == ["b.json"]
@@ -129,7 +129,7 @@ def test_videos_of_one_name_are_kept_apart(checkpoint: Path, tmp_path: Path) -> 
     assert written == [tmp_path / "out" / folder / "a.json" for folder in ("cam1", "cam2")]
     clips = [{path.name for path in (tmp_path / "clips" / folder).rglob("*.mp4")} for folder in ("cam1", "cam2")]
     assert clips[0] == clips[1] != set()
-    with pytest.raises(ConfigError, match="FiftyOne tells videos by their names, and two have the same"):
+    with pytest.raises(ConfigError, match="FiftyOne identifies videos by name, and two have the same"):
         localize([tmp_path / "in"], checkpoint, tmp_path / "other", fiftyone=tmp_path / "fiftyone")
     assert not (tmp_path / "other").exists()
 
@@ -148,7 +148,7 @@ def test_a_folder_of_all_kinds_of_files(checkpoint: Path, tmp_path: Path, caplog
     with pytest.raises(VideoError, match=r"types\.ts: is damaged or no video"):
         localize([folder], checkpoint, tmp_path / "out", show=0)
     assert {path.stem for path in (tmp_path / "out").glob("[!.]*.json")} == set("abcdef")
-    assert caplog.messages[-1] == f"{folder}: skipped 2 files that are no videos (._* 1, .txt 1)"
+    assert caplog.messages[-1] == f"{folder}: skipped 2 files that are not videos (._* 1, .txt 1)"
 
 
 def test_a_video_whose_pictures_change_their_size_is_localized(checkpoint: Path, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_copied_clips_are_refused_where_they_cannot_be_cut(checkpoint: Path, tmp
 def test_a_long_video_shows_its_progress(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("aher_lightning.cli.commands.localize.LONG_CLIPS", 20)
+    monkeypatch.setattr("aher_lightning.cli.commands.localize._LONG_CLIPS", 20)
     video = write_video(tmp_path / "a.mp4", VideoSpec(num_frames=400))
     localize([video], checkpoint, tmp_path / "out", show=0)
     shown = capsys.readouterr().out
@@ -187,7 +187,7 @@ def test_a_long_video_shows_its_progress(
         ({"show": -1}, "'show' must be at least 0"),
         ({"categories": ["sneeze"]}, "no category 'sneeze'"),
         ({"window_sec": 0.0}, "'window_sec' is 0"),
-        ({"device": "gpu"}, "there is no device 'gpu'; give cpu"),
+        ({"device": "gpu"}, "unknown device 'gpu'; give cpu"),
         ({"ground_truth": Path("nowhere.json")}, "nowhere"),
     ],
 )

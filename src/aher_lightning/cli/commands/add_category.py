@@ -1,4 +1,4 @@
-"""``aher add-category``: new categories for a finished checkpoint, from a few clips each."""
+"""``aher add-category``: add categories to a trained checkpoint, from a few clips each."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from aher_lightning.console import ProgressReporter, counted, error_console, output_console
 from aher_lightning.inference.add_category import AddedCategories, add_categories
 
-FEW_CLIPS = 5
-"""A category of fewer clips is learnt, but not well."""
+_FEW_CLIPS = 5
+"""Fewer clips per category give poor results."""
 
 
 def add_category(
@@ -22,20 +22,17 @@ def add_category(
     overwrite: bool = False,
     trust_plugins: bool = False,
 ) -> AddedCategories:
-    """Learn categories from clips and write a checkpoint that has them besides all that it had.
+    """Learn categories from clips and add them to those of a checkpoint.
 
     Args:
         checkpoint: File written by ``aher fit`` or by this command.
-        moments: Folder with a sub-folder of video files for each new category, named as it.
+        moments: Folder with a sub-folder of video files, named like the category, for each new category.
         output: File to write.
         categories: The sub-folders to take; all of them if not given.
         negatives: Folder of the same kind with clips of the checkpoint's own moment categories, for a checkpoint
-            that remembers no moments.
+            without a feature bank.
         overwrite: Whether a file at ``output`` may be replaced.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
-
-    Returns:
-        What was added.
 
     Raises:
         AherError: If the checkpoint, the names or the clips cannot be used; nothing is written then.
@@ -55,8 +52,8 @@ def add_category(
     for line in added.unusable:
         errors.print(f"left out: {line}", markup=False)
     for one in added.categories:
-        if one.clips < FEW_CLIPS:
-            few = f"'{one.name}' has only {counted(one.clips, 'clip')}; with {FEW_CLIPS} or more it is learnt better"
+        if one.clips < _FEW_CLIPS:
+            few = f"'{one.name}' has only {counted(one.clips, 'clip')}; {_FEW_CLIPS} or more give better results"
             errors.print(few, markup=False)
         console.print(f"{one.name}: added from {counted(one.clips, 'clip')}", markup=False)
     console.print(

@@ -1,4 +1,4 @@
-"""``aher check``: read every video of a data set before a run stumbles over it."""
+"""``aher check``: read every video of a data set to find unusable ones before a run."""
 
 from __future__ import annotations
 
@@ -23,21 +23,15 @@ from aher_lightning.video.examination import examine_video
 from aher_lightning.video.isolated_pool import IsolatedPool
 from aher_lightning.video.reader import VideoInfo, VideoReader
 
-TOLERANCE_SEC = 0.5
-"""A duration may be off by this much: annotations are often rounded."""
+_TOLERANCE_SEC = 0.5
+"""Tolerated difference of durations: annotations are often rounded."""
 
-TOLERANCE = 0.01
-"""Or by this share of the annotated duration: downloads of one video differ in their ends."""
+_TOLERANCE = 0.01
+"""Or tolerated fraction of the annotated duration: downloads of one video differ at their ends."""
 
 
-class Reading(NamedTuple):
-    """How a video is read.
-
-    Attributes:
-        reader: Reads the video.
-        decodes: Whether to decode every frame.
-        time_limit_sec: Seconds that it may take.
-    """
+class _Reading(NamedTuple):
+    """How a video is read: by which reader, decoding every frame or not, within a time limit in seconds."""
 
     reader: VideoReader
     decodes: bool
@@ -71,9 +65,6 @@ def check(
         time_limit_sec: Seconds that one video may take; more make it unusable.
         decode: Whether to decode every frame; otherwise only packets are read, and the first frame is decoded.
 
-    Returns:
-        The file.
-
     Raises:
         ConfigError: If a number is out of range, or the reader cannot be used in a process of its own.
         DataError: If a video is unusable, after all others are checked and the file is written. Videos without a file
@@ -85,9 +76,9 @@ def check(
         raise ConfigError(f"'time_limit_sec' is {time_limit_sec}, but must be above 0; correct it")
     check_writable(output, DataError)
     paths, annotated = data.video_paths(), data.videos
-    reading = Reading(data.reader or AutoReader(), decode, time_limit_sec)
+    reading = _Reading(data.reader or AutoReader(), decode, time_limit_sec)
     ambiguous = find_same_stems(paths)
-    durations_sec, unreadable = read_all(
+    durations_sec, unreadable = _read_all(
         {name: path for name, path in paths.items() if name not in ambiguous}, reading, num_workers or count_cores()
     )
     unusable = [*unreadable, *(_ambiguous(name, paths[name], others) for name, others in ambiguous.items())]
@@ -104,22 +95,10 @@ def check(
     return output
 
 
-def read_all(
-    paths: Mapping[str, Path], reading: Reading, num_workers: int
+def _read_all(
+    paths: Mapping[str, Path], reading: _Reading, num_workers: int
 ) -> tuple[dict[str, float], list[UnusableVideo]]:
-    """Read videos, several at the same time.
-
-    Args:
-        paths: File by name of the video.
-        reading: How to read them.
-        num_workers: How many at the same time.
-
-    Returns:
-        The duration in seconds of each video that can be read, and the others.
-
-    Raises:
-        ConfigError: If the reader cannot be used in a process of its own.
-    """
+    """Read videos in parallel; return the durations in seconds of those that can be read, and the others."""
     durations_sec: dict[str, float] = {}
     unusable: list[UnusableVideo] = []
     with (
@@ -142,7 +121,7 @@ def read_all(
 
 
 def _ambiguous(name: str, path: Path, others: Sequence[Path]) -> UnusableVideo:
-    """A video of which nobody knows which of several files it is."""
+    """A video whose name several files share."""
     named = ", ".join(other.name for other in others)
     return UnusableVideo(name, str(path), f"same name as another file, {named}; rename or remove one of them")
 
@@ -153,6 +132,6 @@ def _compare_durations(
     """The videos that last shorter or longer than their annotation says, in order of name."""
     for name in sorted(durations_sec.keys() & annotated.keys()):
         annotated_sec, file_sec = annotated[name].duration_sec, durations_sec[name]
-        tolerance_sec = max(TOLERANCE_SEC, TOLERANCE * annotated_sec)
+        tolerance_sec = max(_TOLERANCE_SEC, _TOLERANCE * annotated_sec)
         if annotated[name].has_duration and abs(annotated_sec - file_sec) > tolerance_sec:
             yield DurationDifference(name, annotated_sec, file_sec)

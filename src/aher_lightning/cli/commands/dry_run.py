@@ -1,4 +1,4 @@
-"""``aher fit --dry-run``: what training will take and what is missing for it, without training."""
+"""``aher fit --dry-run``: report what training needs and what is missing, without training."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def dry_run(
     num_processes: int = 1,
     evaluates: bool = True,
 ) -> None:
-    """Print parameters, memory, sizes of the data and what is missing; nothing is trained or written.
+    """Print parameters, memory, sizes of the data and what is missing; trains and writes nothing.
 
-    One batch is read and goes forward through each phase, on the CPU. Where clips are decoded it has one sample of
-    each part, and what it takes is multiplied.
+    One batch goes forward through each phase, on the CPU. Where clips are decoded, it has one sample of each part, and
+    its memory is multiplied.
 
     Args:
         module: The module to train.
@@ -39,11 +39,13 @@ def dry_run(
 
     Raises:
         ConfigError: If module or data are not of this package, or nothing would be trained.
-        DataError: If anything is missing that training or validation would read, after everything was printed.
+        DataError: If anything that training or validation would read is missing, after everything was printed.
     """
     if not isinstance(module, BaseModule) or not isinstance(data, MixedDataModule):
         other = module if not isinstance(module, BaseModule) else data
-        raise ConfigError(f"a dry run knows this package's modules, not {type(other).__name__}; leave '--dry-run' out")
+        raise ConfigError(
+            f"a dry run supports modules of this package, not {type(other).__name__}; leave '--dry-run' out"
+        )
     inventory = take_inventory(data, num_processes, evaluates=evaluates)
     problems = list(inventory.problems)
     batch, times = None, 1
@@ -66,7 +68,7 @@ def _read_batch(inventory: Inventory, num_samples: int) -> TrainingBatch:
 
 
 def _print_needs(name: str, needs: TrainingNeeds, num_processes: int) -> None:
-    """Show what the module takes."""
+    """Print parameters, phases and memory of the module."""
     console = output_console()
     rows = [
         (one.name, one.steps, one.optimizers, one.trainable, needs.parameters - one.trainable, one.activation_bytes)
@@ -79,7 +81,7 @@ def _print_needs(name: str, needs: TrainingNeeds, num_processes: int) -> None:
 
 
 def _print_inventory(inventory: Inventory, iterations: int) -> None:
-    """Show what the data has."""
+    """Print the sizes of the data, and what is left out."""
     console = output_console()
     rows = [(*one, one.iterations) for one in inventory.sizes]
     console.print(size_table(f"Data, for {iterations:,} iterations", rows))
@@ -90,7 +92,7 @@ def _print_inventory(inventory: Inventory, iterations: int) -> None:
 
 
 def _refuse_missing(inventory: Inventory, problems: list[str]) -> None:
-    """Say in one line what is missing, if anything is."""
+    """Raise an error of one line if anything is missing."""
     said = [
         f"{len(one.missing)} of {one.named} {what} have {inventory.absence} ({first_names(one.missing)})"
         for what, one in inventory.left_out.items()

@@ -1,4 +1,4 @@
-"""``aher evaluate``: scores a prediction file against an annotation file."""
+"""``aher evaluate``: score a prediction file against an annotation file."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from aher_lightning.reports.evaluation.report import HARMONIC_MEAN, EvaluationRe
 from aher_lightning.reports.predictions.reader import Predictions, read_predictions
 
 _LARGE_BYTES = 20_000_000
-"""Size of a prediction file whose reading takes long enough, a second, to show how far it is."""
+"""Size of a prediction file that takes about a second to read, long enough for a progress display."""
 
 _MEGABYTE = 1_000_000
 
 _FEWEST_RESAMPLES = 40
-"""One draw on either side of an interval of 95 %; with fewer there is no such interval."""
+"""Fewest draws with one on either side of an interval of 95 %."""
 
 
 def evaluate(  # noqa: PLR0913 - one option each, all by name
@@ -59,15 +59,15 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
     """Score detections like the official ActivityNet evaluator, print a table and return the report.
 
     Predictions for videos outside the subset count as false positives. With ``categories``, instances and
-    predictions of all other categories are left out. If these are several groups and none is chosen, each group
-    is also scored by itself, and the harmonic mean of the groups is reported. An oracle is asked first: the true
-    label may be one that is scored where the predicted one is not.
+    predictions of all other categories are ignored. Without a chosen ``group``, each group of categories is also
+    scored by itself, with the harmonic mean over groups. An oracle is applied first: the true label may be scored
+    where the predicted one is not.
 
     Args:
         ground_truth: Annotations: JSON in ActivityNet layout, a table (CSV, TSV) of video, start, end and label, or
             the annotation folder of THUMOS14.
         predictions: Prediction file in ActivityNet layout.
-        compare: Two prediction files in place of one: how much better the first is, and whether that could be chance.
+        compare: Two prediction files in place of one: how much better the first is, and whether that is significant.
         protocol: Rules of ActivityNet, or those usual for THUMOS14: mAP at 0.3:0.1:0.7, AR at 0.5:0.05:1.0, no
             ambiguous instances, subset test.
         subset: Which videos of the annotation file; that of the protocol unless given.
@@ -80,17 +80,14 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
         exclude_videos: File of videos to leave out: a JSON list of ids, a table with a column video, or one id per
             line.
         include_videos: File of the only videos to evaluate, of the same kinds; all others are left out.
-        oracle: Put the true labels or segments in place of the predicted ones, to see the other errors alone.
-        diagnose: Also report which errors there are, what each kind costs, and which instances are hard.
+        oracle: Replace predicted labels or segments by the true ones, to isolate the other errors.
+        diagnose: Also report the kinds of errors, the cost of each, and which instances are hard.
         buckets: Sort instances of a diagnosis by the sizes of the protocol, or into fifths of what there is.
         skip_invalid: Leave out predictions that cannot be used, and count them, instead of refusing the file.
-        resamples: How many times a comparison draws the videos anew.
-        seed: What these draws depend on.
+        resamples: Number of bootstrap resamples of a comparison.
+        seed: Seed of the resampling.
         output: Where to write the report as JSON.
         page: Where to write it as one HTML page.
-
-    Returns:
-        The report.
 
     Raises:
         AnnotationError: If the annotation, category or video list cannot be used, or has nothing to score.
@@ -125,7 +122,7 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
         first, second = zip(map(str, files), found, strict=True)
         comparison = _compare(truth, first, second, rules, ComparisonOptions(resamples, seed, proposals))
         report, view = {"comparison": comparison}, comparison_view(comparison)
-    # Shown first, so that a place that cannot be written does not lose it.
+    # Shown first, so that an unwritable output does not lose it.
     output_console().print(view)
     if output is not None:
         write_json(output, report, ConfigError, indent=2)
@@ -141,12 +138,12 @@ def _compare(
     rules: Protocol,
     options: ComparisonOptions,
 ) -> ComparisonReport:
-    """Return how two files compare, showing how far the work is."""
+    """Compare two files, with a progress display."""
     num_draws = options.resamples * (1 + options.proposals)
-    with ProgressReporter("Drawing videos anew", num_draws, unit="draws") as progress:
-        told = replace(options, on_progress=lambda done: progress.advance(done - progress.done))
+    with ProgressReporter("Resampling videos", num_draws, unit="draws") as progress:
+        reported = replace(options, on_progress=lambda done: progress.advance(done - progress.done))
         try:
-            return comparison_report(ground_truth, first, second, rules, told)
+            return comparison_report(ground_truth, first, second, rules, reported)
         except ValueError as reason:
             raise ConfigError(str(reason)) from None
 
@@ -166,12 +163,12 @@ def _check_comparison(resamples: int, *, has_more: bool) -> None:
         raise ConfigError(f"an interval of 95 % needs {_FEWEST_RESAMPLES} resamples or more; got {resamples}")
     if has_more:
         raise ConfigError(
-            "a comparison has neither page nor diagnosis nor oracle: leave these out, or give predictions"
+            "a comparison supports neither page nor diagnosis nor oracle: leave these out, or give predictions"
         )
 
 
 def _check_outputs(outputs: list[Path], inputs: list[Path]) -> None:
-    """Refuse to write over a file that is read, over the other output, or where nothing can be written."""
+    """Refuse unwritable outputs, and outputs over an input or one another."""
     taken = {path.resolve() for path in inputs}
     for path in outputs:
         check_writable(path, ConfigError)
@@ -189,7 +186,7 @@ def _rules(name: ProtocolName, tiou: list[float] | None, *, class_agnostic: bool
 
 
 def _read(path: Path, ground_truth: GroundTruth, *, skip_invalid: bool) -> Predictions:
-    """Return the predictions of a file, showing how far it is if the file is large."""
+    """Read a prediction file, with a progress display if it is large."""
     size = path.stat().st_size if path.is_file() else 0
     if size < _LARGE_BYTES:
         return read_predictions(path, ground_truth.categories, skip_invalid=skip_invalid)

@@ -1,4 +1,4 @@
-"""``aher export``: a trained module in a form for sharing, or for programs without PyTorch."""
+"""``aher export``: a trained module as ONNX, or as safetensors for sharing."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from aher_lightning.errors import ConfigError
 from aher_lightning.inference.onnx_export import OPSET, export_onnx
 from aher_lightning.inference.rebuild import load_module
 
-ExportFormat = Literal["onnx", "safetensors"]
-"""What can be written."""
-
 
 def export(
     checkpoint: Path,
     output: Path,
     *,
-    format: ExportFormat,  # noqa: A002 - the word of the command line
+    format: Literal["onnx", "safetensors"],  # noqa: A002 - the name of the option
     feature_bank: bool = True,
     overwrite: bool = False,
     trust_plugins: bool = False,
@@ -36,15 +33,12 @@ def export(
         overwrite: Replace a folder that an export like this has written.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
-    Returns:
-        The folder.
-
     Raises:
         AherError: If the checkpoint cannot be used or expressed, a package is missing, or the folder cannot be written.
     """
     if output.resolve() == checkpoint.resolve():
         raise ConfigError(f"{output}: is the checkpoint itself; name another folder")
-    # Both are rebuilt, so that nothing is shared that could not be loaded again.
+    # Rebuilt for either format, so that nothing is shared that cannot be loaded.
     module = load_module(checkpoint, trust_plugins=trust_plugins)
     if format == "onnx":
         export_onnx(module, output, overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""``aher extract``: clip features of every video of a data set, once, for all later runs."""
+"""``aher extract``: compute the clip features of every video of a data set, once for all later runs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from aher_lightning.console import ProgressReporter, counted, output_console
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import ConfigError, VideoError
 from aher_lightning.features.store import NpyFeatureStore
+from aher_lightning.inference.device import choose_device
 from aher_lightning.inference.extraction import ClipEncoder, ExtractionResult, FeatureExtraction, load_public_weights
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.models.base import Backbone
@@ -40,8 +39,8 @@ def extract(
 ) -> Path:
     """Compute the features of all videos and moments that are not in the store yet.
 
-    Any number of these commands, on any machines that share the folder, may work on one store at once. A command
-    that was killed is simply given again.
+    Any number of these commands, on any machines that share the folder, may fill one store at once. After a kill, run
+    the same command again.
 
     Args:
         data: Which videos there are, and how frames become snippets.
@@ -50,14 +49,11 @@ def extract(
         backbone: In place of a checkpoint: the network that ``weights`` belong to, such as P3D.
         weights: Public weights of the backbone.
         num_workers: Videos that are decoded at the same time while the backbone works; each takes memory.
-        time_limit_sec: Seconds that decoding one video may take; it counts as failed after that. Each is decoded in a
-            process of its own, so that one that crashes the decoder is no more than that; ``None`` does without both.
+        time_limit_sec: Seconds that decoding one video may take before it counts as failed. Each is decoded in a
+            process of its own, which a bad file may crash; ``None`` decodes without limit in this process.
         dtype: Precision on disk; float16 halves the size.
-        retry_failed: Whether videos that failed in an earlier run are tried again, as files may have been mended.
+        retry_failed: Whether videos that failed in an earlier run are retried.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
-
-    Returns:
-        The folder.
 
     Raises:
         VideoError: At the end, if there were videos that could not be used.
@@ -81,7 +77,7 @@ def extract(
     if result.failures:
         raise VideoError(
             f"{len(result.failures)} of {len(folder.video_ids)} videos could not be used, all others are done: see "
-            f"{output / 'failures.json'}, then mend these files and run the command again, or leave them out"
+            f"{output / 'failures.json'}, then repair these files and run the command again, or exclude them"
         )
     return output
 
@@ -107,7 +103,7 @@ def _choose_encoder(
         contract.check_compatible(data.contract, ignore=PROVENANCE)
     elif backbone is not None and weights is not None:
         network = load_public_weights(backbone, weights)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = choose_device("auto")
     made_by = replace(contract, backbone=type(network).__name__, weights_sha256=fingerprint(network))
     return ClipEncoder(network.to(device), made_by, device)
 

@@ -1,4 +1,4 @@
-"""``aher import-annotations``: from the files of annotation tools to annotations that this package reads."""
+"""``aher import-annotations``: convert the files of annotation tools to ActivityNet layout."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from aher_lightning.errors import ConfigError
 
 
 class ImportSummary(NamedTuple):
-    """What was written, and what was not.
+    """What was written and what was left out.
 
     Attributes:
         videos: Number of videos.
         segments: Number of segments.
         categories: Names of the categories, in the order of their first segment.
-        left_out: How many things were left out, by what they are.
-        kept: How many segments were kept although they break a rule, by which one.
+        left_out: Number of things left out, by kind.
+        kept: Number of segments kept although they break a rule, by rule.
     """
 
     videos: int
@@ -50,22 +50,19 @@ def import_annotations(
     """Write the annotations of ELAN, VIA, CVAT and Label Studio as one file in the layout of ActivityNet.
 
     Args:
-        files: What the tools saved or exported, in any mixture.
+        files: Files of the tools, in any mixture.
         output: JSON file to write.
-        format: The tool that all files come from; ``auto`` tells by the content of each.
-        videos: Folder of the video files, for durations and frame rates that the tools do not write down.
-        subset: Part of the data set that the videos are to belong to.
+        format: The tool that all files come from; ``auto`` detects it from the content of each.
+        videos: Folder of the video files, for durations and frame rates that the tools do not record.
+        subset: Part of the data set that the videos belong to.
         fps: Frames per second by which CVAT and Label Studio counted.
         tiers: Names of ELAN's tiers, VIA's attributes or Label Studio's control tags to read, with commas between them;
             all if not given.
-        label: Whether the value of an annotation or its tier is the category.
-
-    Returns:
-        What was written, and what was left out.
+        label: Whether the category is the value of an annotation or its tier.
 
     Raises:
         AnnotationError: If a file cannot be used, or a video is in two of them.
-        ConfigError: If options do not fit.
+        ConfigError: If options are invalid.
         DataError: If the folder of videos does not exist.
         VideoError: If a video file is needed and damaged.
     """
@@ -88,7 +85,7 @@ def import_annotations(
 
 
 def _check_tiers(names: Iterable[str], files: Sequence[ImportedFile]) -> None:
-    """Refuse a tier that no file has."""
+    """Refuse a tier that is in no file."""
     known = sorted({tier for file in files for tier in file.tiers})
     for name in names:
         if name not in known:
@@ -97,7 +94,7 @@ def _check_tiers(names: Iterable[str], files: Sequence[ImportedFile]) -> None:
 
 
 def _summarize(videos: Mapping[str, AnnotatedVideo], left_out: Iterable[Mapping[str, int]]) -> ImportSummary:
-    """Count what was written and what was not."""
+    """Count what was written and what was left out."""
     dropped: Counter[str] = Counter()
     kept: Counter[str] = Counter()
     for counts in left_out:

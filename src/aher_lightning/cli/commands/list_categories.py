@@ -1,4 +1,4 @@
-"""``aher list-categories``: the categories of a checkpoint, and how each was learnt."""
+"""``aher list-categories``: the categories of a checkpoint, and how each was learned."""
 
 from __future__ import annotations
 
@@ -17,24 +17,21 @@ def list_categories(checkpoint: Path, json: bool = False) -> list[ListedCategory
 
     Args:
         checkpoint: File written by ``aher fit`` or ``aher add-category``.
-        json: Print JSON in place of a table.
-
-    Returns:
-        The categories.
+        json: Print JSON instead of a table.
 
     Raises:
-        CheckpointError: If the file is no such checkpoint.
+        CheckpointError: If the file is not such a checkpoint.
     """
     listed = describe_categories(checkpoint)
     if json:
         output_console().print(json_text.dumps([one._asdict() for one in listed]), markup=False)
         return listed
-    # Names are texts, lest square brackets in them pass for markup.
+    # As Text, so that square brackets in names are not markup.
     table = Table(title=Text(str(checkpoint)), title_justify="left")
     for column in ("category", "provenance", "clips", "version"):
         table.add_column(column, justify="right" if column == "clips" else "left")
     for one in listed:
         clips = "" if one.clips is None else str(one.clips)
-        table.add_row(Text(one.name), one.provenance, clips, Text(one.version or ""))
+        table.add_row(Text(one.name), one.provenance, clips, Text(one.version))
     output_console().print(table)
     return listed

@@ -1,4 +1,4 @@
-"""``aher localize``: find the actions in one's own videos."""
+"""``aher localize``: find the actions in your own videos."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from aher_lightning.reports.videos.outputs import VideoReport, output_files, par
 from aher_lightning.video.clips import count_clips
 from aher_lightning.video.cutting import cut_clips
 
-LONG_CLIPS = 512
-"""A video of more clips takes long enough for its progress to be shown."""
+_LONG_CLIPS = 512
+"""Number of clips above which a video gets a progress display."""
 
 _Files = dict[VideoInput, dict[str, Path]]
-"""What is written of each video, by format."""
+"""Output files of each video, by format."""
 
 
 def localize(  # noqa: PLR0913 - one option each, all by name
@@ -56,34 +56,29 @@ def localize(  # noqa: PLR0913 - one option each, all by name
 ) -> list[Path]:
     """Find actions in video files and write them, one file per video and format.
 
-    A command that was interrupted is simply given again: videos that are done are left as they are.
+    After an interruption, run the same command again: finished videos are skipped.
 
     Args:
         videos: Video files, folders of them, and patterns such as ``'cam*/*.mp4'``.
         checkpoint: File written by ``aher fit``.
         output: Folder for the results; made if needed.
-        formats: Endings of the files to write, separated by commas: json (always written), csv, srt, vtt, html, pdf,
-            png, svg. Subtitles and figures have the ten best detections for each window that a video is long.
-        clips: If given, folder for the best detections as video files of their own, ``<category>/<video>_<times>.mp4``,
-            in the sub-folders that the videos are in.
-        copy_clips: Copy clips instead of encoding them anew: faster, but they begin at the key frame before.
-        fiftyone: If given, folder for all detections as a data set that FiftyOne loads.
-        ground_truth: Annotation file, whose actions are shown above those found, on pages and figures.
-        top_k: How many detections to keep of a video at most; 100 for each window that it is long if not given.
+        formats: Formats to write, separated by commas: json (always written), csv, srt, vtt, html, pdf, png, svg.
+            Subtitles and figures have the ten best detections per window length of video.
+        clips: If given, folder for the best detections as video files, ``<category>/<video>_<times>.mp4``, in the
+            sub-folders of the videos.
+        copy_clips: Copy clips instead of re-encoding them: faster, but they begin at the previous key frame.
+        fiftyone: If given, folder for all detections as a data set for FiftyOne.
+        ground_truth: Annotation file, whose actions are shown above the detections on pages and figures.
+        top_k: Most detections to keep per video; 100 per window length of video if not given.
         min_score: Smallest score to keep.
         categories: The categories to keep, such as ``wave,nod``; all if not given.
-        window_sec: Length in seconds of the windows that long videos are localized in; what the checkpoint says if
-            not given.
-        time_limit_sec: Seconds for which a decoder may do nothing; the video counts as broken after that. Videos are
-            decoded in a process of their own, so that one that crashes the decoder is no more than that; ``None`` does
-            without both.
+        window_sec: Length of the windows for long videos, in seconds; that of the checkpoint if not given.
+        time_limit_sec: Seconds that a decoder may stall before the video counts as broken. Videos are decoded in a
+            process of their own, which a bad file may crash; ``None`` decodes without limit in this process.
         device: Where the networks run: cpu, cuda, cuda:1 and so on; auto takes a GPU if there is one.
-        overwrite: Replace results that are there.
-        show: How many detections to print per video.
+        overwrite: Replace existing results.
+        show: Number of detections to print per video.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
-
-    Returns:
-        The JSON files written.
 
     Raises:
         AherError: If an option, the checkpoint or the folder of results cannot be used.
@@ -114,7 +109,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
         started = time.monotonic()
         try:
             report = _report(_localize(localizer, video.path, choice), localizer, truth)
-            seconds = time.monotonic() - started  # clips may take longer than finding them
+            seconds = time.monotonic() - started  # excludes cutting clips, which may take longer
             finished.note_settings(one["json"] for one in waiting.values())
             if clips is not None:
                 cut_clips(video.path, report.best(), clips / video.name.parent, reencode=not copy_clips)
@@ -137,11 +132,9 @@ def localize(  # noqa: PLR0913 - one option each, all by name
 
 
 def _refuse_namesakes(inputs: Sequence[VideoInput]) -> None:
-    """Refuse to export videos of one name, which one data set cannot hold."""
+    """Refuse to export videos of the same name into one data set."""
     if len({video.path.stem for video in inputs}) < len(inputs):
-        raise ConfigError(
-            "FiftyOne tells videos by their names, and two have the same; export them one after the other"
-        )
+        raise ConfigError("FiftyOne identifies videos by name, and two have the same; export them separately")
 
 
 def _raise_failures(failures: Sequence[str]) -> None:
@@ -153,25 +146,25 @@ def _raise_failures(failures: Sequence[str]) -> None:
 
 
 def _leave_out_finished(files: _Files, finished: FinishedVideos) -> _Files:
-    """The videos that are still to be localized; says how many are not."""
+    """The videos that remain to be localized; prints how many are skipped."""
     waiting = {video: own for video, own in files.items() if not finished.has(video, own.values())}
     if len(waiting) < len(files):
         skipped = len(files) - len(waiting)
-        output_console().print(f"{skipped} of {len(files)} videos were done before; --overwrite does them again")
+        output_console().print(f"{skipped} of {len(files)} videos were finished before; --overwrite redoes them")
     return waiting
 
 
 def _localize(localizer: Localizer, path: Path, choice: Mapping[str, Any]) -> LocalizedVideo:
-    """Localize a video, with its progress if it is long."""
+    """Localize a video, with a progress display if it is long."""
     total = count_clips(localizer.frames.probe(path).duration_sec, localizer.contract)
-    if total <= LONG_CLIPS:
+    if total <= _LONG_CLIPS:
         return localizer.localize(path, **choice)
     with ProgressReporter(f"Localizing {path.name}", total, unit="clips") as progress:
         return localizer.localize(path, **choice, report=progress.advance)
 
 
 def _report(found: LocalizedVideo, localizer: Localizer, truth: Mapping[str, AnnotatedVideo] | None) -> VideoReport:
-    """What is to be told about a video; of one that is not annotated, that nothing is."""
+    """The report of a video; one without annotations has no instances."""
     annotated = None if truth is None else truth.get(found.path.stem)
     instances = annotated.instances if annotated is not None else None if truth is None else ()
     return VideoReport(
@@ -185,10 +178,10 @@ def _read_truth(path: Path) -> dict[str, AnnotatedVideo]:
 
 
 def _tell(report: VideoReport, target: Path, show: int, seconds: float) -> None:
-    """Print the best detections of a video, and how long it took to find them."""
+    """Print the best detections of a video, and the time it took to find them."""
     console = output_console()
     if show:
-        # Names are texts, lest square brackets in them pass for markup.
+        # As Text, so that square brackets in names are not markup.
         table = Table(title=Text(f"{report.path.name}  ({report.duration_sec:.1f} s)"), title_justify="left")
         for column in ("start", "end", "score"):
             table.add_column(column, justify="right")
@@ -202,7 +195,7 @@ def _tell(report: VideoReport, target: Path, show: int, seconds: float) -> None:
 
 
 def _export(folder: Path, files: Mapping[Path, Path], localizer: Localizer) -> None:
-    """Write the detections of all videos that are done as a data set for FiftyOne."""
+    """Write the detections of all finished videos as a data set for FiftyOne."""
     done = {video: path for video, path in files.items() if path.is_file()}
     names = localizer.categories
     found = {video: read_predictions(path, names).detections[video.stem] for video, path in done.items()}

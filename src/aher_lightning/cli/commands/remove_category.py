@@ -1,4 +1,4 @@
-"""``aher remove-category``: added categories leave a checkpoint."""
+"""``aher remove-category``: remove added categories from a checkpoint."""
 
 from __future__ import annotations
 
@@ -12,16 +12,13 @@ from aher_lightning.structures import AddedCategory
 def remove_category(
     checkpoint: Path, categories: list[str], output: Path, *, overwrite: bool = False
 ) -> list[AddedCategory]:
-    """Write a checkpoint without some of the categories that were added to it.
+    """Write a checkpoint without some of its added categories.
 
     Args:
         checkpoint: File written by ``aher add-category``.
-        categories: Names of added categories, one after another or with commas between them.
+        categories: Names of added categories, separated by spaces or commas.
         output: File to write.
         overwrite: Whether a file at ``output`` may be replaced.
-
-    Returns:
-        The categories taken out.
 
     Raises:
         AherError: If the checkpoint cannot be used, or a category was not added; nothing is written then.

@@ -1,4 +1,4 @@
-"""``aher render``: write the demo benchmark."""
+"""``aher render``: render the demo benchmark."""
 
 from __future__ import annotations
 
@@ -38,9 +38,6 @@ def render(
         moment_training_videos: Untrimmed training videos of the categories known from moments, which only a fully
             supervised upper bound may use.
         workers: Number of processes; 0 takes one per core.
-
-    Returns:
-        Where the benchmark lies and how large it is.
 
     Raises:
         ConfigError: If a number is out of range.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aher_lightning.errors import ConfigError
-from aher_lightning.files.json_files import write_text
+from aher_lightning.files.atomic import write_text
 from aher_lightning.reports.evaluation.diagnosis import CHARACTERISTICS, OUTCOMES, DiagnosisReport, NamedDiagnosis
 from aher_lightning.reports.evaluation.page_figures import (
     SERIES,

@@ -14,7 +14,8 @@ from markupsafe import Markup
 
 from aher_lightning.annotations.records import Instance
 from aher_lightning.errors import PredictionError
-from aher_lightning.files.json_files import MalformedError, write_text
+from aher_lightning.files.atomic import write_text
+from aher_lightning.files.json_files import MalformedError
 from aher_lightning.reports.page_template import render_template
 from aher_lightning.reports.terminal_tables import printable
 from aher_lightning.reports.videos.detection_rows import DetectionRow

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aher_lightning.errors import PredictionError
-from aher_lightning.files.json_files import MalformedError, write_text
+from aher_lightning.files.atomic import write_text
+from aher_lightning.files.json_files import MalformedError
 from aher_lightning.reports.videos.detection_rows import DetectionRow, check_rows
 
 _SCORE_DIGITS = 4

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from aher_lightning.cli.commands.analyze.contexts import contexts, real_background_cells, synthetic_cells
+from aher_lightning.cli.commands.analyze.contexts import _real_background_cells, _synthetic_cells, contexts
 from aher_lightning.cli.main import main
 from aher_lightning.errors import ConfigError
 from aher_lightning.modules.localizer import LocalizerModule
@@ -24,9 +24,9 @@ def module() -> LocalizerModule:
 
 def test_synthetic_cells_are_foreground_and_background_of_moments(module: LocalizerModule) -> None:
     with torch.inference_mode():
-        foreground, background = synthetic_cells(module, ToyDataModule(), 100, seed=0)
-        again = synthetic_cells(module, ToyDataModule(), 100, seed=0)
-        other = synthetic_cells(module, ToyDataModule(), 100, seed=1)
+        foreground, background = _synthetic_cells(module, ToyDataModule(), 100, seed=0)
+        again = _synthetic_cells(module, ToyDataModule(), 100, seed=0)
+        other = _synthetic_cells(module, ToyDataModule(), 100, seed=1)
     assert [cells.features.shape[1] for cells in foreground] == [10, 10, 12, 12]
     # Nine moments, of which the loss gives each at least one foreground anchor.
     assert set(torch.cat([cells.sources for cells in foreground]).tolist()) == set(range(9))
@@ -38,7 +38,7 @@ def test_synthetic_cells_are_foreground_and_background_of_moments(module: Locali
 
 def test_fewer_moments_can_be_drawn(module: LocalizerModule) -> None:
     with torch.inference_mode():
-        _, background = synthetic_cells(module, ToyDataModule(eval_batch_size=2), 3, seed=0)
+        _, background = _synthetic_cells(module, ToyDataModule(eval_batch_size=2), 3, seed=0)
     assert set(background[0].sources.tolist()) == {0, 1, 2}
 
 
@@ -50,8 +50,8 @@ def overlap(one: tuple[float, float], other: tuple[float, float]) -> float:
 def test_real_background_is_what_no_instance_covers(module: LocalizerModule) -> None:
     data = ToyDataModule(eval_batch_size=3)
     with torch.inference_mode():
-        finest, *_ = real_background_cells(module, data, 10, seed=0)
-        fewer, *_ = real_background_cells(module, data, 2, seed=0)
+        finest, *_ = _real_background_cells(module, data, 10, seed=0)
+        fewer, *_ = _real_background_cells(module, data, 2, seed=0)
     # 8 cells of 2.5 s in each of four videos of 20 s, three anchors each: background below a tIoU of 0.3 (Eq. 3).
     expected = []
     for video in data.evaluation_videos():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from aher_lightning.analyses.label_fractions import FractionPoint
-from aher_lightning.cli.commands.analyze.label_fractions import label_fractions, read_average
+from aher_lightning.cli.commands.analyze.label_fractions import _read_average, label_fractions
 from aher_lightning.cli.main import main
 from aher_lightning.errors import DataError
 
@@ -46,10 +46,10 @@ def test_it_is_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_what_is_no_average_is_refused(value: object, message: str, tmp_path: Path) -> None:
     path = metrics(tmp_path, "m", value)
     with pytest.raises(DataError, match=rf"m\.json: .*{message}"):
-        read_average(path)
+        _read_average(path)
 
 
 def test_the_file_must_be_that_of_a_test_run(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text('{"val/mAP": 0.5}')
     with pytest.raises(DataError, match=r"has no 'test/mAP'; give the metrics\.json of 'aher test'"):
-        read_average(tmp_path / "m.json")
+        _read_average(tmp_path / "m.json")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from aher_lightning.analyses.level_accuracy import LevelAccuracy
-from aher_lightning.cli.commands.analyze.levels import count_batch, levels
+from aher_lightning.cli.commands.analyze.levels import _count_batch, levels
 from aher_lightning.cli.main import main
 from aher_lightning.errors import ConfigError
 from aher_lightning.modules.localizer import LocalizerModule
@@ -39,7 +39,7 @@ def test_counts_are_those_of_loops(same_backbone: bool) -> None:
     module.contract = classifier.contract = small_contract()
     with torch.inference_mode():
         batch = toy_batch(module, 0.1)
-        counts = count_batch(module, classifier, batch, 0.4, reuse_features=same_backbone)
+        counts = _count_batch(module, classifier, batch, 0.4, reuse_features=same_backbone)
         network = module.network
         outputs = network(module.encode(batch.snippets, 32), "moment")
         proposals = network.head.decode(outputs.head).segments
@@ -83,10 +83,10 @@ def test_the_command_writes_table_and_figure(
     assert all(row["accuracy_ahernet"] == "" or 0 <= float(row["accuracy_ahernet"]) <= 1 for row in rows)
     assert (tmp_path / "levels.png").read_bytes()[1:4] == b"PNG"
     assert main([*words, f"--checkpoint={trained_run.folder}/recognition/last.ckpt"]) == 1
-    assert "holds a SnippetClassifierModule, where a PhasedModule is needed" in capsys.readouterr().err
+    assert "holds a SnippetClassifierModule, but a PhasedModule is needed" in capsys.readouterr().err
 
 
 def test_a_smallest_tiou_out_of_range_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"min_tiou is 0\.0, but a tIoU to reach is above 0 and at most 1"):
+    with pytest.raises(ConfigError, match=r"min_tiou is 0\.0, but must be above 0 and at most 1"):
         levels(ToyDataModule(), tmp_path / "a.ckpt", tmp_path / "b.ckpt", tmp_path / "out", min_tiou=0.0)
     assert not (tmp_path / "out").exists()

@@ -79,7 +79,7 @@ def test_what_cannot_be_drawn_is_refused(ground_truth: Path, tmp_path: Path) -> 
         timelines(ground_truth, file, tmp_path / "out")
     with pytest.raises(AnnotationError, match="has no video 'v9'; give ids of the annotation file"):
         timelines(ground_truth, file, tmp_path / "out", videos=["v1", "v9"])
-    with pytest.raises(AnnotationError, match="no video is asked for"):
+    with pytest.raises(AnnotationError, match="no video is requested"):
         timelines(ground_truth, file, tmp_path / "out", videos=[])
     for options in ({"first": 0}, {"top_k": 0}, {"max_tiou": 1.5}):
         with pytest.raises(ConfigError, match="must be at least 1 and 'max_tiou' within 0 and 1"):

@@ -43,7 +43,7 @@ def test_the_module_speaks_of_what_the_data_evaluates(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_another_kind_is_refused(tmp_path: Path) -> None:
     _, path = checkpointed_localizer(tmp_path)
-    with pytest.raises(CheckpointError, match="holds a LocalizerModule, where a SnippetClassifierModule is needed"):
+    with pytest.raises(CheckpointError, match="holds a LocalizerModule, but a SnippetClassifierModule is needed"):
         load_trained(path, toy_data(), SnippetClassifierModule)
 
 

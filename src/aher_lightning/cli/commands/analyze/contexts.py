@@ -34,18 +34,18 @@ from aher_lightning.reports.context_scatter import draw_context_scatter
 from aher_lightning.reports.csv_table import write_csv
 from aher_lightning.structures import LabelledClips, LabelledVideos
 
-FOREGROUND_KIND = "foreground"
-SYNTHETIC_KIND = "synthetic background"
-REAL_KIND = "real background"
+_FOREGROUND_KIND = "foreground"
+_SYNTHETIC_KIND = "synthetic background"
+_REAL_KIND = "real background"
 
 
 class ContextReport(NamedTuple):
-    """What ``aher analyze contexts`` finds.
+    """Result of ``aher analyze contexts``.
 
     Attributes:
         level: The pyramid level compared, from 1.
         counts: Cells of each kind.
-        separability: How often a linear classifier tells synthetic from real background; 0.5 is chance.
+        separability: Accuracy of a linear classifier between synthetic and real background; 0.5 is chance.
     """
 
     level: int
@@ -80,9 +80,6 @@ def contexts(
         seed: Seed of all random choices.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
-    Returns:
-        Level, counts and separability.
-
     Raises:
         AherError: If scikit-learn, the checkpoint, the data or an option cannot be used.
     """
@@ -92,38 +89,28 @@ def contexts(
     # A base class, of AherNet and of plug-ins that are trained like it.
     kind = PhasedModule
     module = load_trained(checkpoint, data, kind, trust_plugins=trust_plugins)  # type: ignore[type-abstract]
-    foreground, synthetic = synthetic_cells(module, data, moments, seed)
+    foreground, synthetic = _synthetic_cells(module, data, moments, seed)
     kinds = {
-        FOREGROUND_KIND: foreground,
-        SYNTHETIC_KIND: synthetic,
-        REAL_KIND: real_background_cells(module, data, moments, seed),
+        _FOREGROUND_KIND: foreground,
+        _SYNTHETIC_KIND: synthetic,
+        _REAL_KIND: _real_background_cells(module, data, moments, seed),
     }
     chosen = choose_level(kinds, anchors, level)
     drawn = {kind: draw_cells(cells[chosen - 1], anchors, seed, "cells", kind) for kind, cells in kinds.items()}
     report = ContextReport(
         level=chosen,
         counts={kind: len(cells.features) for kind, cells in drawn.items()},
-        separability=separability(drawn[SYNTHETIC_KIND], drawn[REAL_KIND], seed),
+        separability=separability(drawn[_SYNTHETIC_KIND], drawn[_REAL_KIND], seed),
     )
     places = embed_features(torch.cat([cells.features for cells in drawn.values()]), seed)
     _write(output, report, dict(zip(drawn, places.split_with_sizes(list(report.counts.values())), strict=True)))
     return report
 
 
-def synthetic_cells(
+def _synthetic_cells(
     module: PhasedModule, data: MixedDataModule, count: int, seed: int
 ) -> tuple[list[Cells], list[Cells]]:
-    """Return foreground and background of moments with generated contexts.
-
-    Args:
-        module: Makes the contexts and the feature maps.
-        data: The moments.
-        count: How many moments to draw.
-        seed: Decides which ones, and their layouts.
-
-    Returns:
-        Foreground cells and background cells of each level.
-    """
+    """Foreground and background cells of each level, of moments with generated contexts; the seed chooses moments."""
     network = module.network
     clips = data.availability.usable(data.moment_clips(), "moments")
     dataset = MomentDataset(clips, data.source, data.moment_categories)
@@ -139,18 +126,8 @@ def synthetic_cells(
     return join_cells(foreground), join_cells(background)
 
 
-def real_background_cells(module: PhasedModule, data: MixedDataModule, count: int, seed: int) -> list[Cells]:
-    """Return background of validation videos.
-
-    Args:
-        module: Makes the feature maps.
-        data: The videos; instances of both category sets are no background.
-        count: How many videos to draw.
-        seed: Decides which ones.
-
-    Returns:
-        Background cells of each level.
-    """
+def _real_background_cells(module: PhasedModule, data: MixedDataModule, count: int, seed: int) -> list[Cells]:
+    """Background cells of each level, of validation videos; instances of both category sets are no background."""
     there = data.availability.usable(data.evaluation_videos(), "videos of evaluation")
     videos = [data.videos[video.video_id] for video in there]
     dataset = UntrimmedDataset(videos, data.source, [*data.untrimmed_categories, *data.moment_categories])
@@ -180,7 +157,7 @@ def _batches(total: int, count: int, batch_size: int, *key: int | str) -> Iterat
 
 
 def _write(output: Path, report: ContextReport, points: dict[str, Tensor]) -> None:
-    """Write table and figure, and say what they show."""
+    """Write table and figure, and print what they show."""
     rows = [(*place, kind, report.level) for kind, places in points.items() for place in places.tolist()]
     write_csv(output / "contexts.csv", ("x", "y", "kind", "level"), rows)
     finding = f"a linear classifier tells synthetic from real background in {100 * report.separability:.1f} %"

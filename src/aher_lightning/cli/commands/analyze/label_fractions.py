@@ -11,7 +11,7 @@ from aher_lightning.files.json_files import MalformedError, finite_number, read_
 from aher_lightning.reports.csv_table import write_csv
 from aher_lightning.reports.label_fraction_curve import draw_label_fraction_curve
 
-METRIC = "test/mAP"
+_METRIC = "test/mAP"
 """Key of the average mAP in the files of ``aher test``."""
 
 
@@ -28,11 +28,11 @@ def label_fractions(supervised: dict[str, Path], ahernet: Path, output: Path = P
         The table: AherNet at fraction 0, since it sees none of these annotations, then AherNet* by fraction.
 
     Raises:
-        ConfigError: If a fraction is none, or given twice.
+        ConfigError: If a fraction is invalid, or given twice.
         DataError: If a file is missing or has no average mAP.
     """
-    points = parse_fractions({fraction: read_average(path) for fraction, path in supervised.items()})
-    level = read_average(ahernet)
+    points = parse_fractions({fraction: _read_average(path) for fraction, path in supervised.items()})
+    level = _read_average(ahernet)
     table = [FractionPoint(0.0, level), *points]
     write_csv(output / "fractions.csv", FractionPoint._fields, table)
     draw_label_fraction_curve(output / "fractions.png", points, level)
@@ -43,25 +43,15 @@ def label_fractions(supervised: dict[str, Path], ahernet: Path, output: Path = P
     return table
 
 
-def read_average(path: Path) -> float:
-    """Return the average mAP of a test run.
-
-    Args:
-        path: File ``metrics.json`` of ``aher test``.
-
-    Returns:
-        Average mAP in ``[0, 1]``.
-
-    Raises:
-        DataError: If the file is missing or has no average mAP.
-    """
+def _read_average(path: Path) -> float:
+    """Return the average mAP in ``[0, 1]`` of a file ``metrics.json`` of ``aher test``."""
     metrics = read_json_object(path, DataError)
-    if METRIC not in metrics:
-        raise DataError(f"{path}: has no {METRIC!r}; give the metrics.json of 'aher test'")
+    if _METRIC not in metrics:
+        raise DataError(f"{path}: has no {_METRIC!r}; give the metrics.json of 'aher test'")
     try:
-        value = finite_number(metrics[METRIC], METRIC)
+        value = finite_number(metrics[_METRIC], _METRIC)
     except MalformedError as reason:
         raise DataError(f"{path}: {reason}; give the metrics.json of 'aher test'") from None
     if not 0 <= value <= 1:
-        raise DataError(f"{path}: {METRIC} is {value}, but lies in [0, 1]; give the metrics.json of 'aher test'")
+        raise DataError(f"{path}: {_METRIC} is {value}, but lies in [0, 1]; give the metrics.json of 'aher test'")
     return value

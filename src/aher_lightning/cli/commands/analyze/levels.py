@@ -46,17 +46,14 @@ def levels(
         checkpoint: AherNet, a file written by ``aher fit``.
         classifier: The classifier of moments, a file written by ``aher fit`` with a SnippetClassifierModule.
         output: Folder for ``levels.csv`` and ``levels.png``; made if needed.
-        min_tiou: Proposals that overlap no instance by so much have no true category and are not counted.
+        min_tiou: Proposals that overlap no instance by this much have no true category and are not counted.
         trust_plugins: Whether the checkpoints may name classes outside this package, whose code runs then.
-
-    Returns:
-        The accuracies, from the finest level to the coarsest.
 
     Raises:
         AherError: If a checkpoint, the data or an option cannot be used.
     """
     if not 0 < min_tiou <= 1:
-        raise ConfigError(f"min_tiou is {min_tiou}, but a tIoU to reach is above 0 and at most 1; choose such a value")
+        raise ConfigError(f"min_tiou is {min_tiou}, but must be above 0 and at most 1; correct it")
     # A base class, of AherNet and of plug-ins that are trained like it.
     kind = PhasedModule
     ahernet = load_trained(checkpoint, data, kind, trust_plugins=trust_plugins)  # type: ignore[type-abstract]
@@ -68,7 +65,7 @@ def levels(
     there = data.availability.usable(data.evaluation_videos(), "videos of evaluation")
     with ProgressReporter("Classifying proposals", len(there), unit="videos") as progress:
         for batch in cast("Iterable[UntrimmedBatch]", loader):
-            counts += count_batch(ahernet, of_moments, batch, min_tiou, reuse_features=reuse_features)
+            counts += _count_batch(ahernet, of_moments, batch, min_tiou, reuse_features=reuse_features)
             progress.advance(len(batch.video_ids))
     accuracies = level_accuracies(counts, cells)
     write_csv(output / "levels.csv", LevelAccuracy._fields, accuracies)
@@ -78,7 +75,7 @@ def levels(
     return accuracies
 
 
-def count_batch(
+def _count_batch(
     ahernet: PhasedModule,
     classifier: SnippetClassifierModule,
     batch: UntrimmedBatch,
@@ -86,17 +83,12 @@ def count_batch(
     *,
     reuse_features: bool,
 ) -> Tensor:
-    """Count the proposals of some videos, and those that either classifier labels right.
+    """Count the proposals of some videos, and those that either classifier labels correctly.
 
-    Args:
-        ahernet: Makes the proposals, and labels them.
-        classifier: Labels them too.
-        batch: The videos.
-        min_tiou: Smallest tIoU of a counted proposal.
-        reuse_features: Whether both have the same backbone, so that features are computed once.
+    AherNet makes the proposals and both label them; ``reuse_features`` says that both have the same backbone.
 
     Returns:
-        Proposals, right ones of AherNet and right ones of AherNet-, int64 ``(3, L)``.
+        Proposals, correct ones of AherNet and correct ones of AherNet-, int64 ``(3, L)``.
     """
     network = ahernet.network
     snippets = batch.snippets.on(ahernet.device)

@@ -16,8 +16,8 @@ from aher_lightning.reports.evaluation.protocol import skipped_line
 from aher_lightning.reports.predictions.reader import Predictions, read_predictions
 from aher_lightning.reports.videos.timelines import TimelinePanel, draw_timelines
 
-SINGLE_ROW = "detections"
-"""Name of the row if there is one prediction file without a name."""
+_SINGLE_ROW = "detections"
+"""Name of the row of a prediction file without a name."""
 
 
 def timelines(
@@ -44,10 +44,7 @@ def timelines(
         top_k: Detections per video and system at most.
         min_score: Smallest score of a detection that is drawn.
         max_tiou: Of detections of a system that overlap by more, only the best is drawn.
-        skip_invalid: Leave out predictions that cannot be used, and say how many, instead of refusing the file.
-
-    Returns:
-        The bars drawn.
+        skip_invalid: Leave out unusable predictions, and count them, instead of refusing the file.
 
     Raises:
         AnnotationError: If the annotation file cannot be used, or lacks a video.
@@ -56,7 +53,7 @@ def timelines(
     """
     if min(first, top_k) < 1 or not 0 <= max_tiou <= 1:
         raise ConfigError("'first' and 'top_k' must be at least 1 and 'max_tiou' within 0 and 1; correct them")
-    files = {SINGLE_ROW: predictions} if isinstance(predictions, Path) else predictions
+    files = {_SINGLE_ROW: predictions} if isinstance(predictions, Path) else predictions
     if not files or GROUND_TRUTH_ROW in files:
         raise ConfigError(f"predictions needs names of systems, other than '{GROUND_TRUTH_ROW}': {{\"AherNet\": FILE}}")
     annotated = read_activitynet(ground_truth, on_invalid="drop")
@@ -86,7 +83,7 @@ def _choose_videos(
     if videos is not None:
         missing = [video for video in videos if video not in annotated]
         if missing or not videos:
-            wrong = f"has no video {missing[0]!r}" if missing else "no video is asked for"
+            wrong = f"has no video {missing[0]!r}" if missing else "no video is requested"
             raise AnnotationError(f"{ground_truth}: {wrong}; give ids of the annotation file")
         return videos
     predicted = dict.fromkeys(video for system in systems.values() for video in system.detections)
@@ -99,7 +96,7 @@ def _choose_videos(
 def _panel(
     video: AnnotatedVideo, systems: Mapping[str, Predictions], bars_of: Callable[..., list[TimelineBar]]
 ) -> TimelinePanel:
-    """The rows of one video; a system that found nothing in it has an empty one."""
+    """The rows of one video; a system without detections has an empty one."""
     rows = {GROUND_TRUTH_ROW: ground_truth_bars(video)}
     for name, system in systems.items():
         found = system.detections.get(video.video_id)

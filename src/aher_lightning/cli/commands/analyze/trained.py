@@ -1,14 +1,13 @@
-"""Checkpoints made ready to look at data, after the checks that training would have made."""
+"""Load a checkpoint for the videos of a data module, after the checks of training."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TypeVar
 
-import torch
-
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.errors import CheckpointError
+from aher_lightning.inference.device import choose_device
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.video.contract import PROVENANCE
@@ -19,7 +18,7 @@ Module = TypeVar("Module", bound=BaseModule)
 def load_trained(path: Path, data: MixedDataModule, kind: type[Module], *, trust_plugins: bool = False) -> Module:
     """Return the module of a checkpoint, ready for the videos of a data module.
 
-    It speaks of the categories that the data module evaluates, and runs on the accelerator if there is one.
+    Its categories are those that the data module evaluates; it is on the accelerator if there is one.
 
     Args:
         path: File written by ``aher fit``.
@@ -27,17 +26,14 @@ def load_trained(path: Path, data: MixedDataModule, kind: type[Module], *, trust
         kind: Base class of the module.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
-    Returns:
-        The module, in evaluation mode.
-
     Raises:
-        CheckpointError: If the file is no checkpoint of that kind, or was trained on other categories.
+        CheckpointError: If the module is of another kind, or was trained on other categories.
         ContractError: If the module and the data disagree about how frames become features.
     """
     module = load_module(path, trust_plugins=trust_plugins)
     if not isinstance(module, kind):
         raise CheckpointError(
-            f"{path}: holds a {type(module).__name__}, where a {kind.__name__} is needed; give another checkpoint"
+            f"{path}: holds a {type(module).__name__}, but a {kind.__name__} is needed; give another checkpoint"
         )
     for name in ("untrimmed", "moment"):
         if getattr(module.categories, name) != getattr(data.categories, name):
@@ -47,4 +43,4 @@ def load_trained(path: Path, data: MixedDataModule, kind: type[Module], *, trust
     ignored = set(PROVENANCE) - ({"weights_sha256"} if is_cached else set())
     module.require_contract().check_compatible(contract, ignore=ignored)
     module.categories = data.categories
-    return module.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    return module.to(choose_device("auto"))
