@@ -1,4 +1,4 @@
-"""Typed records that travel between the layers; the units of every field are defined here once.
+"""Typed records passed between layers; the units of every field are defined here once.
 
 Seconds at the boundary of the package (annotations, detections, metrics); positions normalized to
 ``[0, 1]`` of the video inside the model. Letters: B videos, N snippets, C channels, T time steps,
@@ -17,20 +17,14 @@ from torch import Tensor
 from aher_lightning.errors import ConfigError
 
 CategorySet = Literal["untrimmed", "moment"]
-"""Which categories a classifier speaks of: boundary-annotated ones, or those known from moments only."""
+"""Categories with temporal annotations, or those known from moments only."""
 
 EvaluatedSet = Literal["untrimmed", "moment", "all"]
-"""Which categories are detected and scored: one of the two sets, or both at once."""
+"""The categories detected and scored: one of the two sets, or both."""
 
 
 def category_sets(evaluated: EvaluatedSet) -> tuple[CategorySet, ...]:
-    """Return the category sets that a choice stands for, those with boundaries first.
-
-    Args:
-        evaluated: One of the two sets, or "all".
-
-    Returns:
-        One or two of them, in the order of the labels.
+    """Return the one or two category sets of a choice, in the order of the labels.
 
     Example:
         >>> category_sets("all")
@@ -45,7 +39,7 @@ class Categories:
     Args:
         untrimmed: Names of the categories with temporal annotations, in the order of their indices.
         moment: Names of the categories known from moments only, in the order of their indices.
-        evaluated: Whose videos validation and test score.
+        evaluated: The categories that validation and test score.
 
     Raises:
         ConfigError: If a category is in both sets.
@@ -83,13 +77,7 @@ class Categories:
 
 
 class AddedCategory(NamedTuple):
-    """A category that was added after training.
-
-    Attributes:
-        name: The category.
-        clips: How many clips it was learnt from.
-        version: Version of this package that added it.
-    """
+    """A category added after training: its name, its number of clips, and the version of this package that added it."""
 
     name: str
     clips: int
@@ -97,7 +85,7 @@ class AddedCategory(NamedTuple):
 
 
 class SnippetSequence(NamedTuple):
-    """The snippets of one video or of one span of it, with their places on its time axis.
+    """The snippets of one video or one span of it, with their positions in time.
 
     Attributes:
         values: Pixel clips ``(N, 3, F, H, W)`` uint8, or features ``(N, C)`` float.
@@ -111,7 +99,7 @@ class SnippetSequence(NamedTuple):
 
 
 class SnippetSequences(NamedTuple):
-    """The snippet sequences of a batch, packed one after another along the first dimension.
+    """The snippet sequences of a batch, concatenated along the first dimension.
 
     Attributes:
         values: Pixel clips ``(sum N, 3, F, H, W)`` uint8, or features ``(sum N, C)`` float.
@@ -126,15 +114,8 @@ class SnippetSequences(NamedTuple):
     steps: Tensor
 
     def on(self, device: torch.device) -> SnippetSequences:
-        """Return the same on a device.
-
-        Args:
-            device: Such as that of the module which is to read them.
-
-        Returns:
-            Snippets whose tensors are all there.
-        """
-        # Not called 'to': Lightning would call it in place of moving the fields.
+        """Return a copy with all tensors on a device."""
+        # Not called 'to': Lightning would call it instead of moving the fields.
         return SnippetSequences(*(values.to(device) for values in self))
 
 
@@ -143,7 +124,7 @@ class UntrimmedSample(NamedTuple):
 
     Attributes:
         video_id: Name of the video in the annotation file.
-        position: Place in the data set, the same on every process.
+        position: Index in the data set, the same on every process.
         snippets: Snippets of the whole video.
         duration_sec: Duration in seconds.
         segments_sec: Ground truth ``(start, end)`` in seconds, float64 ``(G, 2)``; may be empty.
@@ -178,7 +159,7 @@ class UntrimmedBatch(NamedTuple):
     Attributes:
         iteration: Training iteration that this batch belongs to; -1 in evaluation.
         video_ids: Names, B of them.
-        positions: Places in the data set, int64 ``(B,)``; they decide the order of equal scores.
+        positions: Indices in the data set, int64 ``(B,)``; they order equal scores.
         snippets: Packed snippets.
         durations_sec: Durations in seconds, float64 ``(B,)``.
         segments_sec: Ground truth ``(start, end)`` in seconds, float64 ``(B, G, 2)``; padding is 0.

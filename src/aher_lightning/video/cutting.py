@@ -36,8 +36,7 @@ _BT709 = 1
 _LIMITED = 1
 """FFmpeg's number of the limited (TV) colour range."""
 
-
-_REMEDY = "choose another place, or encode clips anew"
+_REMEDY = "choose another place, or re-encode the clips"
 """What to do about a clip that cannot be written."""
 
 
