@@ -21,7 +21,7 @@ from aher_lightning.checkpoints.content import (
     check_architecture,
     load_submodule,
 )
-from aher_lightning.checkpoints.folder import is_own, read_trained
+from aher_lightning.checkpoints.pretrained_folder import is_own, read_trained
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError
 from aher_lightning.models.base import Backbone, ReadsPublicWeights
 from aher_lightning.models.fingerprint import fingerprint

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aher_lightning.metrics.functional.category_ranks import ranks_in_instances
+from aher_lightning.metrics.functional.detection_matching import Matches, match_predictions
 from aher_lightning.metrics.functional.error_impact import count_types, precisions_without_errors
 from aher_lightning.metrics.functional.error_types import PredictionType, classify_predictions
 from aher_lightning.metrics.functional.groups import group_precisions
@@ -17,7 +18,6 @@ from aher_lightning.metrics.functional.instance_buckets import (
     characterize_instances,
     sort_into_buckets,
 )
-from aher_lightning.metrics.functional.matching import Matches, match_predictions
 from aher_lightning.metrics.functional.segment_table import BoolArray, FloatArray, IntArray, SegmentTable
 from aher_lightning.metrics.functional.sensitivity import missed_instances, normalized_precisions
 from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, matched_precisions

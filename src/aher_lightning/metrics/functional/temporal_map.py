@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aher_lightning.metrics.functional.matching import UNMATCHED, Matches, match_predictions
+from aher_lightning.metrics.functional.detection_matching import UNMATCHED, Matches, match_predictions
 from aher_lightning.metrics.functional.segment_table import BoolArray, FloatArray, IntArray, SegmentTable
 from aher_lightning.ops.thresholds import threshold_name
 
