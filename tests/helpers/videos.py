@@ -90,12 +90,9 @@ def write_video(path: Path, *specs: VideoSpec, container_options: dict[str, str]
 
 
 def copy_shifted(source: Path, target: Path, by_sec: float = 0.0, title: str = "") -> Path:
-    """Copy a video with all its times shifted, and with a title in Latin-1."""
+    """Copy a video with all its times shifted, and with a title."""
     options = {"avoid_negative_ts": "disabled"}
-    with (
-        av.open(str(source)) as origin,
-        av.open(str(target), "w", container_options=options, metadata_encoding="latin-1") as container,
-    ):
+    with av.open(str(source)) as origin, av.open(str(target), "w", container_options=options) as container:
         container.metadata["title"] = title
         stream = origin.streams.video[0]
         copy = container.add_stream_from_template(stream)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from torch.utils.data import DataLoader
-from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from aher_lightning.datamodules.worker_errors import with_plain_errors
 
@@ -22,6 +21,6 @@ class EvaluationLoader(DataLoader[Any]):
         return _without_none(super().__iter__())
 
 
-def _without_none(batches: _BaseDataLoaderIter) -> Iterator[Any]:
+def _without_none(batches: Iterator[Any]) -> Iterator[Any]:
     """The batches that are not ``None``; its argument has started the loader processes already."""
     return (batch for batch in with_plain_errors(batches) if batch is not None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from lightning_utilities.core.imports import compare_version
 
 from aher_lightning.errors import VideoError
 from aher_lightning.video.probing import FrameIndex, has_presentation_times, index_frames, open_video, quarter_turns
@@ -26,8 +28,8 @@ _SEEKABLE_FORMATS = {"mov", "matroska"}
 _WORTH_SEEKING_FRAMES = 8
 """Decoding fewer frames than this costs less than a seek."""
 
-_SCALES_IN_THREADS = 17
-"""First major version of PyAV that converts pictures in several threads unless told otherwise."""
+_SCALES_IN_THREADS = "17"
+"""First version of PyAV that converts pictures in several threads unless told otherwise."""
 
 _LOST_SEC = 0.25
 """More missing at the end of decoding than this is damage; decoders may hold back a frame or two."""
@@ -78,13 +80,12 @@ class PyAVReader(VideoReader):
 
 def _picture_converter() -> Callable[[VideoFrame], Image]:
     """Return a function that makes upright RGB pictures of frames."""
-    import av
     from av.video.reformatter import VideoReformatter
 
     # One reformatter for all frames, and one thread: a new one per frame, or threads for such small work (the default
     # since PyAV 17), cost as much as decoding.
     reformat = partial(VideoReformatter().reformat, format="rgb24")
-    if int(av.__version__.split(".")[0]) >= _SCALES_IN_THREADS:
+    if compare_version("av", operator.ge, _SCALES_IN_THREADS):
         reformat = partial(reformat, threads=1)
 
     def convert(frame: VideoFrame) -> Image:
