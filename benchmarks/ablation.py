@@ -20,8 +20,8 @@ from typing import NamedTuple
 from jsonargparse import auto_cli
 from rich.table import Table
 
-from aher_lightning.cli import main
-from aher_lightning.command_words import spell_flags
+from aher_lightning.cli.argument_spelling import spell_flags
+from aher_lightning.cli.main import main
 from aher_lightning.console import output_console
 
 

@@ -25,7 +25,7 @@ import torch
 from jsonargparse import auto_cli
 from rich.table import Table
 
-from aher_lightning.command_words import spell_flags
+from aher_lightning.cli.argument_spelling import spell_flags
 from aher_lightning.console import output_console
 from aher_lightning.errors import AherError
 from aher_lightning.video import DecordReader, PyAVReader, TorchCodecReader, probing

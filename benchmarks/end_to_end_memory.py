@@ -23,10 +23,10 @@ import torch
 from jsonargparse import auto_cli
 from rich.table import Table
 
-from aher_lightning.command_words import spell_flags
+from aher_lightning.cli.argument_spelling import spell_flags
 from aher_lightning.console import output_console
 from aher_lightning.models.aher_net import AherNet
-from aher_lightning.models.p3d_small import P3DSmall
+from aher_lightning.models.backbones.p3d_small import P3DSmall
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.modules.phases import TransferPhase
@@ -67,7 +67,7 @@ SETTINGS = {
     "plain": Setting("plain", {}),
     "chunks": Setting(f"chunks of {CLIPS_PER_CHUNK}", CHUNKS),
     "checkpoints": Setting("chunks, checkpointed", CHECKPOINTS),
-    "half": Setting("the same, gradient_share 0.5", {**CHECKPOINTS, "gradient_share": 0.5}),
+    "half": Setting("the same, gradient_fraction 0.5", {**CHECKPOINTS, "gradient_fraction": 0.5}),
     "bfloat16": Setting("chunks, checkpointed, bf16-mixed", CHECKPOINTS, "bf16-mixed"),
 }
 RECOMMENDED = "checkpoints"

@@ -23,9 +23,9 @@ import torch
 from jsonargparse import auto_cli
 from rich.table import Table
 
-from aher_lightning.command_words import spell_flags
+from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.cli.argument_spelling import spell_flags
 from aher_lightning.console import output_console
-from aher_lightning.datasets.annotations import AnnotatedVideo, Instance
 from aher_lightning.evaluation.ground_truth import GroundTruth, GroundTruthChoice, read_ground_truth
 from aher_lightning.evaluation.protocol import PROTOCOLS
 from aher_lightning.evaluation.scores import ScoreOptions, evaluation_report
@@ -33,8 +33,8 @@ from aher_lightning.metrics.functional.proposal_recall import proposal_recalls
 from aher_lightning.metrics.functional.segment_table import FloatArray, SegmentTable, table_from_detections
 from aher_lightning.metrics.functional.temporal_map import average_precisions
 from aher_lightning.ops.thresholds import ACTIVITYNET_THRESHOLDS
-from aher_lightning.reports.evaluation import EvaluationReport
-from aher_lightning.reports.prediction_reader import Predictions, read_predictions
+from aher_lightning.reports.evaluation.report import EvaluationReport
+from aher_lightning.reports.predictions.reader import Predictions, read_predictions
 from aher_lightning.structures import Detections
 from processes import memory_mib, run_apart
 

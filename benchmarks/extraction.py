@@ -28,10 +28,10 @@ import torch
 from jsonargparse import auto_cli
 from rich.table import Table
 
-from aher_lightning.cli import main
-from aher_lightning.command_words import spell_flags
+from aher_lightning.cli.argument_spelling import spell_flags
+from aher_lightning.cli.main import main
 from aher_lightning.console import output_console
-from aher_lightning.models.p3d import P3D
+from aher_lightning.models.backbones.p3d import P3D
 from aher_lightning.rendering.benchmark import render_benchmark
 from aher_lightning.rendering.plan import BenchmarkParameters
 

@@ -24,11 +24,11 @@ import torch
 from jsonargparse import auto_cli
 from rich.table import Table
 
-from aher_lightning.command_words import spell_flags, spell_lists
+from aher_lightning.cli.argument_spelling import spell_flags, spell_lists
 from aher_lightning.console import output_console
 from aher_lightning.inference.localizer import Localizer
 from aher_lightning.models.aher_net import AherNet
-from aher_lightning.models.p3d_small import P3DSmall
+from aher_lightning.models.backbones.p3d_small import P3DSmall
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.structures import Categories
 from aher_lightning.video.contract import TemporalContract

@@ -21,7 +21,7 @@ from jsonargparse import auto_cli
 from rich.table import Table
 
 from aher_lightning.callbacks import Compilation
-from aher_lightning.command_words import spell_flags
+from aher_lightning.cli.argument_spelling import spell_flags
 from aher_lightning.console import output_console
 from processes import memory_mib, run_apart
 from training_loop import BATCH, Repeated, Stopwatch, make_batch, make_module, train

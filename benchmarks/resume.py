@@ -26,13 +26,13 @@ import yaml
 from jsonargparse import auto_cli
 from torch import Tensor
 
-from aher_lightning.cli import main
-from aher_lightning.command_words import spell_flags
+from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
+from aher_lightning.checkpoints.last import LAST, PREVIOUS
+from aher_lightning.cli.argument_spelling import spell_flags
+from aher_lightning.cli.main import main
 from aher_lightning.console import output_console
 from aher_lightning.datamodules.rendered import RenderedDataModule
-from aher_lightning.datasets.feature_store import NpyFeatureStore
-from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
-from aher_lightning.modules.last_checkpoint import LAST, PREVIOUS
+from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.video.clips import count_clips
 from aher_lightning.video.contract import TemporalContract
 
@@ -111,7 +111,7 @@ def write_config(root: Path, iterations: int, seed: int) -> Path:
 
 def start(config: Path, folder: Path) -> subprocess.Popen[bytes]:
     """Start, or go on with, a run in a folder."""
-    program = [sys.executable, "-W", "ignore", "-c", "from aher_lightning.cli import console_main; console_main()"]
+    program = [sys.executable, "-W", "ignore", "-c", "from aher_lightning.cli.main import console_main; console_main()"]
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log.txt").open("ab") as log:
         return subprocess.Popen(

@@ -28,10 +28,10 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aher_lightning.command_words import spell_flags
+from aher_lightning.cli.argument_spelling import spell_flags
 from aher_lightning.console import output_console
-from aher_lightning.models import p3d, p3d_blocks
-from aher_lightning.models.p3d import P3D
+from aher_lightning.models.backbones import p3d, p3d_blocks
+from aher_lightning.models.backbones.p3d import P3D
 from aher_lightning.ops.nms import batched_nms
 from processes import run_apart
 from training_loop import Repeated, Stopwatch, make_batch, make_module, train

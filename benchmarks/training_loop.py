@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 
 from aher_lightning.models.aher_net import AherNet
-from aher_lightning.models.p3d_small import P3DSmall
+from aher_lightning.models.backbones.p3d_small import P3DSmall
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.structures import Categories, MomentBatch, SnippetSequences, UntrimmedBatch

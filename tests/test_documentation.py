@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.cli import main
+from aher_lightning.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

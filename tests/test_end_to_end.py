@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from aher_lightning.cli import main
-from aher_lightning.datasets.annotations import read_activitynet, restrict
-from aher_lightning.datasets.categories import read_categories
-from aher_lightning.datasets.feature_store import NpyFeatureStore
+from aher_lightning.annotations.activitynet import read_activitynet, restrict
+from aher_lightning.annotations.category_lists import read_categories
+from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
+from aher_lightning.cli.main import main
+from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.metrics.proposal_recall import ProposalRecall
 from aher_lightning.metrics.temporal_map import TemporalMeanAveragePrecision
-from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
-from aher_lightning.reports.prediction_reader import read_predictions
+from aher_lightning.reports.predictions.reader import read_predictions
 from tests.helpers.command_line import TrainedRun, trainer_words
 
 pytestmark = pytest.mark.slow

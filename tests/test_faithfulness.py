@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-import aher_lightning.components  # noqa: F401 - makes them known
-from aher_lightning.shipped_configs import configs_folder
+import aher_lightning.cli.components  # noqa: F401 - makes them known
+from aher_lightning.cli.shipped_configs import configs_folder
 from tests.helpers.golden_usage import golden_tests
 from tests.helpers.option_paths import find_options
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.cli import main
+from aher_lightning.cli.main import main
 from tests.helpers.command_line import trainer_words
 from tests.helpers.paper_data import entry, touch, write_activitynet, write_split
 
@@ -61,19 +61,19 @@ def test_a_file_of_activitynet_in_the_place_of_one_of_kinetics(refused: Refused,
 
 
 def test_full_supervision_without_annotated_videos(refused: Refused, anet: Path, tiny_benchmark: Path) -> None:
-    line = refused("Kinetics600DataModule", anet, f"--data.activitynet_root={anet}", "--data.annotated_share=0.5")
-    assert line.endswith("cannot be trained with full supervision; leave out 'annotated_share'")
-    line = refused("RenderedDataModule", tiny_benchmark, "--data.annotated_share=0.5")
-    assert line.endswith("which 'annotated_share' needs; render with --moment-training-videos 2 or more")
-    line = refused("ActivityNetDataModule", anet, "--data.annotated_share=0.5", "--data.parts=[moments]")
-    assert line == "aher fit: with 'annotated_share' there are no moments; leave \"moments\" out of 'parts'"
+    line = refused("Kinetics600DataModule", anet, f"--data.activitynet_root={anet}", "--data.label_fraction=0.5")
+    assert line.endswith("cannot be trained with full supervision; leave out 'label_fraction'")
+    line = refused("RenderedDataModule", tiny_benchmark, "--data.label_fraction=0.5")
+    assert line.endswith("which 'label_fraction' needs; render with --moment-training-videos 2 or more")
+    line = refused("ActivityNetDataModule", anet, "--data.label_fraction=0.5", "--data.parts=[moments]")
+    assert line == "aher fit: with 'label_fraction' there are no moments; leave \"moments\" out of 'parts'"
 
 
 def test_numbers_out_of_range(refused: Refused, anet: Path) -> None:
     line = refused("ActivityNetDataModule", anet, "--data.rules.max_instances=0")
     assert line == "aher fit: 'rules.max_instances' is 0, but must be at least 1; correct it"
-    line = refused("ActivityNetDataModule", anet, "--data.annotated_share=2")
-    assert line == "aher fit: 'annotated_share' is 2.0, but must be above 0 and at most 1; correct it"
+    line = refused("ActivityNetDataModule", anet, "--data.label_fraction=2")
+    assert line == "aher fit: 'label_fraction' is 2.0, but must be above 0 and at most 1; correct it"
 
 
 def test_an_adversary_without_a_discriminator(refused: Refused, anet: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from aher_lightning.callbacks import Compilation, IterationCheckpoint
-from aher_lightning.modules.checkpoint import read_checkpoint
+from aher_lightning.checkpoints.content import read_checkpoint
 from tests.helpers.end_to_end import tiny_backbone
 from tests.helpers.training import toy_classifier, toy_localizer, train
 

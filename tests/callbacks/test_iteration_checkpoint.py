@@ -9,8 +9,8 @@ from lightning_fabric.plugins.io import TorchCheckpointIO
 
 from aher_lightning.callbacks import IterationCheckpoint
 from aher_lightning.callbacks.atomic_checkpoint_io import AtomicCheckpointIO
-from aher_lightning.modules.checkpoint import STATE_KEY
-from aher_lightning.modules.last_checkpoint import find_last_checkpoint
+from aher_lightning.checkpoints.content import STATE_KEY
+from aher_lightning.checkpoints.last import find_last_checkpoint
 from tests.helpers.toy import ToyDataModule
 from tests.helpers.training import quiet_trainer, toy_localizer, train
 

@@ -9,7 +9,7 @@ import torch
 from aher_lightning.callbacks import PredictionWriter
 from aher_lightning.errors import ConfigError
 from aher_lightning.modules.base import EvaluationOutput
-from aher_lightning.reports.prediction_reader import read_predictions
+from aher_lightning.reports.predictions.reader import read_predictions
 from aher_lightning.structures import Detections
 from tests.helpers.toy import MOMENT, ToyDataModule
 from tests.helpers.training import quiet_trainer, toy_localizer

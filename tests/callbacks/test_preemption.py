@@ -11,8 +11,8 @@ import pytorch_lightning as pl
 import torch
 
 from aher_lightning.callbacks import IterationCheckpoint, Preemption
+from aher_lightning.checkpoints.last import find_last_checkpoint
 from aher_lightning.errors import ConfigError
-from aher_lightning.modules.last_checkpoint import find_last_checkpoint
 from tests.helpers.gloo import run_on_processes
 from tests.helpers.toy import ToyDataModule
 from tests.helpers.training import quiet_trainer, toy_localizer, train

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from aher_lightning.datasets.feature_store import NpyFeatureStore
-from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
-from aher_lightning.shipped_configs import configs_folder
+from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
+from aher_lightning.cli.shipped_configs import configs_folder
+from aher_lightning.features.store import NpyFeatureStore
 from tests.helpers.command_line import TrainedRun, extract_words
 from tests.helpers.miniature import make_miniatures
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from aher_lightning.cli import main
-from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
-from aher_lightning.shipped_configs import configs_folder
+from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
+from aher_lightning.cli.main import main
+from aher_lightning.cli.shipped_configs import configs_folder
 from tests.helpers.miniature import Miniature, make_miniatures
 
 SETTINGS = ("demo.yaml", "anet_un_am.yaml", "th14_anet_fg.yaml", "anet_k600.yaml")

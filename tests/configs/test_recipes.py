@@ -8,9 +8,9 @@ import pytest
 import torch
 import yaml
 
+from aher_lightning.cli.shipped_configs import configs_folder
 from aher_lightning.models.postprocess import HardNMS, ProductFusion, VideoCategoryFusion
 from aher_lightning.modules.aher import AherModule
-from aher_lightning.shipped_configs import configs_folder
 from tests.helpers.released_recipe import recipe_module, released_module
 from tests.helpers.training import iteration_data
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from aher_lightning.cli import main
-from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
-from aher_lightning.shipped_configs import configs_folder
+from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
+from aher_lightning.cli.main import main
+from aher_lightning.cli.shipped_configs import configs_folder
 from tests.helpers.command_line import TrainedRun
 from tests.helpers.real_data import real_data
 

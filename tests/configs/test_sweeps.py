@@ -15,9 +15,9 @@ import yaml
 from tensorboard.backend.event_processing import event_accumulator
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
-from aher_lightning.cli import main
-from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
-from aher_lightning.shipped_configs import configs_folder
+from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
+from aher_lightning.cli.main import main
+from aher_lightning.cli.shipped_configs import configs_folder
 from tests.helpers.miniature import make_miniatures
 from tests.helpers.wandb_file import read_config, read_history
 

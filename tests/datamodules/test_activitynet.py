@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.activitynet import ActivityNetDataModule
-from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.errors import AnnotationError, DataError
 from aher_lightning.video.contract import TemporalContract
 from tests.helpers.paper_data import entry, write_split
@@ -93,14 +93,14 @@ def test_a_split_of_ones_own_leaves_other_labels_out(tmp_path: Path) -> None:
     data = ActivityNetDataModule(root, split, contract=TemporalContract(fps=25.0))
     assert [video.video_id for video in data.untrimmed_videos()] == ["x"]
     assert data.categories.names == [AM]
-    swapped = ActivityNetDataModule(root, split, contract=TemporalContract(fps=25.0), annotated_share=0.5)
+    swapped = ActivityNetDataModule(root, split, contract=TemporalContract(fps=25.0), label_fraction=0.5)
     assert [video.video_id for video in swapped.untrimmed_videos()] == ["m_train"]
 
 
-@pytest.mark.parametrize("share", [1.0, 0.5, 0.01])
-def test_every_real_category_gives_its_share(share: float) -> None:
+@pytest.mark.parametrize("fraction", [1.0, 0.5, 0.01])
+def test_every_real_category_gives_its_share(fraction: float) -> None:
     root = real_data("activitynet")
-    data = ActivityNetDataModule(root, contract=TemporalContract(fps=25.0), annotated_share=share)
+    data = ActivityNetDataModule(root, contract=TemporalContract(fps=25.0), label_fraction=fraction)
     chosen = {video.video_id for video in data.untrimmed_videos()}
     expected = 0
     raw = json.loads((root / "activity_net.v1-3.json").read_text())["database"]
@@ -111,6 +111,6 @@ def test_every_real_category_gives_its_share(share: float) -> None:
             for one in video["annotations"]
             if video["subset"] == "training" and one["label"] == category and one["segment"][1] > one["segment"][0]
         }
-        expected += math.ceil(share * len(owners))
-        assert len(owners & chosen) == math.ceil(share * len(owners)), category
+        expected += math.ceil(fraction * len(owners))
+        assert len(owners & chosen) == math.ceil(fraction * len(owners)), category
     assert expected - 5 <= len(chosen) <= expected  # five training videos have two of these categories each

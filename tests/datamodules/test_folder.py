@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
+from aher_lightning.annotations.activitynet import Instance
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.folder import FolderDataModule
-from aher_lightning.datasets.annotations import Instance
-from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.datasets.sample_rules import SampleRules
 from aher_lightning.errors import AnnotationError, ConfigError, DataError
 from aher_lightning.modules.aher import AherModule
@@ -166,7 +166,7 @@ def test_background_makes_up_its_share_of_the_untrimmed_samples(root: Path) -> N
     samples = Counter(names(data._untrimmed_dataset().videos))
     assert samples == {"t0": 5, "t1": 4, "empty": 1, "background--a": 1, "background--b": 1}
     assert len(data._foreground_dataset()) == 2
-    half = data_module(root, background=root / "street", background_share=0.5, **SETS)
+    half = data_module(root, background=root / "street", background_fraction=0.5, **SETS)
     assert Counter(names(half._untrimmed_dataset().videos))["t0"] == 2
     assert data.file_folders() == [root / "videos", root / "moments", root / "street"]
     some = data_module(root, background=root / "street", background_names="[!a]", **SETS)
@@ -189,7 +189,7 @@ def test_features_decide_what_is_there(root: Path, caplog: pytest.LogCaptureFixt
     ("options", "message"),
     [
         ({"split": Path("x.json"), "moment_categories": ["a"]}, "'split' names the categories already; leave out"),
-        ({"background_share": 1.0}, "'background_share' is 1.0, but must be above 0 and below 1; correct it"),
+        ({"background_fraction": 1.0}, "'background_fraction' is 1.0, but must be above 0 and below 1; correct it"),
         ({"validation_subset": "training"}, "training and validation subset are both 'training'; give two subsets"),
         ({"moment_names": "a"}, r"the pattern 'a' names \{category\} 0 times"),
         ({"moment_names": "{category}", "moments": None}, "'moment_names' says what files in 'moments' are called"),
@@ -220,7 +220,7 @@ def test_two_files_of_one_name_are_refused(root: Path) -> None:
 
 
 def test_full_supervision_needs_no_moments(root: Path) -> None:
-    data = data_module(root, moments=None, annotated_share=1.0, **(SETS | {"moment_categories": ["clap"]}))
+    data = data_module(root, moments=None, label_fraction=1.0, **(SETS | {"moment_categories": ["clap"]}))
     assert names(data.untrimmed_videos()) == ["t0"]
     assert set(data.video_paths()) == {"t0", "t1", "empty", "v0"}
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.kinetics import Kinetics600DataModule
-from aher_lightning.datasets.moments import MomentDataset, TrimmedClip
+from aher_lightning.datasets.moments import MomentDataset
 from aher_lightning.errors import AnnotationError, ConfigError, DataError
 from tests.helpers.paper_data import CONTRACT, entry, touch, write_activitynet, write_features, write_split
 from tests.helpers.real_data import real_data
@@ -143,7 +144,7 @@ def test_a_category_without_clips_is_named(folders: tuple[Path, Path], tmp_path:
 
 def test_full_supervision_is_refused(folders: tuple[Path, Path]) -> None:
     with pytest.raises(ConfigError, match=r"Kinetics-600 has no annotated training videos, .* leave out 'annotated_sh"):
-        from_features(folders, annotated_share=0.5)
+        from_features(folders, label_fraction=0.5)
 
 
 def test_a_file_of_activitynet_is_told_from_one_of_kinetics(folders: tuple[Path, Path]) -> None:

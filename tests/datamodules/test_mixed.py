@@ -8,13 +8,13 @@ from typing import Any, cast
 import pytest
 import torch
 
+from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.mixed import MixedDataModule
-from aher_lightning.datasets.annotations import AnnotatedVideo, Instance
-from aher_lightning.datasets.feature_store import NpyFeatureStore
-from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.datasets.sample_rules import SampleRules
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import AnnotationError, ConfigError, ContractError, DataError, VideoError
+from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.structures import SnippetSequence, UntrimmedBatch
 from aher_lightning.video.contract import TemporalContract
@@ -151,7 +151,7 @@ class Supervised(ToyDataModule):
 
 
 def test_full_supervision_exchanges_the_roles_of_the_categories() -> None:
-    data = Supervised(annotated_share=1.0, batch_size=12)
+    data = Supervised(label_fraction=1.0, batch_size=12)
     assert (data.categories.untrimmed, data.categories.moment) == (MOMENT, [])
     assert (data.evaluated, data.categories.names) == ("untrimmed", MOMENT)
     assert data.parts == ("untrimmed", "foreground")
@@ -160,12 +160,12 @@ def test_full_supervision_exchanges_the_roles_of_the_categories() -> None:
     assert set(batch["untrimmed"].video_ids) == {f"am{i}" for i in range(12)}
     assert batch["untrimmed"].labels.max() == len(MOMENT) - 1
     assert [video.video_id for video in data.evaluation_videos()] == ["val0", "val1", "val2", "val3"]
-    assert Supervised(annotated_share=1.0, evaluated="untrimmed").categories.names == MOMENT
+    assert Supervised(label_fraction=1.0, evaluated="untrimmed").categories.names == MOMENT
 
 
 def test_a_share_of_the_annotated_videos_is_nested_and_the_same_for_every_seed() -> None:
     def chosen(share: float, seed: int = 0) -> set[str]:
-        return {video.video_id for video in Supervised(annotated_share=share, seed=seed).untrimmed_videos()}
+        return {video.video_id for video in Supervised(label_fraction=share, seed=seed).untrimmed_videos()}
 
     assert [len(chosen(share)) for share in (0.1, 0.25, 0.5, 0.6, 1.0)] == [3, 3, 6, 9, 12]
     assert chosen(0.25) < chosen(0.5) < chosen(0.6)
@@ -175,10 +175,10 @@ def test_a_share_of_the_annotated_videos_is_nested_and_the_same_for_every_seed()
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"annotated_share": 0.0}, "'annotated_share' is 0.0, but must be above 0 and at most 1; correct it"),
-        ({"annotated_share": 1.5}, "'annotated_share' is 1.5, but"),
-        ({"annotated_share": 0.5, "parts": ["untrimmed", "moments"]}, 'there are no moments; leave "moments" out of'),
-        ({"annotated_share": 0.5, "evaluated": "all"}, "there is one category set; set 'evaluated' to \"untrimmed\""),
+        ({"label_fraction": 0.0}, "'label_fraction' is 0.0, but must be above 0 and at most 1; correct it"),
+        ({"label_fraction": 1.5}, "'label_fraction' is 1.5, but"),
+        ({"label_fraction": 0.5, "parts": ["untrimmed", "moments"]}, 'there are no moments; leave "moments" out of'),
+        ({"label_fraction": 0.5, "evaluated": "all"}, "there is one category set; set 'evaluated' to \"untrimmed\""),
         ({"batch_size": 0}, "must be at least 1; correct them"),
     ],
 )

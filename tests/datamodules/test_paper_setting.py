@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.paper_setting import (
     PaperSettingDataModule,
     find_activitynet_videos,
     read_activitynet_folder,
 )
-from aher_lightning.datasets.annotations import AnnotatedVideo, Instance
-from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import AnnotationError, ConfigError, DataError
 from tests.helpers.paper_data import CONTRACT, entry, touch, write_activitynet, write_split

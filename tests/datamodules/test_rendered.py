@@ -63,13 +63,13 @@ def test_full_supervision_needs_annotated_videos_of_the_moment_categories(tiny_b
     with pytest.raises(
         DataError, match=r"no annotated training video of 2 moment .* --moment-training-videos 2 or more"
     ):
-        RenderedDataModule(tiny_benchmark, contract=CONTRACT, annotated_share=0.5)
+        RenderedDataModule(tiny_benchmark, contract=CONTRACT, label_fraction=0.5)
     content = json.loads((tiny_benchmark / "annotations.json").read_text())
     for name in ("am_val_00000", "am_val_00001"):
         content["database"][name.replace("val", "train")] = content["database"][name] | {"subset": "training"}
     shutil.copy(tiny_benchmark / "split.json", tmp_path)
     (tmp_path / "annotations.json").write_text(json.dumps(content))
-    data = RenderedDataModule(tmp_path, contract=CONTRACT, annotated_share=0.5)
+    data = RenderedDataModule(tmp_path, contract=CONTRACT, label_fraction=0.5)
     assert {video.video_id for video in data.untrimmed_videos()} == {"am_train_00000", "am_train_00001"}
     assert (data.categories.untrimmed, data.categories.moment) == (data.moment_categories, [])
 

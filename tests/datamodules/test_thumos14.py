@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.thumos14 import Thumos14DataModule
-from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.errors import AnnotationError, DataError
 from tests.helpers.paper_data import CONTRACT, entry, touch, write_activitynet, write_split
 from tests.helpers.real_data import real_data
@@ -65,7 +65,7 @@ def test_every_choice_of_evaluated_categories_has_its_videos(folders: tuple[Path
 
 
 def test_full_supervision_trains_on_the_videos_behind_the_moments(folders: tuple[Path, Path]) -> None:
-    data = data_module(folders, annotated_share=1.0)
+    data = data_module(folders, label_fraction=1.0)
     assert names(data.untrimmed_videos()) == ["s_train", "h_train"]
     assert names(data.evaluation_videos()) == ["s_val"]
     assert (len(data.categories.untrimmed), data.categories.moment) == (200, [])

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.datasets.annotations import AnnotatedVideo, Instance
+from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datasets.moment_layouts import CategoryFolders, CutMoments, NamedFiles, list_videos
-from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.datasets.name_pattern import NamePattern
 from aher_lightning.errors import DataError
 from tests.helpers.paper_data import touch

@@ -1,19 +1,10 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 
-from aher_lightning.datasets.moments import (
-    MomentDataset,
-    TrimmedClip,
-    find_moments,
-    moment_id,
-    name_moments,
-    random_run,
-    scan_moment_folder,
-)
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
+from aher_lightning.datasets.moments import MomentDataset, random_run
 from aher_lightning.datasets.sampling import SampleKey
 from aher_lightning.errors import DataError
 from aher_lightning.structures import SnippetSequence
@@ -28,14 +19,6 @@ class NumberSource:
 
 
 CLIPS = [TrimmedClip("a", None, "wave"), TrimmedClip("v", (1.0, 2.0), "jump")]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name in ("jump/2.mp4", "jump/10.MKV", "jump/._2.txt", "wave/2.webm", "other/1.mp4"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    return tmp_path
 
 
 def test_a_sample_holds_the_span_of_its_clip_and_its_label() -> None:
@@ -74,40 +57,6 @@ def test_random_runs_are_neighbours_and_depend_on_the_key_alone() -> None:
 def test_short_sequences_are_kept_whole(count: int) -> None:
     snippets = NumberSource().read("a")
     assert random_run(snippets, count, "key") is snippets
-
-
-def test_folders_are_scanned_in_order(folder: Path) -> None:
-    clips = scan_moment_folder(folder, ["wave", "jump"])
-    assert clips == [
-        TrimmedClip("wave--2", None, "wave"),
-        TrimmedClip("jump--10", None, "jump"),
-        TrimmedClip("jump--2", None, "jump"),
-    ]
-    files = find_moments(folder, ["wave", "jump"])
-    assert list(files) == [clip.video_id for clip in clips]
-    assert files["jump--10"] == folder / "jump" / "10.MKV"
-    assert moment_id("jump", files["jump--10"]) == "jump--10"
-
-
-def test_a_missing_folder_and_equal_names_are_refused(folder: Path) -> None:
-    with pytest.raises(DataError, match="clap: no folder of moments for category 'clap'"):
-        scan_moment_folder(folder, ["jump", "clap"])
-    with pytest.raises(DataError, match="no folder of moments"):
-        find_moments(folder, ["clap"])
-    (folder / "jump" / "2.avi").touch()
-    with pytest.raises(DataError, match=r"2\.mp4: same name as 2\.avi but for the ending; rename"):
-        find_moments(folder, ["jump"])
-
-
-def test_files_are_named_by_category_and_stem() -> None:
-    files = [("jump", Path("x/1.mp4")), ("wave", Path("x/1.mp4")), ("jump", Path("y/2.avi"))]
-    assert name_moments(files) == {
-        "jump--1": Path("x/1.mp4"),
-        "wave--1": Path("x/1.mp4"),
-        "jump--2": Path("y/2.avi"),
-    }
-    with pytest.raises(DataError, match=r"1\.mp4: same name as 1\.mp4 but for the ending; rename"):
-        name_moments([("jump", Path("x/1.mp4")), ("jump", Path("y/1.mp4"))])
 
 
 def test_of_many_categories_without_clips_a_few_are_named() -> None:

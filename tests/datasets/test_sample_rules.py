@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from aher_lightning.datasets.annotations import AnnotatedVideo, Instance
-from aher_lightning.datasets.feature_store import NpyFeatureStore
-from aher_lightning.datasets.moments import TrimmedClip
+from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datasets.sample_rules import SampleRules
 from aher_lightning.datasets.snippet_source import SnippetSource
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import ConfigError
+from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.video.clips import count_clips
 from aher_lightning.video.contract import TemporalContract
 from tests.helpers.videos import VideoSpec, write_video

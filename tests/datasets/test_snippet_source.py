@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aher_lightning.datasets.feature_store import NpyFeatureStore
 from aher_lightning.datasets.snippet_source import SnippetSource, VideoSource
 from aher_lightning.datasets.video_folder import VideoFolder
+from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.video.contract import TemporalContract
 
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.datasets.annotations import list_categories, read_activitynet, restrict
-from aher_lightning.datasets.categories import plain_name, read_categories, read_split
-from aher_lightning.datasets.kinetics import read_kinetics_categories
-from aher_lightning.datasets.splits import same_categories, split_path
-from aher_lightning.datasets.thumos14 import read_thumos14
+from aher_lightning.annotations.activitynet import list_categories, read_activitynet, restrict
+from aher_lightning.annotations.category_lists import plain_name, read_categories, read_split
+from aher_lightning.annotations.kinetics import read_kinetics_categories
+from aher_lightning.annotations.splits import same_categories, split_path
+from aher_lightning.annotations.thumos14 import read_thumos14
 from aher_lightning.errors import ConfigError, DataError
-from aher_lightning.json_files import read_json
+from aher_lightning.files.json_files import read_json
 from tests.helpers.real_data import real_data
 
 SIZES = {"anet_un_am": (87, 113), "th14_anet_fg": (20, 200), "anet_k600": (200, 600)}

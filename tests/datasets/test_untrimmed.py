@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from aher_lightning.datasets.annotations import AnnotatedVideo, Instance
+from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
 from aher_lightning.datasets.sampling import SampleKey
 from aher_lightning.datasets.untrimmed import UntrimmedDataset
 from aher_lightning.errors import DataError

@@ -12,7 +12,7 @@ from aher_lightning.datasets.unusable_videos import (
     write_unusable_videos,
 )
 from aher_lightning.errors import DataError, VideoError
-from tests.datasets.test_file_owners import dead_owner
+from tests.files.test_owners import dead_owner
 
 A, B = UnusableVideo("a", "videos/a.mp4", "is empty"), UnusableVideo("b", "videos/b.mp4", "ist beschädigt")
 

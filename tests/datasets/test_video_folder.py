@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from aher_lightning.datasets.feature_store import NpyFeatureStore
 from aher_lightning.datasets.video_folder import VideoFolder, find_namesakes, find_videos
 from aher_lightning.errors import ConfigError, DataError, VideoError
+from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.video.contract import TemporalContract
 from aher_lightning.video.pyav_reader import PyAVReader
 from aher_lightning.video.reader import Image

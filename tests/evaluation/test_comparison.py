@@ -34,7 +34,7 @@ def test_what_is_better_in_every_video_is_better() -> None:
     scores = comparison_report(TRUTH, ("good", GOOD), ("poor", POOR), PROTOCOL, OPTIONS)["scores"]
     assert scores["mAP"]["difference"] == pytest.approx(0.5)
     assert (scores["mAP"]["low"] or 0.0) > 0
-    assert scores["mAP"]["share_better"] == 1.0
+    assert scores["mAP"]["fraction_better"] == 1.0
     same = comparison_report(TRUTH, ("good", GOOD), ("copy", GOOD), PROTOCOL, OPTIONS)["scores"]
     assert {(one["difference"], one["low"], one["high"]) for one in same.values()} == {(0.0, 0.0, 0.0)}
 
@@ -68,7 +68,7 @@ def test_a_group_that_no_draw_has_is_without_interval() -> None:
     # One of two videos is drawn twice, so the group of the other one has nothing to find.
     assert sorted(lows, key=str) == [0.0, None]
     missing = scores[f"{list(truth.groups)[lows.index(None)]}/mAP"]
-    assert (missing["high"], missing["share_better"], missing["difference"]) == (None, None, 0.0)
+    assert (missing["high"], missing["fraction_better"], missing["difference"]) == (None, None, 0.0)
 
 
 def test_what_was_left_out_or_is_unknown_is_told_of_each_file() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from aher_lightning.modules.added_categories import MEMORY_KEY
-from aher_lightning.modules.checkpoint import STATE_KEY
+from aher_lightning.checkpoints.added_categories import MEMORY_KEY
+from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.structures import Categories
 from tests.helpers.toy import CATEGORIES
 from tests.helpers.trained import NETWORK, checkpointed_localizer

@@ -11,7 +11,7 @@ from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.localizer import LocalizerModule
-from aher_lightning.modules.phases import AdversaryPhase, DetectorPhase, DiscriminatorPhase, RecognitionPhase
+from aher_lightning.modules.phases import DetectorPhase, DiscriminatorPhase, GeneratorAdversarialPhase, RecognitionPhase
 from aher_lightning.modules.variant_phases import ContextPhase, MomentTransferPhase
 from tests.helpers.end_to_end import PixelDataModule, end_to_end_module
 from tests.helpers.toy import CATEGORIES, MeanBackbone, ToyDataModule, toy_loss, toy_network
@@ -34,7 +34,7 @@ def every_phase() -> BaseModule:
         optimizer=SGD,
         recognition=RecognitionPhase(groups=("untrimmed_classifier", "moment_classifier", "pyramid"), clip_norm=1.0),
         discriminator=DiscriminatorPhase(steps=1),
-        adversary=AdversaryPhase(steps=1),
+        adversary=GeneratorAdversarialPhase(steps=1),
         detector=DetectorPhase(groups=("pyramid", "heads", "discriminators", "moment_classifier", "transfer")),
     )
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from aher_lightning.cli import main
+from aher_lightning.cli.main import main
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 

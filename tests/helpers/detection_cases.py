@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aher_lightning.reports.detection_rows import DetectionRow
+from aher_lightning.reports.videos.detection_rows import DetectionRow
 
 HARD_LABELS = (
     "wave",

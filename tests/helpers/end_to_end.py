@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from aher_lightning.datasets.snippet_source import VideoSource
+from aher_lightning.models.backbones.p3d_small import P3DSmall
 from aher_lightning.models.base import Backbone
-from aher_lightning.models.p3d_small import P3DSmall
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.phases import TransferPhase
 from aher_lightning.ops.randomness import random_generator

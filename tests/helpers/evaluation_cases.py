@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aher_lightning.datasets.annotations import AnnotatedVideo, Instance, list_categories
+from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance, list_categories
 from aher_lightning.evaluation.ground_truth import CategoryGroups, GroundTruth
-from aher_lightning.reports.prediction_reader import Predictions
+from aher_lightning.reports.predictions.reader import Predictions
 from tests.helpers.metric_cases import detections
 
 Span = tuple[str, float, float]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aher_lightning.reports.diagnosis import BucketReport, DiagnosisReport, ErrorReport
-from aher_lightning.reports.evaluation import EvaluationReport, GroupReport
-from aher_lightning.reports.protocol import ProtocolReport
+from aher_lightning.reports.evaluation.diagnosis import BucketReport, DiagnosisReport, ErrorReport
+from aher_lightning.reports.evaluation.protocol import ProtocolReport
+from aher_lightning.reports.evaluation.report import EvaluationReport, GroupReport
 
 THRESHOLDS = ("0.50", "0.75", "0.95")
 SIZES = ("XS", "S", "M", "L", "XL")

@@ -12,8 +12,8 @@ import yaml
 from jsonargparse import ArgumentParser
 from torch import Tensor
 
+from aher_lightning.cli.shipped_configs import configs_folder
 from aher_lightning.losses.localization import LocalizationLoss
-from aher_lightning.shipped_configs import configs_folder
 from aher_lightning.structures import LevelOutputs
 from tests.helpers.golden_anchors import ANCHORS_PER_CELL, LEVELS
 from tests.helpers.golden_fill import fill, golden_path

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from aher_lightning.datasets.hdf5_store import Hdf5Store
+from aher_lightning.features.hdf5 import Hdf5Store
 
 
 class Spans(Dataset[Tensor]):

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import torch
 import yaml
 
-from aher_lightning.datasets.feature_store import NpyFeatureStore
+from aher_lightning.cli.shipped_configs import configs_folder
+from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.ops.randomness import random_generator
-from aher_lightning.shipped_configs import configs_folder
 from aher_lightning.video.contract import TemporalContract
 from tests.helpers.paper_data import entry, touch, write_activitynet, write_split
 

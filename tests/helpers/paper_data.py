@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from aher_lightning.datasets.feature_store import NpyFeatureStore
+from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.video.contract import TemporalContract
 
 CONTRACT = TemporalContract(fps=25.0)

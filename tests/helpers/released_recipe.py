@@ -8,8 +8,8 @@ import torch
 import yaml
 from jsonargparse import ArgumentParser
 
+from aher_lightning.cli.shipped_configs import configs_folder
 from aher_lightning.modules.aher import AherModule
-from aher_lightning.shipped_configs import configs_folder
 from tests.helpers.toy import CATEGORIES
 
 TOY_NETWORK = {"length": 32, "stem_channels": [12, 12], "level_channels": [10, 10, 12, 12]}

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
+from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.mixed import MixedDataModule
-from aher_lightning.datasets.annotations import AnnotatedVideo, Instance
-from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.datasets.snippet_source import VideoSource
-from aher_lightning.datasets.spans import snippets_in_span
+from aher_lightning.features.spans import snippets_in_span
 from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.losses.options import MatchingOptions
 from aher_lightning.models.aher_net import AherNet

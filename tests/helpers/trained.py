@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aher_lightning.models.p3d_small import P3DSmall
+from aher_lightning.models.backbones.p3d_small import P3DSmall
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.structures import Categories
 from tests.helpers.toy import CATEGORIES, CHANNELS
@@ -20,7 +20,7 @@ def configuration(**init_args: Any) -> dict[str, Any]:
     return {
         "class_path": "aher_lightning.modules.localizer.LocalizerModule",
         "init_args": {
-            "backbone": {"class_path": "aher_lightning.models.p3d_small.P3DSmall", "init_args": BACKBONE},
+            "backbone": {"class_path": "aher_lightning.models.backbones.p3d_small.P3DSmall", "init_args": BACKBONE},
             "network": {"class_path": "aher_lightning.models.aher_net.AherNet", "init_args": NETWORK},
             "seed": 0,
             **init_args,

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from aher_lightning import __version__
+from aher_lightning.checkpoints.added_categories import MEMORY_KEY
+from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
 from aher_lightning.errors import CheckpointError, ConfigError
-from aher_lightning.inference.add_class import add_categories
-from aher_lightning.inference.category_list import ListedCategory, list_categories, remove_categories
+from aher_lightning.inference.add_category import add_categories
+from aher_lightning.inference.category_list import ListedCategory, describe_categories, remove_categories
 from aher_lightning.inference.rebuild import load_module
-from aher_lightning.modules.added_categories import MEMORY_KEY
-from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
 from aher_lightning.structures import AddedCategory
 from tests.helpers.added import remembering_checkpoint, write_clips
 from tests.helpers.toy import MOMENT, UNTRIMMED
@@ -26,7 +26,7 @@ def extended(tmp_path: Path) -> Path:
 
 
 def test_every_category_says_where_it_comes_from(extended: Path) -> None:
-    assert list_categories(extended) == [
+    assert describe_categories(extended) == [
         *(ListedCategory(name, "untrimmed", None, __version__) for name in UNTRIMMED),
         *(ListedCategory(name, "moment", None, __version__) for name in MOMENT),
         ListedCategory("bow", "added", 2, __version__),
@@ -40,18 +40,18 @@ def test_a_checkpoint_of_an_older_version_can_be_listed_and_loaded(tmp_path: Pat
     for key in ("version", "added", MEMORY_KEY):
         del content[STATE_KEY][key]
     torch.save(content, path)
-    assert list_categories(path)[-1] == ListedCategory("nod", "moment", None, None)
+    assert describe_categories(path)[-1] == ListedCategory("nod", "moment", None, None)
     assert load_module(path).added == []
     del content[STATE_KEY]["categories"]
     torch.save(content, path)
     with pytest.raises(CheckpointError, match=r"last\.ckpt: its entry 'categories' is missing"):
-        list_categories(path)
+        describe_categories(path)
 
 
 def test_what_is_removed_is_gone_and_the_rest_stays(extended: Path) -> None:
     output = extended.with_name("fewer.ckpt")
     assert remove_categories(extended, ["bow"], output) == [AddedCategory("bow", 2, __version__)]
-    assert [one.name for one in list_categories(output)] == [*UNTRIMMED, *MOMENT, "yawn"]
+    assert [one.name for one in describe_categories(output)] == [*UNTRIMMED, *MOMENT, "yawn"]
     memory = read_checkpoint(output)[STATE_KEY][MEMORY_KEY]
     assert memory["labels"].tolist()[-3:] == [3, 3, 3]
     assert load_module(output).categories.moment == [*MOMENT, "yawn"]

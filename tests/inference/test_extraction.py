@@ -13,16 +13,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from aher_lightning.datasets.feature_store import NpyFeatureStore
-from aher_lightning.datasets.file_owners import Owner
 from aher_lightning.datasets.unusable_videos import FailureRecords, UnusableVideo, read_unusable_videos
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import CheckpointError, VideoError
+from aher_lightning.features.store import NpyFeatureStore
+from aher_lightning.files.owners import Owner
 from aher_lightning.inference.extraction import VIDEOS_AHEAD, ClipEncoder, FeatureExtraction, load_public_weights
+from aher_lightning.models.backbones.p3d import P3D
 from aher_lightning.models.base import CLIPS_AT_ONCE
-from aher_lightning.models.p3d import P3D
 from aher_lightning.structures import SnippetSequence
-from tests.datasets.test_file_owners import dead_owner
+from tests.files.test_owners import dead_owner
 from tests.helpers.broken_readers import BrokenReader
 from tests.helpers.toy import MeanBackbone
 from tests.helpers.training import small_contract

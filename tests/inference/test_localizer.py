@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.datasets.collate import pack_snippets
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, VideoError
 from aher_lightning.inference.localizer import Localizer
 from aher_lightning.inference.merge import merge_windows
 from aher_lightning.inference.windows import split_windows
-from aher_lightning.modules.checkpoint import STATE_KEY
 from aher_lightning.video.clips import count_clips
 from tests.helpers.broken_readers import BrokenReader
 from tests.helpers.toy import MOMENT
@@ -62,7 +62,7 @@ def test_a_long_video_is_localized_in_windows(tmp_path: Path) -> None:
     checkpoint = checkpointed_localizer(tmp_path)[1]
     localizer = Localizer.from_checkpoint(checkpoint, window_sec=8.0)
     found = localizer.localize(video)
-    assert found.shares == 5
+    assert found.num_windows == 5
     folder = VideoFolder({"v": video}, localizer.contract)
     windows = split_windows(found.duration_sec, 8.0)
     expected = []

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.inference.onnx_export import DESCRIPTION_FILE, FILES, OPSET, describe, export_onnx
 from aher_lightning.inference.onnx_graphs import BackboneGraph, LocalizerGraph, LocalizerOutputs
+from aher_lightning.models.backbones.p3d import P3D
 from aher_lightning.models.base import Backbone
-from aher_lightning.models.p3d import P3D
 from aher_lightning.models.transfer import IdentityTransfer, MLPTransfer
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.modules.phased import PhasedModule

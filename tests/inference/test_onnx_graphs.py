@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from aher_lightning.inference.add_class import add_categories
+from aher_lightning.inference.add_category import add_categories
 from aher_lightning.inference.onnx_graphs import BackboneGraph, LocalizerGraph
 from aher_lightning.inference.rebuild import load_module
-from aher_lightning.models.p3d_small import P3DSmall
+from aher_lightning.models.backbones.p3d_small import P3DSmall
 from aher_lightning.modules.phased import PhasedModule
 from aher_lightning.structures import Categories, EvaluatedSet
 from tests.helpers.added import remembering_checkpoint, write_clips

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import torch
 
+from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.errors import CheckpointError
 from aher_lightning.inference.rebuild import load_module
-from aher_lightning.modules.checkpoint import STATE_KEY
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.ops.resample import Resampling
 from tests.helpers.toy import CATEGORIES
@@ -41,9 +41,9 @@ def test_resampling_comes_back(tmp_path: Path) -> None:
     _, path = checkpointed_localizer(tmp_path)
     assert load_module(path).resampling == Resampling()
     checkpoint = torch.load(path)
-    checkpoint[STATE_KEY]["configuration"]["init_args"]["resampling"] = {"sample_places": [0, 1], "edges": "zero"}
+    checkpoint[STATE_KEY]["configuration"]["init_args"]["resampling"] = {"sample_places": [0, 1], "padding": "zeros"}
     torch.save(checkpoint, path)
-    assert load_module(path).resampling == Resampling((0, 1), "zero")
+    assert load_module(path).resampling == Resampling((0, 1), "zeros")
 
 
 def test_initial_weights_are_no_longer_needed(tmp_path: Path) -> None:
@@ -63,7 +63,9 @@ def test_a_module_made_in_python_has_nothing_to_rebuild_it_from(tmp_path: Path) 
         load_module(path)
 
 
-@pytest.mark.parametrize("class_path", ["aher_lightning.models.p3d.P3D", "aher_lightning.structures.Categories"])
+@pytest.mark.parametrize(
+    "class_path", ["aher_lightning.models.backbones.p3d.P3D", "aher_lightning.structures.Categories"]
+)
 def test_a_class_that_is_no_module_is_refused(class_path: str, tmp_path: Path) -> None:
     _, path = checkpointed_localizer(tmp_path)
     other = rewritten(path, tmp_path / "other.ckpt", class_path=class_path)

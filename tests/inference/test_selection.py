@@ -40,7 +40,7 @@ def test_an_unknown_name_is_refused_with_those_that_are_alike() -> None:
     known = ["nod", "wave", "high jump", "long jump"]
     with pytest.raises(ConfigError, match=r"no category 'hight jump' among the 4 .* did you mean high jump"):
         category_labels(["hight jump"], known)
-    with pytest.raises(ConfigError, match="it has nod, wave, high jump and so on; 'aher list-classes' shows all"):
+    with pytest.raises(ConfigError, match="it has nod, wave, high jump and so on; 'aher list-categories' shows all"):
         category_labels(["qqq"], known)
     with pytest.raises(ConfigError, match="'categories' names none"):
         category_labels([], known)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from aher_lightning.errors import ConfigError
-from aher_lightning.inference.windows import LONGEST_IN_ONE, Window, count_shares, split_windows
+from aher_lightning.inference.windows import LONGEST_IN_ONE, Window, length_in_windows, split_windows
 
 
 @pytest.mark.parametrize("duration_sec", [50.1, 60.0, 61.0, 80.0, 99.9, 100.0, 1234.5, 86_400.0])
@@ -40,7 +40,7 @@ def test_a_video_little_longer_than_a_window_stays_whole() -> None:
 
 
 def test_shares_count_windows_without_their_overlap() -> None:
-    assert [count_shares(duration, 40.0) for duration in (10.0, 50.0, 51.0, 100.0, 400.0)] == [1, 1, 2, 3, 10]
+    assert [length_in_windows(duration, 40.0) for duration in (10.0, 50.0, 51.0, 100.0, 400.0)] == [1, 1, 2, 3, 10]
 
 
 @pytest.mark.parametrize("window_sec", [0.0, -1.0, math.nan, math.inf])

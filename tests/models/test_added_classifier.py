@@ -73,11 +73,11 @@ def test_nothing_is_trained_and_everything_is_saved() -> None:
     assert set(made.state_dict()) == {"rows", "weight_0", "bias_0", "weight_1", "bias_1"}
     restored = AddedClassifier(WIDTHS, BLOCK_ROWS, 2)
     restored.load_state_dict(made.state_dict())
-    assert restored.num_classes == 2
+    assert restored.num_categories == 2
     assert torch.equal(restored.weights(1), made.weights(1))
 
 
-@pytest.mark.parametrize(("num_rows", "num_classes"), [(31, 1), (32, 33), (32, -1)])
-def test_incomplete_blocks_are_refused(num_rows: int, num_classes: int) -> None:
+@pytest.mark.parametrize(("num_rows", "num_categories"), [(31, 1), (32, 33), (32, -1)])
+def test_incomplete_blocks_are_refused(num_rows: int, num_categories: int) -> None:
     with pytest.raises(ValueError, match="are no whole blocks of 32"):
-        AddedClassifier(WIDTHS, num_rows, num_classes)
+        AddedClassifier(WIDTHS, num_rows, num_categories)

@@ -315,7 +315,7 @@ def test_added_categories_change_no_bit_of_any_other_logit(seed: int, batch: int
                 after.classify_segments(levels, "untrimmed"), before.classify_segments(levels, "untrimmed")
             )
             ours, theirs = (one.classify_segments(levels, "moment") for one in (after, before))
-            assert ours.shape[-1] == network.moment_classifier.num_classes + number
+            assert ours.shape[-1] == network.moment_classifier.num_categories + number
             assert torch.equal(ours[..., : theirs.shape[-1]], theirs)
             sets: tuple[EvaluatedSet, ...] = ("untrimmed", "moment", "all")
             for evaluated in sets:
@@ -347,11 +347,11 @@ def test_a_network_makes_room_for_the_added_categories_of_a_state_dict() -> None
     extended = with_added(small_network(), 2)
     network = AherNet(12, 5, 5, length=64, stem_channels=(12, 8), level_channels=CHANNELS)
     assert not [key for key in network.state_dict() if "added" in key]
-    network.hold_added(BLOCK_ROWS, 2)
+    network.resize_for_added(BLOCK_ROWS, 2)
     network.load_state_dict(extended.state_dict())
     levels = network.levels(torch.rand(1, 12, 64))
     assert torch.equal(network.localize(levels, "all").class_logits, extended.localize(levels, "all").class_logits)
     grouped = {id(parameter) for group in PARAMETER_GROUPS for parameter in network.parameter_group(group)}
     assert grouped == {id(parameter) for parameter in network.parameters()}
-    network.hold_added(BLOCK_ROWS, 1)
-    assert network.moment_classifier.num_classes == 4
+    network.resize_for_added(BLOCK_ROWS, 1)
+    assert network.moment_classifier.num_categories == 4

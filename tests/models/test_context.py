@@ -67,8 +67,8 @@ def test_draws_cover_the_released_range_and_repeat_with_the_seed() -> None:
     assert layouts == draw_splice_layouts(2000, 512, generator())
     assert layouts != draw_splice_layouts(2000, 512, generator(1))
     assert {layout.moment_length for layout in layouts} == {512 * ratio // 20 for ratio in range(14, 19)}
-    shares = {round(20 * layout.start_length / (512 - layout.moment_length)) for layout in layouts}
-    assert shares == set(range(1, 19))
+    positions = {round(20 * layout.start_length / (512 - layout.moment_length)) for layout in layouts}
+    assert positions == set(range(1, 19))
 
 
 def marked(value: float, length: int) -> Tensor:
@@ -218,7 +218,7 @@ def test_plain_order_keeps_the_released_moment_and_all_context(released_contexts
 
 def test_the_splicer_draws_shares_within_its_range() -> None:
     moments = torch.rand(200, 3, 16)
-    splicer = MomentSplicer(shares=(0.1, 0.5))
+    splicer = MomentSplicer(moment_ratios=(0.1, 0.5))
     synthetic = splicer(moments, moments[..., :8], moments[..., 8:], 40, generator())
     widths = synthetic.segments[:, 0, 1] - synthetic.segments[:, 0, 0]
     assert synthetic.features.shape == (200, 3, 40)
@@ -226,7 +226,7 @@ def test_the_splicer_draws_shares_within_its_range() -> None:
     assert widths.max() == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("shares", [(0.0, 0.5), (0.5, 1.0), (0.6, 0.4)])
-def test_shares_without_room_are_refused(shares: tuple[float, float]) -> None:
-    with pytest.raises(ValueError, match=r"shares must ascend within 0\.05\.\.0\.95"):
-        MomentSplicer(shares=shares)
+@pytest.mark.parametrize("moment_ratios", [(0.0, 0.5), (0.5, 1.0), (0.6, 0.4)])
+def test_shares_without_room_are_refused(moment_ratios: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match=r"moment_ratios must ascend within 0\.05\.\.0\.95"):
+        MomentSplicer(moment_ratios=moment_ratios)

@@ -9,10 +9,10 @@ import pytorch_lightning as pl
 import torch
 
 from aher_lightning.callbacks import IterationCheckpoint
+from aher_lightning.checkpoints.added_categories import MEMORY_KEY
+from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.errors import CheckpointError, ConfigError
-from aher_lightning.modules.added_categories import MEMORY_KEY
 from aher_lightning.modules.aher import AherModule
-from aher_lightning.modules.checkpoint import STATE_KEY
 from aher_lightning.modules.phases import GeneratorPhase
 from aher_lightning.ops.randomness import random_generator
 from aher_lightning.structures import Categories

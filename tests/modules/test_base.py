@@ -9,16 +9,16 @@ import pytest
 import torch
 from pytorch_lightning.loggers import CSVLogger
 
+from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.callbacks import IterationCheckpoint
-from aher_lightning.datasets.annotations import AnnotatedVideo
-from aher_lightning.datasets.moments import TrimmedClip
+from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError, VideoError
+from aher_lightning.models.backbones.p3d import P3D
 from aher_lightning.models.base import CLIPS_AT_ONCE
 from aher_lightning.models.fingerprint import fingerprint
-from aher_lightning.models.p3d import P3D
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.base import BaseModule, EvaluationOutput
-from aher_lightning.modules.checkpoint import STATE_KEY, read_checkpoint
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.modules.proposal_classifier import ProposalClassifierModule
 from aher_lightning.modules.snippet_classifier import SnippetClassifierModule
@@ -65,7 +65,7 @@ def test_features_of_pixels_and_cached_features_agree() -> None:
 def test_resampling_is_an_option_of_every_module_that_localizes(
     kind: type[AherModule | LocalizerModule | ProposalClassifierModule],
 ) -> None:
-    released = Resampling((0, 1 / 2, 1), "zero")
+    released = Resampling((0, 1 / 2, 1), "zeros")
     snippets = pixels(3, 2)._replace(values=torch.arange(5.0 * CHANNELS).reshape(5, CHANNELS))
     default, other = (
         kind(CATEGORIES, backbone=MeanBackbone(), network=toy_network, resampling=resampling)

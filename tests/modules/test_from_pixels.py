@@ -74,7 +74,7 @@ def test_checkpoints_do_not_change_gradients_of_the_losses(precision: torch.dtyp
     batch = first_pixel_batch()
     found: list[dict[str, Tensor]] = []
     for checkpoint_chunks in (False, True):
-        backbone = tiny_backbone(clips_per_chunk=8, checkpoint_chunks=checkpoint_chunks, gradient_share=share)
+        backbone = tiny_backbone(clips_per_chunk=8, checkpoint_chunks=checkpoint_chunks, gradient_fraction=share)
         with nullcontext() if precision is None else torch.autocast("cpu", precision):
             found.append(backbone_gradients(end_to_end_module(backbone), batch))
     kept, recomputed = found
@@ -96,14 +96,15 @@ def test_chunks_do_not_change_gradients_of_the_losses(options: dict[str, Any]) -
 def test_a_share_of_the_clips_changes_gradients_and_no_loss() -> None:
     batch = first_pixel_batch()
     halves = [
-        backbone_gradients(end_to_end_module(tiny_backbone(gradient_share=0.5)), batch, seed=seed) for seed in (0, 0, 1)
+        backbone_gradients(end_to_end_module(tiny_backbone(gradient_fraction=0.5)), batch, seed=seed)
+        for seed in (0, 0, 1)
     ]
     name = "blocks.1.spatial.weight"
     assert torch.equal(halves[0][name], halves[1][name])
     assert not torch.allclose(halves[0][name], halves[2][name])
     features = []
     for share in (1.0, 0.5):
-        module = end_to_end_module(tiny_backbone(gradient_share=share)).train()
+        module = end_to_end_module(tiny_backbone(gradient_fraction=share)).train()
         module.contract = PixelDataModule().contract
         features.append(module.iteration_data(batch).untrimmed.features)
     torch.testing.assert_close(*features)
@@ -112,7 +113,7 @@ def test_a_share_of_the_clips_changes_gradients_and_no_loss() -> None:
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_checkpoints_do_not_change_training_to_the_bit(precision: Any, tmp_path: Path) -> None:
     ends = [
-        fit(tmp_path, 3, end_to_end_module(tiny_backbone(gradient_share=0.5, **options)), precision=precision)[0]
+        fit(tmp_path, 3, end_to_end_module(tiny_backbone(gradient_fraction=0.5, **options)), precision=precision)[0]
         for options in ({"clips_per_chunk": 8}, BOUNDED)
     ]
     assert differing(*ends) == []
@@ -121,7 +122,7 @@ def test_checkpoints_do_not_change_training_to_the_bit(precision: Any, tmp_path:
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_a_resumed_run_draws_the_same_clips(precision: Any, tmp_path: Path) -> None:
-    options = {"gradient_share": 0.5, **BOUNDED}
+    options = {"gradient_fraction": 0.5, **BOUNDED}
     whole, _, _ = fit(tmp_path / "whole", 4, end_to_end_module(tiny_backbone(**options)), precision=precision)
     middle = tmp_path / "whole" / "iteration_000002.ckpt"
     module = end_to_end_module(tiny_backbone(**options))

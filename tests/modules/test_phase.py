@@ -6,11 +6,11 @@ import pytest
 
 from aher_lightning.errors import ConfigError
 from aher_lightning.modules.phase import AdversarialPhase
-from aher_lightning.modules.phases import AdversaryPhase, DetectorPhase, DiscriminatorPhase, GeneratorPhase
+from aher_lightning.modules.phases import DetectorPhase, DiscriminatorPhase, GeneratorAdversarialPhase, GeneratorPhase
 from tests.helpers.toy import toy_network
 
 
-@pytest.mark.parametrize("make_phase", [GeneratorPhase, DiscriminatorPhase, AdversaryPhase, DetectorPhase])
+@pytest.mark.parametrize("make_phase", [GeneratorPhase, DiscriminatorPhase, GeneratorAdversarialPhase, DetectorPhase])
 def test_only_an_adversarial_loss_needs_discriminators(make_phase: Callable[..., AdversarialPhase]) -> None:
     network, phase = toy_network(discriminator=None), make_phase(adversarial_weight=0.1)
     assert len(network.discriminators) == 0

@@ -12,9 +12,9 @@ from aher_lightning.errors import ConfigError
 from aher_lightning.models.aher_net import PARAMETER_GROUPS
 from aher_lightning.modules.phase import Phase
 from aher_lightning.modules.phases import (
-    AdversaryPhase,
     DetectorPhase,
     DiscriminatorPhase,
+    GeneratorAdversarialPhase,
     GeneratorPhase,
     RecognitionPhase,
     TransferPhase,
@@ -36,7 +36,7 @@ PHASES: dict[str, tuple[MakePhase, set[str]]] = {
     "transfer, the function alone": (lambda: TransferPhase(groups=("transfer",)), {"transfer"}),
     "generator": (GeneratorPhase, {"generators"}),
     "discriminator": (lambda: DiscriminatorPhase(steps=1), {"discriminators"}),
-    "adversary": (lambda: AdversaryPhase(steps=1), {"generators"}),
+    "adversary": (lambda: GeneratorAdversarialPhase(steps=1), {"generators"}),
     "detector": (DetectorPhase, {"pyramid", "heads", "discriminators"}),
     "detector, without adversary": (
         lambda: DetectorPhase(groups=("pyramid", "heads"), adversarial_weight=0.0),
@@ -174,7 +174,7 @@ def test_without_adversary_neither_its_loss_nor_untrimmed_videos_are_needed(
 
 
 @pytest.mark.parametrize(
-    "phase", [GeneratorPhase(), DetectorPhase(), DiscriminatorPhase(steps=1), AdversaryPhase(steps=1)]
+    "phase", [GeneratorPhase(), DetectorPhase(), DiscriminatorPhase(steps=1), GeneratorAdversarialPhase(steps=1)]
 )
 def test_an_adversary_needs_a_discriminator(phase: Phase) -> None:
     phase.check(toy_network())

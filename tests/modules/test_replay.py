@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from aher_lightning.modules.aher import AherModule
-from aher_lightning.modules.health import Incident
+from aher_lightning.modules.nan_guard import Incident
 from aher_lightning.modules.replay import replay_losses
 from aher_lightning.structures import SnippetSequences
 from tests.helpers.toy import CATEGORIES, CHANNELS, MeanBackbone, toy_loss, toy_network

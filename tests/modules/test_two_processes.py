@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, distributed
 
+from aher_lightning.annotations.activitynet import AnnotatedVideo
 from aher_lightning.callbacks import IterationCheckpoint
-from aher_lightning.datasets.annotations import AnnotatedVideo
 from aher_lightning.modules.aher import AherModule
 from tests.helpers.all_phases import KINDS, data_of, every_phase
 from tests.helpers.gloo import run_on_processes

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from aher_lightning.ops.precision import fresh_casts, widen
+from aher_lightning.ops.precision import fresh_casts, to_float32
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_becomes_single_precision(dtype: torch.dtype) -> None:
     values = torch.tensor([0.5, -3.0], dtype=dtype, requires_grad=True)
-    wide = widen(values)
+    wide = to_float32(values)
     assert wide.dtype == torch.float32
     assert wide.tolist() == [0.5, -3.0]
     torch.autograd.backward(wide.sum())
@@ -21,7 +21,7 @@ def test_half_precision_becomes_single_precision(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64, torch.bool])
 def test_other_types_stay_the_same_tensor(dtype: torch.dtype) -> None:
     values = torch.zeros(0, 2, dtype=dtype)
-    assert widen(values) is values
+    assert to_float32(values) is values
 
 
 def test_a_weight_that_changed_is_cast_anew() -> None:

@@ -85,7 +85,7 @@ def test_no_sequences() -> None:
 def test_released_edges_by_hand() -> None:
     # Snippets at 1/4 and 3/4, values 0 and 1: of six steps the outer two end before 1/4 or start after 3/4.
     values, centres = torch.tensor([[0.0], [1.0]]), (torch.tensor([0.25]), torch.tensor([0.5]))
-    released = Resampling((0, 1 / 2, 1), "zero")
+    released = Resampling((0, 1 / 2, 1), "zeros")
     (row,) = resample_sequences(1 + values, torch.tensor([2]), *centres, 6, released)[0]
     # The second step shrinks to [1/4, 2/6], which is [0, 1/6] in snippets; the third is [1/6, 3/6].
     torch.testing.assert_close(row, 1 + torch.tensor([-1.0, 1 / 12, 2 / 6, 4 / 6, 11 / 12, -1.0]))
@@ -95,13 +95,13 @@ def test_released_edges_by_hand() -> None:
 
 def test_a_single_snippet_holds_at_both_kinds_of_edges() -> None:
     values, arguments = torch.tensor([[2.0]]), (torch.tensor([1]), torch.tensor([0.5]), torch.tensor([1.0]))
-    for resampling in (Resampling(), Resampling(edges="zero", edge_margin=0.4)):
+    for resampling in (Resampling(), Resampling(padding="zeros", edge_margin=0.4)):
         assert resample_sequences(values, *arguments, 3, resampling).tolist() == [[[2.0] * 3]]
 
 
 def test_edges_of_one_sequence_do_not_reach_the_others() -> None:
     values = torch.from_numpy(fill("values", (8, 2), 1, 2))
-    zero = Resampling(edges="zero")
+    zero = Resampling(padding="zeros")
     counts, firsts, steps = torch.tensor([1, 3, 4]), torch.tensor([0.5, 0.3125, 0.125]), torch.tensor([1, 0.1875, 0.25])
     together = resample_sequences(values, counts, firsts, steps, 16, zero)
     for row, part in enumerate(torch.split(values, counts.tolist())):
@@ -116,7 +116,7 @@ def test_edges_of_one_sequence_do_not_reach_the_others() -> None:
     [
         ({"sample_places": ()}, r"sample_places must be fractions of a step, got \(\); give 0 to 1"),
         ({"sample_places": (0.5, 1.5)}, r"got \(0\.5, 1\.5\); give 0 to 1"),
-        ({"edges": "repeat"}, "edges must be 'hold' or 'zero', got 'repeat'"),
+        ({"padding": "repeat"}, "padding must be 'replicate' or 'zeros', got 'repeat'"),
         ({"edge_margin": 0.5}, r"edge_margin must lie in \[0, 0\.5\), got 0\.5; give a part of a snippet"),
         ({"edge_margin": -0.1}, "edge_margin must lie in"),
     ],
@@ -164,12 +164,12 @@ def released_case(request: pytest.FixtureRequest) -> ReleasedCase:
 @pytest.mark.golden
 def test_equals_the_released_code(released_case: ReleasedCase) -> None:
     margin = RELEASED_MARGIN_SEC / released_case.contract.step_sec
-    resampled = released_case.resample(Resampling((0, 1 / 2, 1), "zero", margin))
+    resampled = released_case.resample(Resampling((0, 1 / 2, 1), "zeros", margin))
     torch.testing.assert_close(resampled, released_case.expected, rtol=0, atol=1e-5)
     is_outside = (released_case.expected == 0).all(dim=0)
     assert torch.equal((resampled == 0).all(dim=0), is_outside)
     # The released margin is tiny: without it, only the two steps that contain an edge change, and hardly.
-    without = released_case.resample(Resampling((0, 1 / 2, 1), "zero"))
+    without = released_case.resample(Resampling((0, 1 / 2, 1), "zeros"))
     assert ((without - resampled).abs().amax(dim=0) > 1e-5).sum() <= 2
     torch.testing.assert_close(without, released_case.expected, rtol=0, atol=2e-4)
 
@@ -179,7 +179,7 @@ def test_the_released_code_has_the_first_centre_at_half_a_stride(released_case: 
     half_a_clip = released_case.contract.clip_length / 2
     assert half_a_clip == 2 * released_case.contract.first_centre_frames
     other = released_case._replace(contract=replace(released_case.contract, first_centre_frames=half_a_clip))
-    released = Resampling((0, 1 / 2, 1), "zero")
+    released = Resampling((0, 1 / 2, 1), "zeros")
     error, other_error = (
         float((case.resample(released) - case.expected).abs().max()) for case in (released_case, other)
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning_fabric.plugins.io import TorchCheckpointIO
 
-from aher_lightning.modules.checkpoint import write_checkpoint
+from aher_lightning.checkpoints.content import write_checkpoint
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -7,7 +7,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import nn
 
-from aher_lightning.models.staged_backbone import StagedBackbone
+from aher_lightning.models.backbones.staged_backbone import StagedBackbone
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.phased import PhasedModule
 

@@ -12,8 +12,8 @@ from pytorch_lightning.trainer.states import TrainerFn
 
 from aher_lightning.callbacks.atomic_checkpoint_io import AtomicCheckpointIO
 from aher_lightning.callbacks.iterations import finished_iterations
-from aher_lightning.modules.checkpoint import remove_partial_checkpoints
-from aher_lightning.modules.last_checkpoint import LAST, PREVIOUS
+from aher_lightning.checkpoints.content import remove_partial_checkpoints
+from aher_lightning.checkpoints.last import LAST, PREVIOUS
 
 
 class IterationCheckpoint(Checkpoint):
@@ -21,7 +21,7 @@ class IterationCheckpoint(Checkpoint):
 
     Lightning's own ``ModelCheckpoint`` counts optimizer steps, of which an iteration takes several. A checkpoint is
     complete or not there, and the one before it stays as ``previous.ckpt``: a process that is killed at any moment
-    leaves one to go on from, which :func:`~aher_lightning.modules.last_checkpoint.find_last_checkpoint` finds.
+    leaves one to go on from, which :func:`~aher_lightning.checkpoints.last.find_last_checkpoint` finds.
 
     Args:
         folder: Where to save; relative to the trainer's ``default_root_dir``.

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from aher_lightning.errors import DataError
-from aher_lightning.json_files import write_json
+from aher_lightning.files.json_files import write_json
 
 
 class MetricsWriter(Callback):

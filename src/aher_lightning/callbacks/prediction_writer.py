@@ -11,7 +11,7 @@ from pytorch_lightning.callbacks import Callback
 
 from aher_lightning.errors import ConfigError
 from aher_lightning.modules.base import BaseModule, EvaluationOutput
-from aher_lightning.reports.prediction_writer import write_predictions
+from aher_lightning.reports.predictions.writer import write_predictions
 from aher_lightning.structures import Detections
 
 

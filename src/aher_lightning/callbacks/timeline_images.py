@@ -11,12 +11,12 @@ from matplotlib.image import imread
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
+from aher_lightning.annotations.activitynet import Instance
 from aher_lightning.callbacks.iterations import finished_iterations
-from aher_lightning.datasets.annotations import Instance
 from aher_lightning.errors import ConfigError
 from aher_lightning.modules.base import BaseModule, EvaluationOutput
-from aher_lightning.reports.detection_rows import best_rows, detection_rows
-from aher_lightning.reports.timeline_figure import write_timeline_figure
+from aher_lightning.reports.videos.detection_rows import best_rows, detection_rows
+from aher_lightning.reports.videos.timeline_figure import write_timeline_figure
 from aher_lightning.structures import UntrimmedBatch
 
 SHOWN = 10

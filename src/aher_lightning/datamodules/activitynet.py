@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.paper_setting import (
     PaperSettingDataModule,
     find_activitynet_videos,
     read_activitynet_folder,
 )
-from aher_lightning.datasets.annotations import AnnotatedVideo
-from aher_lightning.datasets.moments import TrimmedClip
 
 
 class ActivityNetDataModule(PaperSettingDataModule):

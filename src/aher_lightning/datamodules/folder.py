@@ -8,13 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from aher_lightning.annotations.activitynet import AnnotatedVideo, list_categories
+from aher_lightning.annotations.category_lists import read_split
+from aher_lightning.annotations.layouts import annotation_layout, read_annotations
+from aher_lightning.annotations.trimmed_clips import TrimmedClip, name_moments
 from aher_lightning.datamodules.mixed import MixedDataModule
-from aher_lightning.datasets.annotation_files import annotation_layout, read_annotations
-from aher_lightning.datasets.annotations import AnnotatedVideo, list_categories
 from aher_lightning.datasets.background import find_background, mix_background
-from aher_lightning.datasets.categories import read_split
 from aher_lightning.datasets.moment_layouts import CategoryFolders, CutMoments, MomentLayout, NamedFiles, list_videos
-from aher_lightning.datasets.moments import TrimmedClip, name_moments
 from aher_lightning.datasets.name_pattern import NamePattern
 from aher_lightning.datasets.video_folder import find_videos
 from aher_lightning.errors import AnnotationError, ConfigError, DataError
@@ -33,7 +33,7 @@ class FolderDataModule(MixedDataModule):
         videos: Folder with the untrimmed videos, ``<video id>.mp4`` or another ending.
         annotations: Their temporal annotations: a file in ActivityNet layout, a table, or the annotation folder of
             THUMOS14 (name its categories then, as "Ambiguous" is none); see
-            :func:`~aher_lightning.datasets.annotation_files.read_annotations`. A video without a duration has that of
+            :func:`~aher_lightning.annotations.layouts.read_annotations`. A video without a duration has that of
             its file.
         moments: Folder of the moments; with ``moment_annotations``, folder of the videos that they are cut from, by
             default ``videos``.
@@ -50,7 +50,7 @@ class FolderDataModule(MixedDataModule):
             instances. So do annotated training videos with an empty list of instances.
         background_names: What the file names of background look like, without ending, such as ``"scene[1-4]_*"``, where
             the folder has others too; all of them serve if not given.
-        background_share: Share of the background among the untrimmed samples; videos of either kind are repeated to
+        background_fraction: Share of the background among the untrimmed samples; videos of either kind are repeated to
             reach it.
         training_subset: What the annotations call the part to train on.
         validation_subset: What the annotations call the part to evaluate on; all others are left out.
@@ -74,7 +74,7 @@ class FolderDataModule(MixedDataModule):
         moment_categories: Sequence[str] | None = None,
         background: Path | None = None,
         background_names: str = "*",
-        background_share: float = 0.25,
+        background_fraction: float = 0.25,
         training_subset: str = "training",
         validation_subset: str = "validation",
         **options: Any,  # noqa: ANN401
@@ -82,8 +82,10 @@ class FolderDataModule(MixedDataModule):
         super().__init__(**options)
         if split is not None and (untrimmed_categories is not None or moment_categories is not None):
             raise ConfigError("'split' names the categories already; leave out 'split' or the lists of categories")
-        if not 0 < background_share < 1:
-            raise ConfigError(f"'background_share' is {background_share}, but must be above 0 and below 1; correct it")
+        if not 0 < background_fraction < 1:
+            raise ConfigError(
+                f"'background_fraction' is {background_fraction}, but must be above 0 and below 1; correct it"
+            )
         if training_subset == validation_subset:
             raise ConfigError(f"training and validation subset are both {training_subset!r}; give two subsets")
         self.folder = videos
@@ -93,7 +95,7 @@ class FolderDataModule(MixedDataModule):
         self.moment_annotations = moment_annotations
         self.background = background
         self.background_names = background_names
-        self.background_share = background_share
+        self.background_fraction = background_fraction
         self.subsets = {training_subset: "training", validation_subset: "validation"}
         self._named = read_split(split) if split is not None else (untrimmed_categories, moment_categories)
         self._check_moment_options()
@@ -211,7 +213,7 @@ class FolderDataModule(MixedDataModule):
 
     def _untrimmed_samples(self) -> list[AnnotatedVideo]:
         """Annotated videos and background, each repeated as its share demands."""
-        return mix_background(self._training_videos(), self.background_videos(), self.background_share)
+        return mix_background(self._training_videos(), self.background_videos(), self.background_fraction)
 
     def _background_paths(self) -> dict[str, Path]:
         """File of each background video, whose ids are made like those of moments."""

@@ -7,21 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.category_lists import plain_name
+from aher_lightning.annotations.kinetics import (
+    find_kinetics_clips,
+    read_kinetics,
+    read_kinetics_segments,
+    youtube_id,
+)
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.paper_setting import (
     GUIDE,
     PaperSettingDataModule,
     find_activitynet_videos,
     read_activitynet_folder,
 )
-from aher_lightning.datasets.annotations import AnnotatedVideo
-from aher_lightning.datasets.categories import plain_name
-from aher_lightning.datasets.kinetics import (
-    find_kinetics_clips,
-    read_kinetics,
-    read_kinetics_segments,
-    youtube_id,
-)
-from aher_lightning.datasets.moments import TrimmedClip
 from aher_lightning.datasets.snippet_source import VideoSource
 from aher_lightning.datasets.video_folder import VideoFolder, find_videos
 from aher_lightning.errors import ConfigError, DataError, VideoError
@@ -55,7 +55,7 @@ class Kinetics600DataModule(PaperSettingDataModule):
         **options: See :class:`~aher_lightning.datamodules.mixed.MixedDataModule`.
 
     Raises:
-        ConfigError: If ``annotated_share`` is given: no training video of Kinetics has temporal annotations.
+        ConfigError: If ``label_fraction`` is given: no training video of Kinetics has temporal annotations.
     """
 
     def __init__(
@@ -67,10 +67,10 @@ class Kinetics600DataModule(PaperSettingDataModule):
         **options: Any,  # noqa: ANN401
     ) -> None:
         super().__init__("anet_k600", split, **options)
-        if self.annotated_share is not None:
+        if self.label_fraction is not None:
             raise ConfigError(
                 "Kinetics-600 has no annotated training videos, so it cannot be trained with full supervision; "
-                "leave out 'annotated_share'"
+                "leave out 'label_fraction'"
             )
         self.root = root
         self.activitynet_root = activitynet_root

@@ -13,22 +13,23 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities import CombinedLoader
 from torch.utils.data import DataLoader
 
+from aher_lightning.annotations.activitynet import AnnotatedVideo, restrict
+from aher_lightning.annotations.label_fraction import take_fraction
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.evaluation_loader import EvaluationLoader
 from aher_lightning.datamodules.iteration_loader import IterationLoader
-from aher_lightning.datasets.annotated_share import take_share
-from aher_lightning.datasets.annotations import AnnotatedVideo, restrict
 from aher_lightning.datasets.collate import collate_moments, collate_readable, collate_untrimmed
-from aher_lightning.datasets.feature_store import FeatureStore
-from aher_lightning.datasets.moments import MomentDataset, TrimmedClip
-from aher_lightning.datasets.presence import OnMissing, Presence
+from aher_lightning.datasets.moments import MomentDataset
 from aher_lightning.datasets.quarantine import QUARANTINE_FILE, Quarantine, read_quarantine
 from aher_lightning.datasets.readable import OmittingDataset, SubstitutingDataset
 from aher_lightning.datasets.sample_rules import SampleRules
 from aher_lightning.datasets.sampling import EvaluationSampler, IterationBatchSampler
 from aher_lightning.datasets.snippet_source import VideoSource
 from aher_lightning.datasets.untrimmed import UntrimmedDataset
+from aher_lightning.datasets.video_availability import OnMissing, VideoAvailability
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import ConfigError
+from aher_lightning.features.store import FeatureStore
 from aher_lightning.structures import Categories, EvaluatedSet, MomentBatch, UntrimmedBatch
 from aher_lightning.video.contract import PROVENANCE, TemporalContract
 from aher_lightning.video.reader import VideoReader
@@ -62,12 +63,12 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         reader: Decodes videos; ``None`` chooses one by itself.
         cache_frames: Whether to keep decoded frames in memory; for small data sets read many times.
         evaluated: Whose videos validation and test score: one category set, or "all".
-        annotated_share: If given, train with full supervision as AherNet* of the paper does: the annotated training
+        label_fraction: If given, train with full supervision as AherNet* of the paper does: the annotated training
             videos of the moment categories take the place of the untrimmed videos, or this share of them, above 0
             and at most 1. There are no moments then, and the same categories are evaluated, now as "untrimmed".
-            See :func:`~aher_lightning.datasets.annotated_share.take_share` for which videos.
+            See :func:`~aher_lightning.annotations.label_fraction.take_fraction` for which videos.
         parts: Parts of a training batch; recognition from pixels does without "untrimmed". ``None`` takes all that
-            the setting has: no "moments" with ``annotated_share``.
+            the setting has: no "moments" with ``label_fraction``.
         rules: Which annotations of a training video count, and how short a cut-out span may be; all
             annotations as they are if not given.
         batch_size: Samples of each part per iteration and process.
@@ -95,7 +96,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         reader: VideoReader | None = None,
         cache_frames: bool = False,
         evaluated: EvaluatedSet = "moment",
-        annotated_share: float | None = None,
+        label_fraction: float | None = None,
         parts: Sequence[Part] | None = None,
         rules: SampleRules | None = None,
         batch_size: int = 16,
@@ -108,17 +109,17 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         time_limit_sec: float | None = None,
     ) -> None:
         super().__init__()
-        if annotated_share is not None and not 0 < annotated_share <= 1:
-            raise ConfigError(f"'annotated_share' is {annotated_share}, but must be above 0 and at most 1; correct it")
+        if label_fraction is not None and not 0 < label_fraction <= 1:
+            raise ConfigError(f"'label_fraction' is {label_fraction}, but must be above 0 and at most 1; correct it")
         if min(batch_size, eval_batch_size) < 1 or (max_snippets is not None and max_snippets < 1):
             raise ConfigError("'batch_size', 'eval_batch_size' and 'max_snippets' must be at least 1; correct them")
         self._contract = contract
         self.features = features
         self.reader = reader
         self.cache_frames = cache_frames
-        self.annotated_share = annotated_share
-        self.evaluated: EvaluatedSet = evaluated if annotated_share is None else _supervised_set(evaluated)
-        self.parts = _choose_parts(parts, has_moments=annotated_share is None)
+        self.label_fraction = label_fraction
+        self.evaluated: EvaluatedSet = evaluated if label_fraction is None else _supervised_set(evaluated)
+        self.parts = _choose_parts(parts, has_moments=label_fraction is None)
         self.rules = rules or SampleRules()
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
@@ -169,14 +170,14 @@ class MixedDataModule(pl.LightningDataModule, ABC):
     @property
     def categories(self) -> Categories:
         """The two category sets; with full supervision the moment categories are the annotated ones."""
-        if self.annotated_share is not None:
+        if self.label_fraction is not None:
             return Categories(self.moment_categories, [], self.evaluated)
         return Categories(self.untrimmed_categories, self.moment_categories, self.evaluated)
 
     def untrimmed_videos(self) -> list[AnnotatedVideo]:
         """Return the training videos with instances of the categories that are annotated."""
         videos = restrict(self.videos, subset="training", categories=self.categories.untrimmed)
-        return list((videos if self.annotated_share is None else take_share(videos, self.annotated_share)).values())
+        return list((videos if self.label_fraction is None else take_fraction(videos, self.label_fraction)).values())
 
     def evaluation_videos(self) -> list[AnnotatedVideo]:
         """Return the validation videos with instances of the evaluated categories."""
@@ -223,7 +224,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         )
 
     @cached_property
-    def presence(self) -> Presence:
+    def presence(self) -> VideoAvailability:
         """Which videos and moments are there to be used; looked up when first asked for.
 
         Raises:
@@ -231,7 +232,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         """
         folders = " or ".join(map(str, self.file_folders()))
         kind, place = ("file", folders) if self.features is None else ("features", getattr(self.features, "root", ""))
-        return Presence(
+        return VideoAvailability(
             self.source.video_ids,
             f"no {kind} in {place}" if place else f"no {kind}",
             quarantined=read_quarantine(self.quarantine) if self.quarantine is not None else (),
@@ -351,12 +352,12 @@ def _choose_parts(parts: Sequence[Part] | None, *, has_moments: bool) -> tuple[P
     if not parts:
         raise ConfigError("'parts' names no part of a training batch; name one, or leave it out for all of them")
     if "moments" in parts and not has_moments:
-        raise ConfigError("with 'annotated_share' there are no moments; leave \"moments\" out of 'parts'")
+        raise ConfigError("with 'label_fraction' there are no moments; leave \"moments\" out of 'parts'")
     return tuple(parts)
 
 
 def _supervised_set(evaluated: EvaluatedSet) -> EvaluatedSet:
     """The category set that holds what was the moment set: with full supervision, the annotated one."""
     if evaluated == "all":
-        raise ConfigError("with 'annotated_share' there is one category set; set 'evaluated' to \"untrimmed\"")
+        raise ConfigError("with 'label_fraction' there is one category set; set 'evaluated' to \"untrimmed\"")
     return "untrimmed"

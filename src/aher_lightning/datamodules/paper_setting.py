@@ -7,12 +7,11 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from aher_lightning.annotations.activitynet import AnnotatedVideo, list_categories, read_activitynet, restrict
+from aher_lightning.annotations.category_lists import read_split
+from aher_lightning.annotations.splits import split_path
+from aher_lightning.annotations.trimmed_clips import TrimmedClip, foreground_clips
 from aher_lightning.datamodules.mixed import MixedDataModule
-from aher_lightning.datasets.annotations import AnnotatedVideo, list_categories, read_activitynet, restrict
-from aher_lightning.datasets.categories import read_split
-from aher_lightning.datasets.foreground import foreground_clips
-from aher_lightning.datasets.moments import TrimmedClip
-from aher_lightning.datasets.splits import split_path
 from aher_lightning.datasets.video_folder import find_videos
 from aher_lightning.errors import AnnotationError, DataError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from aher_lightning.annotations.activitynet import AnnotatedVideo, list_categories, read_activitynet, restrict
 from aher_lightning.datamodules.folder import FolderDataModule
-from aher_lightning.datasets.annotations import AnnotatedVideo, list_categories, read_activitynet, restrict
 from aher_lightning.errors import AnnotationError, DataError
 
 
@@ -19,7 +19,7 @@ class RenderedDataModule(FolderDataModule):
         **options: See :class:`~aher_lightning.datamodules.folder.FolderDataModule`.
 
     Raises:
-        DataError: If there is no benchmark in the folder, or ``annotated_share`` asks for annotated training videos
+        DataError: If there is no benchmark in the folder, or ``label_fraction`` asks for annotated training videos
             of the moment categories that were not rendered.
     """
 
@@ -35,7 +35,7 @@ class RenderedDataModule(FolderDataModule):
         )
         self.root = root
         self.videos  # noqa: B018 - reading finds out what is wrong with them
-        if self.annotated_share is not None:
+        if self.label_fraction is not None:
             self._require_annotated_videos()
 
     def read_videos(self, path: Path) -> dict[str, AnnotatedVideo]:
@@ -52,6 +52,6 @@ class RenderedDataModule(FolderDataModule):
         if missing:
             raise DataError(
                 f"{self.root}: no annotated training video of {len(missing)} moment categories ('{missing[0]}' first), "
-                f"which 'annotated_share' needs; render with --moment-training-videos {len(self.moment_categories)} "
+                f"which 'label_fraction' needs; render with --moment-training-videos {len(self.moment_categories)} "
                 "or more"
             )

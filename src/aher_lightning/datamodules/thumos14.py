@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.thumos14 import read_thumos14
+from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.paper_setting import (
     GUIDE,
     PaperSettingDataModule,
     find_activitynet_videos,
     read_activitynet_folder,
 )
-from aher_lightning.datasets.annotations import AnnotatedVideo
-from aher_lightning.datasets.moments import TrimmedClip
-from aher_lightning.datasets.thumos14 import read_thumos14
 from aher_lightning.datasets.video_folder import find_videos
 from aher_lightning.errors import DataError
 
@@ -25,7 +25,7 @@ class Thumos14DataModule(PaperSettingDataModule):
     Moments are the annotated segments of all training videos of ActivityNet, cut out. Evaluation runs on all
     validation videos of ActivityNet (section 4.1 of the paper), or, for the untrimmed categories, on the test
     videos of THUMOS14. Several categories mean the same in both data sets:
-    :func:`~aher_lightning.datasets.splits.same_categories` lists them.
+    :func:`~aher_lightning.annotations.splits.same_categories` lists them.
 
     Args:
         root: Folder of THUMOS14 with ``annotations/temporal_annotations_{validation,test}``,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 
-from aher_lightning.datasets.annotations import AnnotatedVideo
+from aher_lightning.annotations.activitynet import AnnotatedVideo
 
 
 def find_background(videos: Mapping[str, AnnotatedVideo], subset: str) -> list[AnnotatedVideo]:

@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from aher_lightning.datasets.annotations import AnnotatedVideo, list_categories
-from aher_lightning.datasets.foreground import foreground_clips
-from aher_lightning.datasets.moments import (
+from aher_lightning.annotations.activitynet import AnnotatedVideo, list_categories
+from aher_lightning.annotations.trimmed_clips import (
     VIDEO_SUFFIXES,
     TrimmedClip,
     find_moments,
+    foreground_clips,
     moment_id,
     name_moments,
     scan_moment_folder,

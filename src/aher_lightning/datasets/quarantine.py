@@ -7,11 +7,11 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from aher_lightning.datasets.annotations import validate_video_id
-from aher_lightning.datasets.text_files import read_lines
-from aher_lightning.datasets.video_list import read_video_list
+from aher_lightning.annotations.activitynet import validate_video_id
+from aher_lightning.annotations.text_files import read_lines
+from aher_lightning.annotations.video_lists import read_video_list
 from aher_lightning.errors import AnnotationError, DataError
-from aher_lightning.json_files import MalformedError, append_line, json_type, read_json
+from aher_lightning.files.json_files import MalformedError, append_line, json_type, read_json
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def read_quarantine(path: Path) -> frozenset[str]:
 
     A file may be what ``aher check`` or ``aher extract`` writes (JSON with the list "unusable"), what a run writes
     (``.jsonl``, one entry on each line), or any list that
-    :func:`~aher_lightning.datasets.video_list.read_video_list` reads.
+    :func:`~aher_lightning.annotations.video_lists.read_video_list` reads.
 
     Args:
         path: The file.

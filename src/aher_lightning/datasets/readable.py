@@ -83,7 +83,7 @@ class SubstitutingDataset(Dataset[tuple[int, _Sample_co]]):
             sample = read_sample(self.dataset, self._attempted(key, attempt), self.quarantine)
             if sample is not None:
                 return sample
-            self._check_share()
+            self._check_fraction()
         raise DataError(f"{MOST_ATTEMPTS} samples of {self.what} in a row cannot be read; {self._last_reason()}")
 
     def _attempted(self, key: SampleKey, attempt: int) -> SampleKey:
@@ -93,7 +93,7 @@ class SubstitutingDataset(Dataset[tuple[int, _Sample_co]]):
         generator = random_generator(key.seed_key, "in place of it", attempt)
         return key._replace(place=int(torch.randint(len(self), (), generator=generator)))
 
-    def _check_share(self) -> None:
+    def _check_fraction(self) -> None:
         """Stop where most of the data is broken: that is no accident."""
         broken = sum(video_id in self.videos for video_id in self.quarantine.reasons)
         if 2 * broken > len(self.videos):

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aher_lightning.datasets.annotations import AnnotatedVideo
-from aher_lightning.datasets.foreground import foreground_clips
-from aher_lightning.datasets.moments import TrimmedClip
-from aher_lightning.datasets.spans import widen_span
+from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.trimmed_clips import TrimmedClip, foreground_clips
 from aher_lightning.errors import ConfigError
+from aher_lightning.features.spans import widen_span
 from aher_lightning.video.clips import count_clips
 from aher_lightning.video.contract import TemporalContract
 

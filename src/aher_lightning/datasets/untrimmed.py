@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch.utils.data import Dataset
 
-from aher_lightning.datasets.annotations import AnnotatedVideo
+from aher_lightning.annotations.activitynet import AnnotatedVideo
 from aher_lightning.datasets.sampling import SampleKey
 from aher_lightning.datasets.snippet_source import VideoSource
 from aher_lightning.errors import DataError

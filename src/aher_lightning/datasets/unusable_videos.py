@@ -10,11 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from aher_lightning.datasets.annotations import validate_video_id
-from aher_lightning.datasets.file_owners import write_whole
-from aher_lightning.datasets.work_claims import exclusive
+from aher_lightning.annotations.activitynet import validate_video_id
 from aher_lightning.errors import AherError, DataError
-from aher_lightning.json_files import json_type, read_json, read_json_object
+from aher_lightning.features.claims import exclusive
+from aher_lightning.files.json_files import json_type, read_json, read_json_object
+from aher_lightning.files.owners import write_whole
 
 _VERSION = 1
 _POLL_SEC = 0.05

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from aher_lightning.datasets.moments import VIDEO_SUFFIXES
-from aher_lightning.datasets.spans import snippets_in_span
+from aher_lightning.annotations.trimmed_clips import VIDEO_SUFFIXES
 from aher_lightning.errors import DataError
+from aher_lightning.features.spans import snippets_in_span
 from aher_lightning.structures import SnippetSequence
 from aher_lightning.video.clips import clips_from_frames, count_clips, frame_times
 from aher_lightning.video.contract import TemporalContract

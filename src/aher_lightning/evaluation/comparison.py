@@ -10,11 +10,11 @@ from aher_lightning.evaluation.ground_truth import GroundTruth
 from aher_lightning.evaluation.protocol import Protocol
 from aher_lightning.evaluation.scores import group_fingerprint, protocol_report
 from aher_lightning.evaluation.tables import EvaluationTables, evaluation_tables
-from aher_lightning.json_files import number_or_null
+from aher_lightning.files.json_files import number_or_null
 from aher_lightning.metrics.functional.bootstrap import PairedDifference, compare_precisions, compare_recalls
 from aher_lightning.metrics.functional.matching import match_predictions
-from aher_lightning.reports.comparison import ComparisonReport, DifferenceReport
-from aher_lightning.reports.prediction_reader import Predictions
+from aher_lightning.reports.evaluation.comparison import ComparisonReport, DifferenceReport
+from aher_lightning.reports.predictions.reader import Predictions
 
 _LEVEL = 0.95
 """Share of the draws that lie within an interval."""
@@ -151,5 +151,5 @@ def _difference(found: PairedDifference) -> DifferenceReport:
         "difference": found.difference,
         "low": number_or_null(found.lower),
         "high": number_or_null(found.upper),
-        "share_better": number_or_null(found.share_better),
+        "fraction_better": number_or_null(found.fraction_better),
     }

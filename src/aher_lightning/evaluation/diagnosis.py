@@ -6,16 +6,16 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from aher_lightning.datasets.annotations import check_durations
+from aher_lightning.annotations.activitynet import check_durations
 from aher_lightning.evaluation.ground_truth import GroundTruth
 from aher_lightning.evaluation.protocol import Protocol
 from aher_lightning.evaluation.tables import EvaluationTables
-from aher_lightning.json_files import number_or_null
+from aher_lightning.files.json_files import number_or_null
 from aher_lightning.metrics.functional.diagnosis import Diagnosis, diagnose
 from aher_lightning.metrics.functional.error_types import PredictionType
 from aher_lightning.metrics.functional.instance_buckets import characterize_instances, quantile_edges
 from aher_lightning.metrics.functional.segment_table import IntArray
-from aher_lightning.reports.diagnosis import BucketReport, DiagnosisReport, ErrorReport
+from aher_lightning.reports.evaluation.diagnosis import BucketReport, DiagnosisReport, ErrorReport
 
 Buckets = Literal["protocol", "quantiles"]
 """Whether instances are sorted by the sizes of the protocol, or into fifths of what there is."""

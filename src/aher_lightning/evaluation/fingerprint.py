@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from aher_lightning.datasets.annotations import AnnotatedVideo
+from aher_lightning.annotations.activitynet import AnnotatedVideo
 
 _NUM_DIGITS = 12
 
@@ -24,7 +24,7 @@ def ground_truth_fingerprint(videos: Iterable[AnnotatedVideo]) -> str:
         12 hexadecimal digits: the beginning of the SHA-256 hash of the sorted content.
 
     Example:
-        >>> from aher_lightning.datasets.annotations import Instance
+        >>> from aher_lightning.annotations.activitynet import Instance
         >>> video = AnnotatedVideo("v1", "validation", 60.0, (Instance("wave", 1.0, 4.0),))
         >>> ground_truth_fingerprint([video]) == ground_truth_fingerprint([video._replace(duration_sec=61.0)])
         True

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from aher_lightning.datasets.annotation_files import annotation_layout, read_annotations
-from aher_lightning.datasets.annotations import AnnotatedVideo, list_categories, restrict, without_categories
-from aher_lightning.datasets.categories import read_taxonomy_leaves
+from aher_lightning.annotations.activitynet import AnnotatedVideo, list_categories, restrict, without_categories
+from aher_lightning.annotations.category_lists import read_taxonomy_leaves
+from aher_lightning.annotations.layouts import annotation_layout, read_annotations
 from aher_lightning.errors import AnnotationError
 
 CategoryGroups = Mapping[str, Sequence[str]]
@@ -64,7 +64,7 @@ def read_ground_truth(path: Path, choice: GroundTruthChoice) -> GroundTruth:
     missing: no score depends on them, and a diagnosis says if it needs one.
 
     Args:
-        path: Annotations in any layout that :func:`~aher_lightning.datasets.annotation_files.read_annotations` knows.
+        path: Annotations in any layout that :func:`~aher_lightning.annotations.layouts.read_annotations` knows.
         choice: Which part of it.
 
     Returns:

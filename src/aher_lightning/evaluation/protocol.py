@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from aher_lightning.datasets.thumos14 import AMBIGUOUS
+from aher_lightning.annotations.thumos14 import AMBIGUOUS
 from aher_lightning.metrics.functional.instance_buckets import ACTIVITYNET_EDGES, THUMOS14_EDGES, BucketEdges
 from aher_lightning.ops.thresholds import ACTIVITYNET_THRESHOLDS, check_thresholds, threshold_name
 

@@ -17,14 +17,14 @@ from aher_lightning.metrics.functional.oracle import Oracle, apply_oracle
 from aher_lightning.metrics.functional.proposal_recall import ProposalRecalls, proposal_recalls
 from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, average_precisions
 from aher_lightning.ops.thresholds import threshold_name
-from aher_lightning.reports.evaluation import (
+from aher_lightning.reports.evaluation.protocol import ProtocolReport
+from aher_lightning.reports.evaluation.report import (
     HARMONIC_MEAN,
     EvaluationReport,
     GroupReport,
     SupportReport,
 )
-from aher_lightning.reports.prediction_reader import Predictions
-from aher_lightning.reports.protocol import ProtocolReport
+from aher_lightning.reports.predictions.reader import Predictions
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from aher_lightning.errors import PredictionError
 from aher_lightning.evaluation.ground_truth import GroundTruth
 from aher_lightning.evaluation.protocol import Protocol
 from aher_lightning.metrics.functional.segment_table import SegmentTable, table_from_detections
-from aher_lightning.reports.prediction_reader import Predictions
+from aher_lightning.reports.predictions.reader import Predictions
 
 ANY_CATEGORY = "any category"
 """Name of the only category of a class-agnostic evaluation."""

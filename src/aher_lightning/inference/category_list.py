@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from aher_lightning.datasets.moments import MOST_NAMED
+from aher_lightning.annotations.trimmed_clips import MOST_NAMED
+from aher_lightning.checkpoints.added_categories import added_categories, drop_added
+from aher_lightning.checkpoints.content import STATE_KEY, check_output, write_checkpoint
+from aher_lightning.checkpoints.folder import read_trained
 from aher_lightning.errors import ConfigError
-from aher_lightning.modules.added_categories import added_categories, drop_added
-from aher_lightning.modules.checkpoint import STATE_KEY, check_output, write_checkpoint
-from aher_lightning.modules.pretrained_folder import read_trained
 from aher_lightning.structures import AddedCategory
 
 Provenance = Literal["untrimmed", "moment", "added"]
@@ -33,11 +33,11 @@ class ListedCategory(NamedTuple):
     version: str | None
 
 
-def list_categories(checkpoint: Path) -> list[ListedCategory]:
+def describe_categories(checkpoint: Path) -> list[ListedCategory]:
     """Return the categories of a checkpoint in the order of their labels, those with boundaries first.
 
     Args:
-        checkpoint: File written by ``aher fit`` or ``aher add-class``.
+        checkpoint: File written by ``aher fit`` or ``aher add-category``.
 
     Returns:
         All categories, whichever are evaluated.
@@ -66,7 +66,7 @@ def remove_categories(
     Categories of training stay: the network was trained to tell the others from them.
 
     Args:
-        checkpoint: File written by ``aher add-class``.
+        checkpoint: File written by ``aher add-category``.
         categories: Names of added categories.
         output: File to write.
         overwrite: Whether a file at ``output`` may be replaced.
@@ -79,7 +79,7 @@ def remove_categories(
         ConfigError: If a category was not added.
     """
     check_output(output, overwrite=overwrite)
-    listed = {one.name: one.provenance for one in list_categories(checkpoint)}
+    listed = {one.name: one.provenance for one in describe_categories(checkpoint)}
     if not categories:
         raise ConfigError("no category to remove; name one or more")
     for name in categories:

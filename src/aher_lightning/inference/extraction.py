@@ -12,11 +12,11 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from aher_lightning.datasets.feature_store import NpyFeatureStore
 from aher_lightning.datasets.unusable_videos import FailureRecords, UnusableVideo
 from aher_lightning.datasets.video_folder import VideoFolder
-from aher_lightning.datasets.work_claims import STALE_SEC, WorkClaims, owners, remove_orphans
 from aher_lightning.errors import CheckpointError, ConfigError
+from aher_lightning.features.claims import STALE_SEC, WorkClaims, owners, remove_orphans
+from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.models.base import CLIPS_AT_ONCE, Backbone, ReadsPublicWeights
 from aher_lightning.structures import SnippetSequence
 from aher_lightning.video.clips import normalize_clips

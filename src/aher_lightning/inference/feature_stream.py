@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from aher_lightning.datasets.spans import place_snippets
+from aher_lightning.features.spans import place_snippets
 from aher_lightning.inference.windows import Window
 from aher_lightning.models.base import CLIPS_AT_ONCE
 from aher_lightning.modules.base import BaseModule

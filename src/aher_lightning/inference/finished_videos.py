@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aher_lightning.errors import PredictionError
+from aher_lightning.files.json_files import append_line, read_json_object, write_json
 from aher_lightning.inference.video_inputs import VideoInput
-from aher_lightning.json_files import append_line, read_json_object, write_json
 
 SETTINGS_FILE = ".localize.json"
 """What the results of a folder were made with; they are not mixed with those of anything else."""

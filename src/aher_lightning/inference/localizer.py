@@ -16,7 +16,7 @@ from aher_lightning.inference.feature_stream import stream_features, window_snip
 from aher_lightning.inference.merge import merge_windows
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.inference.selection import category_labels, select_detections
-from aher_lightning.inference.windows import Window, count_shares, split_windows
+from aher_lightning.inference.windows import Window, length_in_windows, split_windows
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.structures import Detections, SnippetSequence
 from aher_lightning.video.frame_source import FrameSource
@@ -36,13 +36,13 @@ class LocalizedVideo(NamedTuple):
         path: The video file.
         info: Facts about it.
         detections: What was found, in seconds, best first, on the CPU.
-        shares: How many windows long the video is, at least 1; see :func:`~.windows.count_shares`.
+        num_windows: How many windows long the video is, at least 1; see :func:`~.windows.length_in_windows`.
     """
 
     path: Path
     info: VideoInfo
     detections: Detections
-    shares: int
+    num_windows: int
 
     @property
     def duration_sec(self) -> float:
@@ -196,12 +196,15 @@ class Localizer:
         windows = split_windows(info.duration_sec, self.window_sec)
         features = stream_features(self.module, self.frames, path, report)
         found = list(self._detect(window_snippets(features, windows, self.module), windows))
-        shares = count_shares(info.duration_sec, self.window_sec)
+        num_windows = length_in_windows(info.duration_sec, self.window_sec)
         merged = merge_windows(windows, found)
         kept = select_detections(
-            merged, top_k=DETECTIONS_PER_SHARE * shares if top_k is None else top_k, min_score=min_score, labels=labels
+            merged,
+            top_k=DETECTIONS_PER_SHARE * num_windows if top_k is None else top_k,
+            min_score=min_score,
+            labels=labels,
         )
-        return LocalizedVideo(path, info, kept, shares)
+        return LocalizedVideo(path, info, kept, num_windows)
 
     def _detect(self, snippets: Iterator[SnippetSequence], windows: Sequence[Window]) -> Iterator[Detections]:
         """Detections of each window, in seconds after its start, on the CPU."""

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from aher_lightning import __version__
 from aher_lightning.errors import CheckpointError, require_extra
+from aher_lightning.files.json_files import write_json
+from aher_lightning.files.new_folder import new_folder
 from aher_lightning.inference.onnx_graphs import BackboneGraph, LocalizerGraph, LocalizerOutputs
-from aher_lightning.json_files import write_json
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.phased import PhasedModule
-from aher_lightning.new_folder import new_folder
 
 OPSET = 18
 """Version of the ONNX operators that the files use."""

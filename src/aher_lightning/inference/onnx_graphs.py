@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from aher_lightning.models.aher_net import LevelClassifier
+from aher_lightning.models.backbones.staged_backbone import StagedBackbone
 from aher_lightning.models.base import Backbone
-from aher_lightning.models.staged_backbone import StagedBackbone
 from aher_lightning.modules.phased import PhasedModule
 
 

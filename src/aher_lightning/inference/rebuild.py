@@ -9,11 +9,11 @@ from typing import Any, cast
 
 from jsonargparse import ArgumentError, ArgumentParser
 
+from aher_lightning.checkpoints.class_paths import check_class_paths
+from aher_lightning.checkpoints.content import STATE_KEY
+from aher_lightning.checkpoints.folder import read_trained
 from aher_lightning.errors import CheckpointError
-from aher_lightning.inference.class_paths import check_class_paths
 from aher_lightning.modules.base import BaseModule
-from aher_lightning.modules.checkpoint import STATE_KEY
-from aher_lightning.modules.pretrained_folder import read_trained
 
 
 def load_module(path: Path, *, trust_plugins: bool = False) -> BaseModule:

@@ -38,7 +38,7 @@ def category_labels(wanted: Sequence[str] | None, known: Sequence[str]) -> list[
             meant = f"did you mean {', '.join(alike)}?" if alike else f"it has {', '.join(known[:3])} and so on;"
             raise ConfigError(
                 f"there is no category '{name:.80}' among the {len(known)} of this checkpoint; {meant} "
-                "'aher list-classes' shows all"
+                "'aher list-categories' shows all"
             )
     return [list(known).index(name) for name in wanted]
 

@@ -8,8 +8,8 @@ from glob import has_magic
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from aher_lightning.datasets.annotations import validate_video_id
-from aher_lightning.datasets.moments import VIDEO_SUFFIXES
+from aher_lightning.annotations.activitynet import validate_video_id
+from aher_lightning.annotations.trimmed_clips import VIDEO_SUFFIXES
 from aher_lightning.errors import DataError
 
 

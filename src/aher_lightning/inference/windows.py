@@ -57,7 +57,7 @@ def split_windows(duration_sec: float, window_sec: float | None) -> list[Window]
     return [*(Window(start, start + window_sec) for start in starts[:-1]), Window(starts[-1], duration_sec)]
 
 
-def count_shares(duration_sec: float, window_sec: float | None) -> int:
+def length_in_windows(duration_sec: float, window_sec: float | None) -> int:
     """Return how many windows long a video is: as many times more detections are worth keeping or showing.
 
     Args:
@@ -68,7 +68,7 @@ def count_shares(duration_sec: float, window_sec: float | None) -> int:
         At least 1.
 
     Example:
-        >>> count_shares(100.0, 40.0), count_shares(50.0, 40.0), count_shares(100.0, None)
+        >>> length_in_windows(100.0, 40.0), length_in_windows(50.0, 40.0), length_in_windows(100.0, None)
         (3, 1, 1)
     """
     if len(split_windows(duration_sec, window_sec)) == 1 or window_sec is None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aher_lightning.ops.precision import widen
+from aher_lightning.ops.precision import to_float32
 
 BLOCK_ROWS = 32
 """Rows that are computed at once; a matter of rounding alone, but of every checkpoint that has added categories."""
@@ -27,7 +27,7 @@ class AddedClassifier(nn.Module):
     Args:
         level_channels: Channels ``d_j`` of each level.
         num_rows: Rows S, whole blocks.
-        num_classes: Number A of categories.
+        num_categories: Number A of categories.
 
     Attributes:
         rows: The row of each category, int64 ``(A,)``, increasing.
@@ -35,18 +35,18 @@ class AddedClassifier(nn.Module):
 
     rows: Tensor
 
-    def __init__(self, level_channels: Sequence[int], num_rows: int, num_classes: int) -> None:
+    def __init__(self, level_channels: Sequence[int], num_rows: int, num_categories: int) -> None:
         super().__init__()
-        if num_rows % BLOCK_ROWS or not 0 <= num_classes <= num_rows:
-            raise ValueError(f"{num_rows} rows for {num_classes} categories are no whole blocks of {BLOCK_ROWS}")
+        if num_rows % BLOCK_ROWS or not 0 <= num_categories <= num_rows:
+            raise ValueError(f"{num_rows} rows for {num_categories} categories are no whole blocks of {BLOCK_ROWS}")
         self.num_levels = len(level_channels)
-        self.register_buffer("rows", torch.arange(num_classes))
+        self.register_buffer("rows", torch.arange(num_categories))
         for level, width in enumerate(level_channels):
             self.register_buffer(f"weight_{level}", torch.zeros(num_rows, width))
             self.register_buffer(f"bias_{level}", torch.zeros(num_rows))
 
     @property
-    def num_classes(self) -> int:
+    def num_categories(self) -> int:
         """Number A of categories."""
         return len(self.rows)
 
@@ -85,7 +85,7 @@ class AddedClassifier(nn.Module):
             torch.cat([functional.linear(vectors, weight, bias) for weight, bias in self._level_blocks(level)], dim=-1)
             for level, vectors in enumerate(pooled)
         ]
-        return widen(torch.stack(logits))[..., self.rows]
+        return to_float32(torch.stack(logits))[..., self.rows]
 
     def transferred(
         self, level: int, transfer: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -117,7 +117,8 @@ class AddedClassifier(nn.Module):
         weights = weight.new_zeros(num_rows, weight.shape[1]).index_copy(0, self.rows, weight)
         biases = bias.new_zeros(num_rows).index_copy(0, self.rows, bias)
         logits = [
-            widen(torch.matmul(some, features)) + offsets.unsqueeze(-1) for some, offsets in _blocks(weights, biases)
+            to_float32(torch.matmul(some, features)) + offsets.unsqueeze(-1)
+            for some, offsets in _blocks(weights, biases)
         ]
         return torch.cat(logits, dim=1)[:, self.rows]
 

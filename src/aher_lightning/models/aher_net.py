@@ -18,7 +18,7 @@ from aher_lightning.models.discriminator import ConvDiscriminator
 from aher_lightning.models.heads import LocalizationHead, SegmentClassifier, pool_levels
 from aher_lightning.models.pyramid import TemporalPyramid
 from aher_lightning.models.transfer import MLPTransfer
-from aher_lightning.ops.precision import widen
+from aher_lightning.ops.precision import to_float32
 from aher_lightning.structures import CategorySet, EvaluatedSet, LevelOutputs, SyntheticMoments, category_sets
 
 PARAMETER_GROUPS = (
@@ -56,8 +56,8 @@ class AherNet(nn.Module):
 
     Args:
         feature_channels: Channels C of the feature sequences.
-        num_untrimmed_classes: Categories with temporal annotations.
-        num_moment_classes: Categories known from moments only.
+        num_untrimmed_categories: Categories with temporal annotations.
+        num_moment_categories: Categories known from moments only.
         length: Time steps T of untrimmed videos and synthetic moments; moments have half as many.
         stem_channels: Output channels of the stem's convolutions.
         level_channels: Channels ``d_j`` of each pyramid level.
@@ -89,8 +89,8 @@ class AherNet(nn.Module):
     def __init__(  # noqa: PLR0913 - one option each, all by name
         self,
         feature_channels: int,
-        num_untrimmed_classes: int,
-        num_moment_classes: int,
+        num_untrimmed_categories: int,
+        num_moment_categories: int,
         *,
         length: int = 512,
         stem_channels: Sequence[int] = (2048, 1024),
@@ -116,8 +116,8 @@ class AherNet(nn.Module):
         self.heads = nn.ModuleList(
             LocalizationHead(width, ratios, use_actionness=use_actionness) for width in level_channels
         )
-        self.untrimmed_classifier = SegmentClassifier(level_channels, num_untrimmed_classes)
-        self.moment_classifier = SegmentClassifier(level_channels, num_moment_classes)
+        self.untrimmed_classifier = SegmentClassifier(level_channels, num_untrimmed_categories)
+        self.moment_classifier = SegmentClassifier(level_channels, num_moment_categories)
         self.register_module("added_classifier", None)
         self.transfers = nn.ModuleList(transfer(width) for width in level_channels)
         self.start_generator = generator(feature_channels)
@@ -172,20 +172,20 @@ class AherNet(nn.Module):
         added = self._added_to(category_set)
         return logits if added is None else torch.cat([logits, added(pooled)], dim=-1)
 
-    def hold_added(self, num_rows: int, num_classes: int) -> None:
+    def resize_for_added(self, num_rows: int, num_categories: int) -> None:
         """Make the last moment categories added ones, whose rows a state dict is about to bring.
 
         The trained classifier gets the size that it had in training.
 
         Args:
             num_rows: Rows for added categories, whole blocks; see :class:`AddedClassifier`.
-            num_classes: How many of the moment categories were added.
+            num_categories: How many of the moment categories were added.
         """
-        before = self.added_classifier.num_classes if self.added_classifier is not None else 0
-        trained = self.moment_classifier.num_classes + before - num_classes
+        before = self.added_classifier.num_categories if self.added_classifier is not None else 0
+        trained = self.moment_classifier.num_categories + before - num_categories
         anchors = self.anchors
         self.moment_classifier = SegmentClassifier(self.level_channels, trained).to(anchors.device)
-        self.added_classifier = AddedClassifier(self.level_channels, num_rows, num_classes).to(anchors.device)
+        self.added_classifier = AddedClassifier(self.level_channels, num_rows, num_categories).to(anchors.device)
 
     def anchor_classifiers(self, category_set: EvaluatedSet, categories: Tensor | None = None) -> list[LevelClassifier]:
         """Transfer the segment-level classifiers to anchor-level ones.
@@ -234,7 +234,7 @@ class AherNet(nn.Module):
             Class logits ``(B, K, N)``, offsets ``(B, A, 2)``, overlaps ``(B, A)``, actionness ``(B, A, 2)``.
         """
         classifiers = self.anchor_classifiers(category_set) if classifiers is None else classifiers
-        trained = sum(self._segment_classifier(one).num_classes for one in category_sets(category_set))
+        trained = sum(self._segment_classifier(one).num_categories for one in category_sets(category_set))
         added = self._added_to(category_set)
         logits = [
             _classify_cells(classifier, features, trained, added)
@@ -273,7 +273,7 @@ class AherNet(nn.Module):
             Logits of all anchors, shape ``(B, A)``.
         """
         pairs = zip(self.discriminators, levels, strict=True)
-        return widen(torch.cat([discriminator(features).flatten(1) for discriminator, features in pairs], dim=1))
+        return to_float32(torch.cat([discriminator(features).flatten(1) for discriminator, features in pairs], dim=1))
 
     def forward(self, features: Tensor, category_set: EvaluatedSet) -> LevelOutputs:
         """Localize actions of one category set, or of both.
@@ -319,7 +319,7 @@ def _classify_cells(
 ) -> Tensor:
     """Class logits of the cells of a level, ``(B, K, n)``; trained rows in the product that they have always had."""
     weight, bias = classifier
-    if added is None or len(weight) != num_trained + added.num_classes:  # none, or a choice of rows
-        return widen(torch.matmul(weight, features)) + bias.unsqueeze(-1)
-    trained = widen(torch.matmul(weight[:num_trained], features)) + bias[:num_trained].unsqueeze(-1)
+    if added is None or len(weight) != num_trained + added.num_categories:  # none, or a choice of rows
+        return to_float32(torch.matmul(weight, features)) + bias.unsqueeze(-1)
+    trained = to_float32(torch.matmul(weight[:num_trained], features)) + bias[:num_trained].unsqueeze(-1)
     return torch.cat([trained, added.classify_cells(weight[num_trained:], bias[num_trained:], features)], dim=1)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from aher_lightning.models.base import ContextGenerator
 from aher_lightning.models.convolution import SameConv1d
-from aher_lightning.ops.batch_share import batch_share
+from aher_lightning.ops.batch_slice import batch_slice
 from aher_lightning.ops.resample import resize_features
 from aher_lightning.structures import SyntheticMoments
 
@@ -20,7 +20,7 @@ SpliceMode = Literal["plain", "released", "released_fixed"]
 
 _GRID = 20
 """Ratios and positions are multiples of 1 / 20, as in the authors' code."""
-MOMENT_SHARES = (0.7, 0.9)
+MOMENT_RATIOS = (0.7, 0.9)
 """Smallest and largest share of a synthetic video that its moment takes in the authors' code."""
 
 _POSITION_IDS = (1, 19)
@@ -31,21 +31,21 @@ class MomentSplicer:
     """Put generated contexts around moments: which share a moment takes, where it sits, in which order.
 
     The paper does not say how long contexts are. Moments of the default share fill most of a synthetic
-    video; smaller shares resemble untrimmed videos whose actions are short.
+    video; smaller ratios resemble untrimmed videos whose actions are short.
 
     Args:
         mode: Order of the parts, see :func:`splice_layout`.
-        shares: Smallest and largest share of the time steps that a moment takes.
+        moment_ratios: Smallest and largest share of the time steps that a moment takes.
 
     Raises:
-        ValueError: If the shares do not lie in ``[0.05, 0.95]`` in ascending order.
+        ValueError: If the ratios do not lie in ``[0.05, 0.95]`` in ascending order.
     """
 
-    def __init__(self, mode: SpliceMode = "plain", *, shares: tuple[float, float] = MOMENT_SHARES) -> None:
-        if not 1 / _GRID <= shares[0] <= shares[1] <= 1 - 1 / _GRID:
-            raise ValueError(f"shares must ascend within 0.05..0.95, got {shares}")
+    def __init__(self, mode: SpliceMode = "plain", *, moment_ratios: tuple[float, float] = MOMENT_RATIOS) -> None:
+        if not 1 / _GRID <= moment_ratios[0] <= moment_ratios[1] <= 1 - 1 / _GRID:
+            raise ValueError(f"moment_ratios must ascend within 0.05..0.95, got {moment_ratios}")
         self.mode: SpliceMode = mode
-        self.shares = shares
+        self.moment_ratios = moment_ratios
 
     def __call__(
         self, moments: Tensor, start_contexts: Tensor, end_contexts: Tensor, length: int, generator: torch.Generator
@@ -62,8 +62,8 @@ class MomentSplicer:
         Returns:
             Features ``(B, C, T)`` and the segments of the moments in them, ``(B, 1, 2)``.
         """
-        total, own = batch_share(len(moments))
-        layouts = draw_splice_layouts(total, length, generator, mode=self.mode, shares=self.shares)
+        total, own = batch_slice(len(moments))
+        layouts = draw_splice_layouts(total, length, generator, mode=self.mode, moment_ratios=self.moment_ratios)
         return splice(moments, start_contexts, end_contexts, layouts[own])
 
 
@@ -163,7 +163,7 @@ def draw_splice_layouts(
     generator: torch.Generator,
     *,
     mode: SpliceMode = "plain",
-    shares: tuple[float, float] = MOMENT_SHARES,
+    moment_ratios: tuple[float, float] = MOMENT_RATIOS,
 ) -> list[SpliceLayout]:
     """Draw a layout for every moment of a batch, its position at 5 to 90 % of what the moment leaves.
 
@@ -172,7 +172,7 @@ def draw_splice_layouts(
         length: Steps T of the synthetic moments.
         generator: Source of the random numbers, on the CPU.
         mode: Order of the parts.
-        shares: Smallest and largest share of the steps that a moment takes; rounded to twentieths.
+        moment_ratios: Smallest and largest share of the steps that a moment takes; rounded to twentieths.
 
     Returns:
         One layout per moment.
@@ -181,7 +181,7 @@ def draw_splice_layouts(
         >>> len(draw_splice_layouts(3, 512, torch.Generator().manual_seed(0)))
         3
     """
-    smallest, largest = (round(share * _GRID) for share in shares)
+    smallest, largest = (round(ratio * _GRID) for ratio in moment_ratios)
     ratios = torch.randint(smallest, largest + 1, (batch_size,), generator=generator).tolist()
     positions = torch.randint(*_POSITION_IDS, (batch_size,), generator=generator).tolist()
     pairs = zip(ratios, positions, strict=True)

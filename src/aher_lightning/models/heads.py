@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from aher_lightning.models.convolution import SameConv1d
-from aher_lightning.ops.precision import widen
+from aher_lightning.ops.precision import to_float32
 
 
 class HeadOutputs(NamedTuple):
@@ -58,7 +58,7 @@ class LocalizationHead(nn.Module):
         Returns:
             Predictions, anchors of a cell next to each other.
         """
-        by_cell = widen(self.convolution(features)).transpose(1, 2)
+        by_cell = to_float32(self.convolution(features)).transpose(1, 2)
         offsets, overlaps, *actionness = torch.split(by_cell, self.split_sizes, dim=-1)
         batch = features.shape[0]
         return HeadOutputs(
@@ -76,18 +76,18 @@ class SegmentClassifier(nn.Module):
 
     Args:
         level_channels: Channels ``d_j`` of each level.
-        num_classes: Number K of categories; may be 0 where a category set is empty.
+        num_categories: Number K of categories; may be 0 where a category set is empty.
     """
 
-    def __init__(self, level_channels: Sequence[int], num_classes: int) -> None:
+    def __init__(self, level_channels: Sequence[int], num_categories: int) -> None:
         super().__init__()
-        self.num_classes = num_classes
+        self.num_categories = num_categories
         bounds = [width**-0.5 for width in level_channels]
         self.level_weights = nn.ParameterList(
-            nn.Parameter(torch.empty(num_classes, width).uniform_(-bound, bound))
+            nn.Parameter(torch.empty(num_categories, width).uniform_(-bound, bound))
             for width, bound in zip(level_channels, bounds, strict=True)
         )
-        self.level_biases = nn.ParameterList(nn.Parameter(torch.zeros(num_classes)) for _ in level_channels)
+        self.level_biases = nn.ParameterList(nn.Parameter(torch.zeros(num_categories)) for _ in level_channels)
 
     def weights(self, level: int) -> Tensor:
         """Return one weight row per category.
@@ -134,7 +134,7 @@ class SegmentClassifier(nn.Module):
             Logits, shape ``(L, B, K)``.
         """
         logits = [functional.linear(vector, self.weights(j), self.biases(j)) for j, vector in enumerate(pooled)]
-        return widen(torch.stack(logits))
+        return to_float32(torch.stack(logits))
 
 
 def pool_levels(levels: Sequence[Tensor]) -> list[Tensor]:

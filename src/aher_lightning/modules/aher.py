@@ -13,9 +13,9 @@ from aher_lightning.models.base import Backbone
 from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.phased import PhasedModule, TrainingBatch
 from aher_lightning.modules.phases import (
-    AdversaryPhase,
     DetectorPhase,
     DiscriminatorPhase,
+    GeneratorAdversarialPhase,
     GeneratorPhase,
     RecognitionPhase,
     TransferPhase,
@@ -64,7 +64,7 @@ class AherModule(PhasedModule):
         transfer: TransferPhase | None = None,
         generator: GeneratorPhase | None = None,
         discriminator: DiscriminatorPhase | None = None,
-        adversary: AdversaryPhase | None = None,
+        adversary: GeneratorAdversarialPhase | None = None,
         detector: DetectorPhase | None = None,
         initial_weights: Sequence[Path] = (),
         seed: int = 0,
@@ -74,7 +74,7 @@ class AherModule(PhasedModule):
         transfer = transfer or TransferPhase()
         generator = generator or GeneratorPhase()
         discriminator = discriminator or DiscriminatorPhase()
-        adversary = adversary or AdversaryPhase()
+        adversary = adversary or GeneratorAdversarialPhase()
         detector = detector or DetectorPhase()
         super().__init__(
             categories,

@@ -15,18 +15,18 @@ from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from aher_lightning import __version__
-from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError
-from aher_lightning.models.base import Backbone, ReadsPublicWeights
-from aher_lightning.models.fingerprint import fingerprint
-from aher_lightning.modules.added_categories import added_categories, drop_added
-from aher_lightning.modules.checkpoint import (
+from aher_lightning.checkpoints.added_categories import added_categories, drop_added
+from aher_lightning.checkpoints.content import (
     STATE_KEY,
     check_architecture,
     load_submodule,
 )
-from aher_lightning.modules.evaluation import DetectionMetrics
-from aher_lightning.modules.pretrained_folder import is_own, read_trained
-from aher_lightning.ops.precision import widen
+from aher_lightning.checkpoints.folder import is_own, read_trained
+from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError
+from aher_lightning.models.base import Backbone, ReadsPublicWeights
+from aher_lightning.models.fingerprint import fingerprint
+from aher_lightning.modules.detection_metrics import DetectionMetrics
+from aher_lightning.ops.precision import to_float32
 from aher_lightning.ops.randomness import key_seed
 from aher_lightning.ops.resample import Resampling, resample_sequences
 from aher_lightning.structures import AddedCategory, Categories, Detections, SnippetSequences, UntrimmedBatch
@@ -72,7 +72,7 @@ class BaseModule(pl.LightningModule, ABC):
         backbone: Turns pixels into features; unused on cached features but part of every checkpoint, so
             that the checkpoint alone can localize actions in a video file.
         initial_weights: Checkpoints, or exported folders, whose backbone, and whose network if they have one, to start
-            from; public weights of the backbone too, see :meth:`~aher_lightning.models.p3d.P3D.load_public_weights`.
+            from; public weights of the backbone too, see :class:`~aher_lightning.models.base.ReadsPublicWeights`.
         seed: Seed of all random choices during training.
         resampling: How features are brought to a fixed length; the default if not given.
 
@@ -142,7 +142,7 @@ class BaseModule(pl.LightningModule, ABC):
                 normalized = normalize_clips(clips, contract.mean, contract.std)
                 return normalized if augmentation is None else cast("Tensor", augmentation(normalized))
 
-            return widen(self.backbone.encode_pixels(values, prepare))
+            return to_float32(self.backbone.encode_pixels(values, prepare))
         if values.shape[1] != self.backbone.out_channels:
             raise ContractError(
                 f"features have {values.shape[1]} channels and the backbone {self.backbone.out_channels}; "

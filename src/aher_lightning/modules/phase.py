@@ -13,7 +13,7 @@ from aher_lightning.errors import ConfigError
 from aher_lightning.losses.adversarial import discriminator_accuracy, discriminator_loss
 from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.models.aher_net import AherNet
-from aher_lightning.models.moment_memory import MomentMemory
+from aher_lightning.models.feature_bank import FeatureBank
 from aher_lightning.modules.iteration_data import IterationData
 
 
@@ -42,7 +42,7 @@ class Phase(ABC):
     """
 
     name: str
-    memory: MomentMemory | None = None
+    memory: FeatureBank | None = None
 
     def __init__(
         self,

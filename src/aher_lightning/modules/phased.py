@@ -16,18 +16,18 @@ from pytorch_lightning.strategies import ParallelStrategy
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
+from aher_lightning.checkpoints.added_categories import MEMORY_KEY, added_categories, count_added_rows, drop_added
+from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.losses.localization import LocalizationLoss
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.base import Backbone
-from aher_lightning.models.moment_memory import MomentMemory
+from aher_lightning.models.feature_bank import FeatureBank
 from aher_lightning.models.postprocess import DetectionDecoder
-from aher_lightning.modules.added_categories import MEMORY_KEY, added_categories, count_added_rows, drop_added
 from aher_lightning.modules.base import BaseModule
-from aher_lightning.modules.checkpoint import STATE_KEY
 from aher_lightning.modules.gradient_sync import average_gradients
-from aher_lightning.modules.health import Batch, check_losses
 from aher_lightning.modules.iteration_data import IterationData, LabelledClips, LabelledVideos
+from aher_lightning.modules.nan_guard import Batch, check_losses
 from aher_lightning.modules.phase import Phase
 from aher_lightning.ops.precision import fresh_casts
 from aher_lightning.ops.randomness import random_generator
@@ -112,7 +112,7 @@ class PhasedModule(BaseModule):
         self.load_initial_weights(("backbone", "network"))
 
     @property
-    def moment_memory(self) -> MomentMemory | None:
+    def feature_bank(self) -> FeatureBank | None:
         """The moments that recognition has seen last; nothing where no phase remembers any."""
         return next((phase.memory for phase in self.phases if phase.memory is not None), None)
 
@@ -165,7 +165,7 @@ class PhasedModule(BaseModule):
         length, moment_length = self.network.length, self.network.moment_length
         with torch.no_grad():
             return IterationData(
-                random_generator(self.seed, "phases", self.iteration, 0),  # the same on all processes, see batch_share
+                random_generator(self.seed, "phases", self.iteration, 0),  # the same on all processes, see batch_slice
                 untrimmed=untrimmed,
                 foreground=self._encode_clips(batch["foreground"], length) if "foreground" in batch else None,
                 moments=self._encode_clips(batch["moments"], moment_length) if "moments" in batch else None,
@@ -299,8 +299,8 @@ class PhasedModule(BaseModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the moments that recognition has seen last."""
         super().on_save_checkpoint(checkpoint)
-        if self.moment_memory:
-            checkpoint[STATE_KEY][MEMORY_KEY] = self.moment_memory.state()
+        if self.feature_bank:
+            checkpoint[STATE_KEY][MEMORY_KEY] = self.feature_bank.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Make room for added categories, and remember the moments of the checkpoint.
@@ -311,20 +311,20 @@ class PhasedModule(BaseModule):
             self._hold_added(checkpoint)
         super().on_load_checkpoint(checkpoint)
         memory = checkpoint[STATE_KEY].get(MEMORY_KEY)
-        if memory is not None and self.moment_memory is not None:
-            self.moment_memory.load(memory)
+        if memory is not None and self.feature_bank is not None:
+            self.feature_bank.load(memory)
 
     def _hold_added(self, checkpoint: dict[str, Any]) -> None:
         """Give the network the shape of a checkpoint with added categories."""
         if self._trainer is not None and self._trainer.state.fn == TrainerFn.FITTING:
             raise CheckpointError(
                 "the checkpoint has added categories, and training cannot go on with them: remove them by "
-                "'aher remove-class', or go on from the checkpoint that they were added to"
+                "'aher remove-category', or go on from the checkpoint that they were added to"
             )
         drop_added(checkpoint, {one.name for one in added_categories(checkpoint)} - set(self.categories.moment))
         added = added_categories(checkpoint)
         if added and checkpoint[STATE_KEY]["categories"]["moment"] == self.categories.moment:
-            self.network.hold_added(count_added_rows(checkpoint), len(added))
+            self.network.resize_for_added(count_added_rows(checkpoint), len(added))
 
     def train(self, mode: bool = True) -> PhasedModule:
         """Switch to training mode, all but the backbone."""

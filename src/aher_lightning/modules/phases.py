@@ -13,8 +13,8 @@ from aher_lightning.losses.adversarial import generator_loss
 from aher_lightning.losses.classification import segment_classification_loss
 from aher_lightning.losses.localization import LocalizationLoss, LocalizationLosses
 from aher_lightning.models.aher_net import AherNet
+from aher_lightning.models.feature_bank import FeatureBank
 from aher_lightning.models.heads import pool_levels
-from aher_lightning.models.moment_memory import MomentMemory
 from aher_lightning.modules.iteration_data import IterationData
 from aher_lightning.modules.phase import AdversarialPhase, Phase
 from aher_lightning.ops.matching import BACKGROUND
@@ -30,7 +30,7 @@ class RecognitionPhase(Phase):
         parts: What is recognized: foregrounds by the classifier of the untrimmed set, moments by theirs.
         weight: Factor of both losses; 2 / B in the authors' code, beside the mean over the batch.
         levels: Whether the losses of the levels are summed, or averaged as in the authors' code.
-        remember: How many moments, the last ones, the checkpoint keeps the pooled features of; ``aher add-class``
+        remember: How many moments, the last ones, the checkpoint keeps the pooled features of; ``aher add-category``
             tells new categories from them. 0 keeps none.
         **options: See :class:`Phase`.
 
@@ -56,7 +56,7 @@ class RecognitionPhase(Phase):
         self.parts = tuple(parts)
         self.weight = weight
         self.levels: Literal["sum", "mean"] = levels
-        self.memory: MomentMemory = MomentMemory(remember)
+        self.memory: FeatureBank = FeatureBank(remember)
 
     @property
     def loss_names(self) -> tuple[str, ...]:
@@ -119,8 +119,8 @@ class GeneratorPhase(AdversarialPhase):
 
     Args:
         groups: See :class:`Phase`.
-        **options: See :class:`AdversarialPhase`; a weight of 0 leaves the loss to an :class:`AdversaryPhase`, or to
-            nobody.
+        **options: See :class:`AdversarialPhase`; a weight of 0 leaves the loss to a
+            :class:`GeneratorAdversarialPhase`, or to nobody.
     """
 
     name = "generator"
@@ -188,7 +188,7 @@ class DiscriminatorPhase(AdversarialPhase):
         return {"discriminator_adv": adversarial}
 
 
-class AdversaryPhase(AdversarialPhase):
+class GeneratorAdversarialPhase(AdversarialPhase):
     """The generators alone learn to deceive the discriminators: two steps of their own in the authors' code.
 
     Args:

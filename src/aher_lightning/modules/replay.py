@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from aher_lightning.errors import CheckpointError
-from aher_lightning.modules.health import Incident
+from aher_lightning.modules.nan_guard import Incident
 from aher_lightning.modules.phased import PhasedModule, TrainingBatch
 
 
@@ -14,7 +14,7 @@ def replay_losses(module: PhasedModule, incident: Incident) -> dict[str, float]:
 
     Args:
         module: Made as for training; gets the weights of the incident.
-        incident: What :func:`~aher_lightning.modules.health.read_incident` returned.
+        incident: What :func:`~aher_lightning.modules.nan_guard.read_incident` returned.
 
     Returns:
         Losses by name, as they were.

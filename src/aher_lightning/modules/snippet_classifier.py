@@ -11,15 +11,15 @@ from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aher_lightning.models.augmentation import ClipAugmentation
+from aher_lightning.models.backbones.augmentation import ClipAugmentation
 from aher_lightning.models.base import Backbone
 from aher_lightning.modules.base import BaseModule, EvaluationOutput
-from aher_lightning.modules.evaluation import ground_truth
-from aher_lightning.modules.health import check_losses
+from aher_lightning.modules.detection_metrics import ground_truth
 from aher_lightning.modules.iteration_data import require_part
+from aher_lightning.modules.nan_guard import check_losses
 from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.ops.grouping import group_snippets
-from aher_lightning.ops.precision import widen
+from aher_lightning.ops.precision import to_float32
 from aher_lightning.structures import Categories, Detections, MomentBatch, SnippetSequences, UntrimmedBatch
 
 
@@ -175,9 +175,9 @@ def class_probabilities(module: BaseModule, features: Tensor) -> Tensor:
         Probabilities, ``(..., K)``.
     """
     classifiers = [module.get_submodule(f"{one}_classifier") for one in module.categories.evaluated_sets]
-    return widen(torch.cat([classifier(features) for classifier in classifiers], dim=-1)).softmax(dim=-1)
+    return to_float32(torch.cat([classifier(features) for classifier in classifiers], dim=-1)).softmax(dim=-1)
 
 
 def _snippet_loss(logits: Tensor, batch: MomentBatch) -> Tensor:
     """Cross entropy of every snippet against the label of its clip."""
-    return functional.cross_entropy(widen(logits), batch.labels.repeat_interleave(batch.snippets.lengths))
+    return functional.cross_entropy(to_float32(logits), batch.labels.repeat_interleave(batch.snippets.lengths))

@@ -15,7 +15,7 @@ from aher_lightning.models.aher_net import AherNet
 from aher_lightning.modules.iteration_data import IterationData
 from aher_lightning.modules.phase import Phase
 from aher_lightning.modules.phases import TransferPhase
-from aher_lightning.ops.batch_share import batch_share
+from aher_lightning.ops.batch_slice import batch_slice
 from aher_lightning.ops.resample import resize_features
 from aher_lightning.ops.surroundings import background_around, crop_features
 
@@ -107,6 +107,6 @@ def draw_instances(is_real: Tensor, generator: torch.Generator) -> Tensor:
         [0, 0]
     """
     counts = is_real.sum(dim=1)
-    total, own = batch_share(len(is_real))
+    total, own = batch_slice(len(is_real))
     drawn = torch.rand(total, generator=generator)[own].to(counts.device)
     return (drawn * counts).long()

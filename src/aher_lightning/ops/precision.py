@@ -11,7 +11,7 @@ from torch import Tensor
 _HALF_PRECISIONS = (torch.bfloat16, torch.float16)
 
 
-def widen(values: Tensor) -> Tensor:
+def to_float32(values: Tensor) -> Tensor:
     """Return values of half precision in single precision, all others as they are.
 
     Mixed precision computes convolutions and matrix products in half precision. What comes after them
@@ -24,8 +24,8 @@ def widen(values: Tensor) -> Tensor:
         The values, float32 in place of bfloat16 and float16; the same shape.
 
     Example:
-        >>> widen(torch.zeros(1, dtype=torch.bfloat16)).dtype, widen(torch.zeros(1, dtype=torch.float64)).dtype
-        (torch.float32, torch.float64)
+        >>> [to_float32(torch.zeros(1, dtype=kind)).dtype for kind in (torch.bfloat16, torch.float64)]
+        [torch.float32, torch.float64]
     """
     return values.float() if values.dtype in _HALF_PRECISIONS else values
 

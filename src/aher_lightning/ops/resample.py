@@ -23,30 +23,30 @@ class Resampling:
     Args:
         sample_places: Where an output step is sampled, as fractions of the step; the authors' code has
             ``(0, 1 / 2, 1)``, so that neighbouring steps share a sample.
-        edges: What holds before the first and after the last snippet's centre. "hold": the features of
-            that snippet. "zero": nothing, as in the authors' code: steps wholly outside are zero, those
+        padding: What holds before the first and after the last snippet's centre. "replicate": the features of
+            that snippet. "zeros": nothing, as in the authors' code: steps wholly outside are zero, those
             that contain an outermost centre shrink to their part inside, and a single snippet holds
             everywhere.
-        edge_margin: With "zero", how much farther inside the edges lie, in units of the distance between
+        edge_margin: With "zeros", how much farther inside the edges lie, in units of the distance between
             snippets; the authors' code has 0.0001 seconds.
 
     Raises:
         ConfigError: If there is no place, a place lies outside of the step, or the margin is out of range.
 
     Example:
-        >>> Resampling(sample_places=(0.0, 0.5, 1.0), edges="zero").edges
-        'zero'
+        >>> Resampling(sample_places=(0.0, 0.5, 1.0), padding="zeros").padding
+        'zeros'
     """
 
     sample_places: tuple[float, ...] = (1 / 6, 1 / 2, 5 / 6)
-    edges: Literal["hold", "zero"] = "hold"
+    padding: Literal["replicate", "zeros"] = "replicate"
     edge_margin: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.sample_places or not all(0 <= place <= 1 for place in self.sample_places):
             raise ConfigError(f"sample_places must be fractions of a step, got {self.sample_places}; give 0 to 1")
-        if self.edges not in ("hold", "zero"):
-            raise ConfigError(f"edges must be 'hold' or 'zero', got {self.edges!r}")
+        if self.padding not in ("replicate", "zeros"):
+            raise ConfigError(f"padding must be 'replicate' or 'zeros', got {self.padding!r}")
         if not 0 <= self.edge_margin < 1 / 2:
             raise ConfigError(f"edge_margin must lie in [0, 0.5), got {self.edge_margin}; give a part of a snippet")
 
@@ -105,7 +105,7 @@ def _sample_positions(
     """Return where output steps are sampled, in snippets ``(B, T, S)``, and which steps lie inside, ``(B, T, 1)``."""
     bounds = torch.arange(length + 1, dtype=torch.float64, device=last.device).unsqueeze(1) / length
     positions = (bounds - first_centres.double()[:, None, None]) / steps.double()[:, None, None]  # (B, T + 1, 1)
-    if resampling.edges == "zero":
+    if resampling.padding == "zeros":
         inside = positions.clamp(min=resampling.edge_margin).minimum(last - resampling.edge_margin)
         positions = inside.where(last > 0, positions)
     starts, ends = positions[:, :-1], positions[:, 1:]

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from aher_lightning.datasets.unusable_videos import UnusableVideo
 from aher_lightning.errors import DataError
-from aher_lightning.json_files import write_json
+from aher_lightning.files.json_files import write_json
 from aher_lightning.reports.terminal_tables import number_column, open_table, printable
 
 VERSION = 1

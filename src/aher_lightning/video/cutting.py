@@ -70,7 +70,7 @@ def cut_clips(video: Path, rows: Sequence[LabelledSpan], folder: Path, reencode:
 
     Args:
         video: Video file.
-        rows: Segments, such as :class:`~aher_lightning.reports.detection_rows.DetectionRow`; may be empty.
+        rows: Segments, such as :class:`~aher_lightning.reports.videos.detection_rows.DetectionRow`; may be empty.
         folder: Where the clips go; made if needed.
         reencode: Encode anew instead of copying.
 

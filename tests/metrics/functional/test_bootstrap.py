@@ -90,7 +90,7 @@ def test_equals_scoring_copies_of_the_drawn_videos(seed: int) -> None:
         assert (one.first, one.second) == pytest.approx((once[0][name], once[1][name]), abs=1e-12)
         assert one.difference == one.first - one.second
         assert (one.lower, one.upper) == pytest.approx(np.quantile(differences[name], [0.1, 0.9]), abs=1e-12)
-        assert one.share_better == np.mean(np.array(differences[name]) > 1e-12)
+        assert one.fraction_better == np.mean(np.array(differences[name]) > 1e-12)
     assert result["mAP"].upper > result["mAP"].lower
 
 
@@ -111,9 +111,9 @@ def test_swapping_the_systems_negates(compare: Compare) -> None:
         other = back[name]
         assert (other.first, other.second, other.difference) == (one.second, one.first, -one.difference)
         assert (other.lower, other.upper) == pytest.approx((-one.upper, -one.lower), abs=1e-12)
-        assert one.share_better + other.share_better <= 1
+        assert one.fraction_better + other.fraction_better <= 1
     name = "AUC" if "AUC" in forward else "mAP"
-    assert forward[name].share_better + back[name].share_better == pytest.approx(1)
+    assert forward[name].fraction_better + back[name].fraction_better == pytest.approx(1)
 
 
 @both_scores
@@ -136,7 +136,7 @@ def test_better_in_every_video_is_better_beyond_chance(compare: Compare) -> None
     bad, _ = perfect_or_not(20, dict.fromkeys(range(20), False))
     for one in compare(good, bad, truth, range(20), resamples=50).values():
         assert one.lower > 0
-        assert one.share_better == 1
+        assert one.fraction_better == 1
 
 
 def test_the_interval_is_that_of_the_binomial_law() -> None:

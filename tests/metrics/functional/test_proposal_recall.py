@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aher_lightning.datasets.annotations import list_categories, read_activitynet, restrict
+from aher_lightning.annotations.activitynet import list_categories, read_activitynet, restrict
 from aher_lightning.metrics.functional.proposal_recall import ProposalRecalls, proposal_recalls, rank_proposals
 from aher_lightning.metrics.functional.segment_table import table_from_detections
 from aher_lightning.ops.thresholds import ACTIVITYNET_THRESHOLDS
-from aher_lightning.reports.prediction_reader import read_predictions
+from aher_lightning.reports.predictions.reader import read_predictions
 from aher_lightning.structures import Detections
 from tests.helpers.metric_cases import MetricCase, detections, random_case
 from tests.helpers.metric_reference import average_recalls

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from aher_lightning.datasets.annotations import list_categories, read_activitynet, restrict
+from aher_lightning.annotations.activitynet import list_categories, read_activitynet, restrict
 from aher_lightning.metrics.functional.matching import match_predictions
 from aher_lightning.metrics.functional.segment_table import SegmentTable, table_from_detections
 from aher_lightning.metrics.functional.temporal_map import average_precisions, rank_hits
 from aher_lightning.ops.thresholds import ACTIVITYNET_THRESHOLDS
-from aher_lightning.reports.prediction_reader import read_predictions
+from aher_lightning.reports.predictions.reader import read_predictions
 from aher_lightning.structures import Detections
 from tests.helpers.metric_cases import MetricCase, detections, random_case
 from tests.helpers.metric_reference import mean_average_precision

@@ -38,7 +38,7 @@ class PairedDifference(NamedTuple):
         difference: First minus second.
         lower: Lower end of the percentile interval of the difference.
         upper: Upper end.
-        share_better: Share of the resamples in which the difference is greater than 0.
+        fraction_better: Share of the resamples in which the difference is greater than 0.
     """
 
     first: float
@@ -46,7 +46,7 @@ class PairedDifference(NamedTuple):
     difference: float
     lower: float
     upper: float
-    share_better: float
+    fraction_better: float
 
 
 def compare_precisions(

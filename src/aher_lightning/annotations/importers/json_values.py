@@ -1,0 +1,67 @@
+"""Parsed JSON values of which only one kind will do, in files that others wrote."""
+
+from __future__ import annotations
+
+from aher_lightning.files.json_files import MalformedError, decimal_number, json_type
+
+
+def as_object(value: object) -> dict[str, object]:
+    """Return the value, which must be an object.
+
+    Args:
+        value: Result of parsing.
+
+    Returns:
+        The same value.
+
+    Raises:
+        MalformedError: If it is something else.
+
+    Example:
+        >>> as_object([])
+        Traceback (most recent call last):
+        aher_lightning.files.json_files.MalformedError: is a JSON array where an object is expected
+    """
+    if not isinstance(value, dict):
+        raise MalformedError(f"is a JSON {json_type(value)} where an object is expected")
+    return value
+
+
+def as_list(value: object) -> list[object]:
+    """Return the value, which must be a list.
+
+    Args:
+        value: Result of parsing.
+
+    Returns:
+        The same value.
+
+    Raises:
+        MalformedError: If it is something else.
+    """
+    if not isinstance(value, list):
+        raise MalformedError(f"is a JSON {json_type(value)} where a list is expected")
+    return value
+
+
+def positive_number(value: object, name: str) -> float:
+    """Return a finite number above 0, which may be written as a string.
+
+    Args:
+        value: Result of parsing.
+        name: What it is, for the message.
+
+    Returns:
+        The number.
+
+    Raises:
+        MalformedError: If it is anything else.
+
+    Example:
+        >>> positive_number("29.97", "fps")
+        29.97
+    """
+    number = decimal_number(value, name)
+    if number <= 0:
+        raise MalformedError(f"{name} must be positive, but is {number}")
+    return number

@@ -1,0 +1,45 @@
+"""Facts about the video files of a folder, found by id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aher_lightning.annotations.trimmed_clips import VIDEO_SUFFIXES
+from aher_lightning.errors import DataError
+from aher_lightning.video.auto_reader import AutoReader
+from aher_lightning.video.reader import VideoInfo, VideoReader
+
+
+class VideoFacts:
+    """Probe videos of a folder as they are asked for, each of them once.
+
+    Args:
+        root: Folder of the videos; those below it do not count.
+        reader: Probes videos; ``None`` chooses one by itself.
+
+    Raises:
+        DataError: If the folder does not exist.
+    """
+
+    def __init__(self, root: Path, *, reader: VideoReader | None = None) -> None:
+        if not root.is_dir():
+            raise DataError(f"{root}: no such folder of videos; put the video files there or correct the path")
+        self._reader = reader or AutoReader()
+        self._paths = {path.stem: path for path in sorted(root.iterdir()) if path.suffix.lower() in VIDEO_SUFFIXES}
+        self._known: dict[str, VideoInfo] = {}
+
+    def find(self, video_id: str) -> VideoInfo | None:
+        """Return facts about a video.
+
+        Args:
+            video_id: Its file name without ending.
+
+        Returns:
+            What its file really contains; ``None`` if there is no such file.
+
+        Raises:
+            VideoError: If the file is damaged.
+        """
+        if video_id in self._paths and video_id not in self._known:
+            self._known[video_id] = self._reader.probe(self._paths[video_id])
+        return self._known.get(video_id)

@@ -1,0 +1,130 @@
+"""Trimmed clips: the moments in a folder, and annotated instances cut out as if they were moments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.errors import DataError
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".webm", ".avi", ".mov"})
+
+MOST_NAMED = 5
+"""Categories that an error message names; a setting may have hundreds."""
+
+
+class TrimmedClip(NamedTuple):
+    """A trimmed clip of one action.
+
+    Attributes:
+        video_id: The video that holds it.
+        span_sec: Start and end in that video; ``None`` if the video is the clip.
+        label: Category name.
+    """
+
+    video_id: str
+    span_sec: tuple[float, float] | None
+    label: str
+
+
+def scan_moment_folder(root: Path, categories: Sequence[str]) -> list[TrimmedClip]:
+    """List the moments of a folder with one sub-folder per category.
+
+    Args:
+        root: Folder that holds ``<category>/<clip>`` video files.
+        categories: The categories wanted.
+
+    Returns:
+        The clips, in order of category and file name; ids as :func:`moment_id` makes them.
+
+    Raises:
+        DataError: If the folder of a category does not exist.
+    """
+    return [
+        TrimmedClip(moment_id(category, path), None, category)
+        for category in categories
+        for path in _category_files(root, category)
+    ]
+
+
+def find_moments(root: Path, categories: Sequence[str]) -> dict[str, Path]:
+    """Return the file of every moment that :func:`scan_moment_folder` lists.
+
+    Args:
+        root: Folder that holds ``<category>/<clip>`` video files.
+        categories: The categories wanted.
+
+    Returns:
+        File by moment id.
+
+    Raises:
+        DataError: If the folder of a category does not exist, or two files have the same stem.
+    """
+    return name_moments((category, path) for category in categories for path in _category_files(root, category))
+
+
+def name_moments(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    """Return the file of every moment by the id that :func:`moment_id` makes.
+
+    Args:
+        files: Category and file of each moment.
+
+    Returns:
+        File by moment id, order kept.
+
+    Raises:
+        DataError: If two files of a category have the same stem.
+    """
+    named: dict[str, Path] = {}
+    for category, path in files:
+        name = moment_id(category, path)
+        if name in named:
+            raise DataError(f"{path}: same name as {named[name].name} but for the ending; rename one of them")
+        named[name] = path
+    return named
+
+
+def _category_files(root: Path, category: str) -> list[Path]:
+    """The video files of one category, in order of name."""
+    folder = root / category
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no folder of moments for category '{category}'; put its clips there")
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
+
+
+def moment_id(category: str, path: Path) -> str:
+    """Name a moment by category and file, because file names may repeat between categories.
+
+    Args:
+        category: Category name.
+        path: Video file.
+
+    Returns:
+        ``category--stem``.
+
+    Example:
+        >>> moment_id("bounce", Path("clips/bounce/003.mp4"))
+        'bounce--003'
+    """
+    return f"{category}--{path.stem}"
+
+
+def foreground_clips(videos: Iterable[AnnotatedVideo]) -> list[TrimmedClip]:
+    """List every annotated instance as a trimmed clip.
+
+    The released code uses the first instance of a video only; all of them serve here
+    (see docs/faithfulness.md).
+
+    Args:
+        videos: Annotated videos.
+
+    Returns:
+        One clip per instance, in order.
+    """
+    return [
+        TrimmedClip(video.video_id, (instance.start_sec, instance.end_sec), instance.label)
+        for video in videos
+        for instance in video.instances
+    ]

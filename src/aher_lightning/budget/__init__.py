@@ -1,0 +1,1 @@
+"""What a run will train, need and lack, worked out without training."""

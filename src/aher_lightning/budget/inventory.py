@@ -1,0 +1,102 @@
+"""What a data module has for training and evaluation, before any of it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, cast
+
+from aher_lightning.datamodules.iteration_loader import IterationLoader
+from aher_lightning.datamodules.mixed import MixedDataModule
+from aher_lightning.datasets.readable import SubstitutingDataset
+from aher_lightning.datasets.video_availability import LeftOut
+from aher_lightning.errors import AherError
+from aher_lightning.features.store import FeatureStore, NpyFeatureStore
+
+
+class PartSize(NamedTuple):
+    """How long it takes until each sample of a part has been used.
+
+    Attributes:
+        name: Part of a training batch, or "evaluation".
+        samples: How many there are to be used; a video may be several, or give several.
+        per_iteration: How many one iteration takes, over all processes.
+
+    Example:
+        >>> PartSize("moments", samples=100, per_iteration=16).iterations
+        7
+    """
+
+    name: str
+    samples: int
+    per_iteration: int
+
+    @property
+    def iterations(self) -> int:
+        """Iterations until each sample has been used once."""
+        return -(-self.samples // self.per_iteration)
+
+
+class Inventory(NamedTuple):
+    """What is there, and what is not.
+
+    Attributes:
+        loaders: Loader of each part of a training batch that can be drawn from.
+        sizes: Their sizes, and that of evaluation.
+        left_out: What became of the videos that the annotations name, by what they are.
+        absence: What missing videos lack, such as "no file in data/videos".
+        damaged: Names of training videos that are in the manifest of features, but whose file is lost or cut off.
+        problems: What keeps a part from being used at all, a line each.
+    """
+
+    loaders: Mapping[str, IterationLoader]
+    sizes: Sequence[PartSize]
+    left_out: Mapping[str, LeftOut]
+    absence: str
+    damaged: Sequence[str]
+    problems: Sequence[str]
+
+
+def take_inventory(data: MixedDataModule, num_processes: int = 1, *, evaluates: bool = True) -> Inventory:
+    """Look for everything that training and evaluation read, without reading it.
+
+    Args:
+        data: The data module.
+        num_processes: Processes that will train.
+        evaluates: Whether validation will run.
+
+    Returns:
+        What there is; never an error for one part, so that all of them are told at once.
+    """
+    loaders: dict[str, IterationLoader] = {}
+    sizes: list[PartSize] = []
+    problems: list[str] = []
+    for part in data.parts:
+        try:
+            loaders[part] = data.training_loader(part)
+        except (AherError, ValueError) as problem:  # samplers of nothing raise the latter
+            problems.append(str(problem))
+            continue
+        sizes.append(PartSize(part, loaders[part].num_samples, data.batch_size * num_processes))
+    if evaluates:
+        try:
+            videos = data.presence.usable(data.evaluation_videos(), "videos of evaluation")
+            sizes.append(PartSize("evaluation", len(videos), data.eval_batch_size * num_processes))
+        except AherError as problem:
+            problems.append(str(problem))
+    is_known = "presence" in vars(data)  # else the source of all parts cannot be opened, which is told already
+    return Inventory(
+        loaders,
+        sizes,
+        data.presence.left_out if is_known else {},
+        data.presence.absence if is_known else "",
+        _damaged_features(data.features, loaders.values()),
+        list(dict.fromkeys(problems)),
+    )
+
+
+def _damaged_features(features: FeatureStore | None, loaders: Iterable[IterationLoader]) -> list[str]:
+    """Training videos whose features the manifest has and the disk has not."""
+    if not isinstance(features, NpyFeatureStore):
+        return []
+    videos = [cast("SubstitutingDataset[object]", loader.dataset).videos for loader in loaders]
+    return features.missing(sorted(set().union(*videos)))

@@ -1,0 +1,1 @@
+"""Checkpoints: content, validation, the last one of a run, folders to share, added categories."""

@@ -1,0 +1,127 @@
+"""What a checkpoint says about categories that were added after training, and how it changes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from aher_lightning.checkpoints.content import STATE_KEY
+from aher_lightning.models.added_classifier import BLOCK_ROWS
+from aher_lightning.structures import AddedCategory
+
+MEMORY_KEY = "feature_bank"
+"""Where the entry of a checkpoint keeps the moments that training has seen last."""
+
+_PREFIX = "network.added_classifier."
+
+ADDED_ROWS = f"{_PREFIX}rows"
+"""Name of the tensor that says which row each added category has."""
+
+
+class LevelRows(NamedTuple):
+    """Segment-level classifier of new categories on one level.
+
+    Attributes:
+        weight: One row per category, ``(A, d_j)``.
+        bias: One per category, ``(A,)``.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+
+def added_categories(checkpoint: Mapping[str, Any]) -> list[AddedCategory]:
+    """Return the categories that were added to a checkpoint, in the order of their labels.
+
+    Args:
+        checkpoint: Content of a checkpoint; older ones have none.
+
+    Returns:
+        The last ones of its moment categories.
+    """
+    return [AddedCategory(**one) for one in checkpoint[STATE_KEY].get("added", [])]
+
+
+def count_added_rows(checkpoint: Mapping[str, Any]) -> int:
+    """Return how many rows a checkpoint has for added categories, zero rows among them.
+
+    Args:
+        checkpoint: Content of a checkpoint with added categories.
+
+    Returns:
+        The number S of rows.
+    """
+    return len(checkpoint["state_dict"][f"{_PREFIX}bias_0"])
+
+
+def append_added(checkpoint: dict[str, Any], new: Sequence[AddedCategory], levels: Sequence[LevelRows]) -> None:
+    """Add categories behind all others; nothing that is there changes its place.
+
+    Args:
+        checkpoint: Content of a checkpoint; changed, while the tensors that it had stay as they are.
+        new: The categories.
+        levels: Their classifier on each level.
+    """
+    weights, state = checkpoint["state_dict"], checkpoint[STATE_KEY]
+    taken = weights.get(ADDED_ROWS, torch.zeros(0, dtype=torch.int64))
+    first = int(taken[-1]) + 1 if len(taken) else 0
+    own = torch.arange(first, first + len(new))
+    total = -(-(first + len(new)) // BLOCK_ROWS) * BLOCK_ROWS
+    weights[ADDED_ROWS] = torch.cat([taken, own])
+    for level, rows in enumerate(levels):
+        for name, values in (("weight", rows.weight), ("bias", rows.bias)):
+            key = f"{_PREFIX}{name}_{level}"
+            block = values.new_zeros(total, *values.shape[1:])
+            if key in weights:
+                block[:first] = weights[key][:first]
+            block[own] = values
+            weights[key] = block
+    state["added"] = [*state.get("added", []), *(one._asdict() for one in new)]
+    names = state["categories"]
+    state["categories"] = {**names, "moment": [*names["moment"], *(one.name for one in new)]}
+
+
+def drop_added(checkpoint: dict[str, Any], names: Collection[str]) -> None:
+    """Take added categories out; all others keep their rows, and the memory forgets their clips.
+
+    Args:
+        checkpoint: Content of a checkpoint; changed, while the tensors that it had stay as they are.
+        names: Added categories to take out; other names are ignored.
+    """
+    weights, state = checkpoint["state_dict"], checkpoint[STATE_KEY]
+    added = added_categories(checkpoint)
+    if not any(one.name in names for one in added):
+        return
+    first = len(state["categories"]["moment"]) - len(added)
+    kept = [place for place, one in enumerate(added) if one.name not in names]
+    moment = state["categories"]["moment"]
+    state["categories"] = {**state["categories"], "moment": moment[:first] + [added[place].name for place in kept]}
+    state["added"] = [added[place]._asdict() for place in kept]
+    if MEMORY_KEY in state:
+        state[MEMORY_KEY] = _forget(state[MEMORY_KEY], [*range(first), *(first + place for place in kept)])
+    keys = [key for key in weights if key.startswith(_PREFIX)]
+    if not kept:
+        for key in keys:
+            del weights[key]
+        return
+    rows = weights[ADDED_ROWS][kept]
+    # Blocks behind the last one in use are of no use to anybody.
+    total = -(-(int(rows[-1]) + 1) // BLOCK_ROWS) * BLOCK_ROWS
+    for key in keys:
+        if key != ADDED_ROWS:
+            values = torch.zeros_like(weights[key][:total])
+            values[rows] = weights[key][rows]
+            weights[key] = values
+    weights[ADDED_ROWS] = rows
+
+
+def _forget(memory: Mapping[str, Any], kept: Sequence[int]) -> dict[str, Any]:
+    """Remembered moments of the kept categories, whose new labels are their places in the list."""
+    labels = memory["labels"]
+    places = torch.full((max([*kept, *labels.tolist()], default=0) + 1,), -1)
+    places[list(kept)] = torch.arange(len(kept))
+    is_kept = places[labels] >= 0
+    return {"features": [values[is_kept] for values in memory["features"]], "labels": places[labels][is_kept]}

@@ -1,0 +1,157 @@
+"""What a checkpoint must say, and how: others may have written it, and whoever reads it relies on it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from torch import Tensor
+
+from aher_lightning.checkpoints.added_categories import ADDED_ROWS, MEMORY_KEY
+from aher_lightning.checkpoints.content import STATE_KEY
+from aher_lightning.errors import CheckpointError, ContractError
+from aher_lightning.structures import AddedCategory, EvaluatedSet
+from aher_lightning.video.contract import TemporalContract
+
+
+def validate_trained(checkpoint: Mapping[str, Any], path: Path) -> None:
+    """Refuse a checkpoint in which something is of another kind than this package writes.
+
+    Args:
+        checkpoint: Its content; entries that older versions did not write may be missing.
+        path: Where it comes from, for the message.
+
+    Raises:
+        CheckpointError: If its weights are no tensors by name, or one of its entries is not what it should be.
+    """
+    weights, state = checkpoint["state_dict"], checkpoint[STATE_KEY]
+    if not isinstance(state, dict):
+        raise _damaged(path, STATE_KEY)
+    if not _is_tensors(weights):
+        raise _damaged(path, "state_dict")
+    for name, is_sound in _CHECKS.items():
+        if not is_sound(state.get(name)):
+            raise _damaged(path, name)
+    # Nothing where data had none; a checkpoint without the entry is none of this package.
+    contract = state.get("contract", "missing")
+    if contract is not None:
+        _check_contract(contract, path)
+    moment, added = state["categories"]["moment"], state.get("added", [])
+    if not _are_added(added, moment):
+        raise _damaged(path, "added")
+    if not _are_rows(weights, len(added)):
+        raise _damaged(path, ADDED_ROWS)
+    if MEMORY_KEY in state and not _is_memory(state[MEMORY_KEY], len(moment)):
+        raise _damaged(path, MEMORY_KEY)
+
+
+def _damaged(path: Path, name: str) -> CheckpointError:
+    """The error about one entry."""
+    return CheckpointError(f"{path}: its entry '{name}' is missing or damaged; give a file of 'aher fit'")
+
+
+def _is_tensors(weights: object) -> bool:
+    return isinstance(weights, dict) and all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items()
+    )
+
+
+def _are_names(names: object) -> bool:
+    if not isinstance(names, list):
+        return False
+    return all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
+
+
+def _are_categories(categories: object) -> bool:
+    if not isinstance(categories, dict) or categories.keys() != {"untrimmed", "moment", "evaluated"}:
+        return False
+    return (
+        _are_names(categories["untrimmed"])
+        and _are_names(categories["moment"])
+        and categories["evaluated"] in get_args(EvaluatedSet)
+    )
+
+
+def _are_added(added: object, moment: list[str]) -> bool:
+    """Whether these are facts about the last moment categories."""
+    if not isinstance(added, list) or not all(isinstance(one, dict) for one in added):
+        return False
+    if not all(one.keys() == set(AddedCategory._fields) for one in added):
+        return False
+    are_kinds = all(isinstance(one["version"], str) and _is_count(one["clips"]) for one in added)
+    return are_kinds and [one["name"] for one in added] == moment[len(moment) - len(added) :]
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_length(value: object) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value is None or (is_number and 0 < value < math.inf)  # type: ignore[operator]  # a number, as was checked
+
+
+def _is_configuration(value: object) -> bool:
+    """Empty where a module was trained without the command line; plain values, as it came from a YAML file."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return isinstance(value, dict) and (
+        not value or (isinstance(value.get("class_path"), str) and isinstance(value.get("init_args"), dict))
+    )
+
+
+def _check_contract(contract: object, path: Path) -> None:
+    """Refuse a temporal contract that is none, or of another version."""
+    if not isinstance(contract, dict):
+        raise _damaged(path, "contract")
+    try:
+        TemporalContract.from_dict(contract)
+    except ContractError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+    except (TypeError, ValueError):
+        raise _damaged(path, "contract") from None
+
+
+def _are_rows(weights: Mapping[str, Tensor], num_added: int) -> bool:
+    """Whether there are rows for the added categories; sizes of all other tensors are checked when they are loaded."""
+    rows = weights.get(ADDED_ROWS)
+    if rows is None:
+        return num_added == 0
+    prefix = ADDED_ROWS.removesuffix("rows")
+    tables = [value for name, value in weights.items() if name.startswith(prefix) and name != ADDED_ROWS]
+    if rows.dtype != torch.int64 or rows.ndim != 1 or not all(value.ndim for value in tables):
+        return False
+    is_increasing = bool((rows.diff() > 0).all()) and (not len(rows) or int(rows[0]) >= 0)
+    num_rows = min((len(value) for value in tables), default=0)
+    is_within = not len(rows) or int(rows[-1]) < num_rows
+    return len(rows) == num_added and is_increasing and is_within and all(len(value) == num_rows for value in tables)
+
+
+def _is_memory(memory: object, num_moment: int) -> bool:
+    """Whether remembered moments are features of each level, as many as labels, which are moment categories."""
+    if not isinstance(memory, dict) or not isinstance(memory.get("features"), list):
+        return False
+    labels, features = memory.get("labels"), memory["features"]
+    if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.ndim != 1:
+        return False
+    is_known = not len(labels) or (int(labels.min()) >= 0 and int(labels.max()) < num_moment)
+    return is_known and all(
+        isinstance(values, Tensor) and values.is_floating_point() and values.ndim == 2 and len(values) == len(labels)
+        for values in features
+    )
+
+
+_CHECKS: Mapping[str, Callable[[object], bool]] = {
+    "categories": _are_categories,
+    "iteration": _is_count,
+    "window_sec": _is_length,
+    "version": lambda value: value is None or isinstance(value, str),
+    "configuration": _is_configuration,
+}
+"""Whether the entry of a name is what it should be."""

@@ -1,0 +1,56 @@
+"""``aher export``: a trained module in a form for sharing, or for programs without PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from aher_lightning.checkpoints.folder import read_trained, write_pretrained
+from aher_lightning.console import output_console
+from aher_lightning.errors import ConfigError
+from aher_lightning.inference.onnx_export import OPSET, export_onnx
+from aher_lightning.inference.rebuild import load_module
+
+ExportFormat = Literal["onnx", "safetensors"]
+"""What can be written."""
+
+
+def export(
+    checkpoint: Path,
+    output: Path,
+    *,
+    format: ExportFormat,  # noqa: A002 - the word of the command line
+    memory: bool = True,
+    overwrite: bool = False,
+    trust_plugins: bool = False,
+) -> Path:
+    """Write a trained module as a folder.
+
+    Args:
+        checkpoint: File written by ``aher fit`` or ``aher add-category``, or an exported folder.
+        output: Folder to make.
+        format: onnx: two graphs and a description, for any runtime. safetensors: everything that this package needs, in
+            a layout that model hubs know, and nothing that could run code.
+        memory: Whether a folder to share has the remembered moments, which ``aher add-category`` tells new categories
+            from.
+        overwrite: Replace a folder that an export like this has written.
+        trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
+
+    Returns:
+        The folder.
+
+    Raises:
+        AherError: If the checkpoint cannot be used or expressed, a package is missing, or the folder cannot be written.
+    """
+    if output.resolve() == checkpoint.resolve():
+        raise ConfigError(f"{output}: is the checkpoint itself; name another folder")
+    # Both are rebuilt, so that nothing is shared that could not be loaded again.
+    module = load_module(checkpoint, trust_plugins=trust_plugins)
+    if format == "onnx":
+        export_onnx(module, output, overwrite=overwrite)
+        output_console().print(f"{output}: backbone.onnx and localizer.onnx written, opset {OPSET}", markup=False)
+    else:
+        write_pretrained(output, read_trained(checkpoint), with_memory=memory, overwrite=overwrite)
+        size = sum(path.stat().st_size for path in output.iterdir())
+        output_console().print(f"{output}: written, {size / 2**20:.1f} MiB", markup=False)
+    return output

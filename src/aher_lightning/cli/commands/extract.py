@@ -1,0 +1,138 @@
+"""``aher extract``: clip features of every video of a data set, once, for all later runs."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from aher_lightning.console import ProgressReporter, counted, output_console
+from aher_lightning.datamodules.mixed import MixedDataModule
+from aher_lightning.datasets.video_folder import VideoFolder
+from aher_lightning.errors import ConfigError, VideoError
+from aher_lightning.features.store import NpyFeatureStore
+from aher_lightning.inference.extraction import ClipEncoder, ExtractionResult, FeatureExtraction, load_public_weights
+from aher_lightning.inference.rebuild import load_module
+from aher_lightning.models.base import Backbone
+from aher_lightning.models.fingerprint import fingerprint
+from aher_lightning.video.contract import PROVENANCE
+
+SHOWN_FAILURES = 5
+"""How many videos that failed are named at the end; ``failures.json`` has all."""
+
+
+def extract(
+    data: MixedDataModule,
+    output: Path,
+    *,
+    checkpoint: Path | None = None,
+    backbone: Backbone | None = None,
+    weights: Path | None = None,
+    num_workers: int = 1,
+    time_limit_sec: float | None = 600.0,
+    dtype: Literal["float16", "float32"] = "float32",
+    retry_failed: bool = True,
+    trust_plugins: bool = False,
+) -> Path:
+    """Compute the features of all videos and moments that are not in the store yet.
+
+    Any number of these commands, on any machines that share the folder, may work on one store at once. A command
+    that was killed is simply given again.
+
+    Args:
+        data: Which videos there are, and how frames become snippets.
+        output: Folder of the feature store; an unfinished one is completed.
+        checkpoint: File written by ``aher fit`` whose backbone computes the features.
+        backbone: In place of a checkpoint: the network that ``weights`` belong to, such as P3D.
+        weights: Public weights of the backbone.
+        num_workers: Videos that are decoded at the same time while the backbone works; each takes memory.
+        time_limit_sec: Seconds that decoding one video may take; it counts as failed after that. Each is decoded in a
+            process of its own, so that one that crashes the decoder is no more than that; ``None`` does without both.
+        dtype: Precision on disk; float16 halves the size.
+        retry_failed: Whether videos that failed in an earlier run are tried again, as files may have been mended.
+        trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
+
+    Returns:
+        The folder.
+
+    Raises:
+        VideoError: At the end, if there were videos that could not be used.
+        AherError: If the options do not fit together, or the checkpoint or the store cannot be used.
+    """
+    if num_workers < 1 or (time_limit_sec is not None and not time_limit_sec > 0):
+        raise ConfigError("'num_workers' must be at least 1 and 'time_limit_sec' above 0; correct them")
+    encoder = _choose_encoder(data, checkpoint, backbone, weights, trust_plugins=trust_plugins)
+    folder = _video_folder(data, time_limit_sec)
+    reader = folder.frames.reader
+    contract = replace(encoder.contract, reader=type(reader).__name__, reader_version=reader.version)
+    store = NpyFeatureStore.create(output, contract)
+    missing = store.missing(folder.video_ids)
+    extraction = FeatureExtraction(
+        store=store, folder=folder, encode=encoder, num_workers=num_workers, dtype=dtype, retry_failed=retry_failed
+    )
+    started = time.monotonic()
+    with ProgressReporter("Extracting features", len(missing), unit="videos") as progress, closing(folder):
+        result = extraction.run(missing, lambda video_id: progress.advance(note=video_id))
+    _summarize(result, output, time.monotonic() - started)
+    if result.failures:
+        raise VideoError(
+            f"{len(result.failures)} of {len(folder.video_ids)} videos could not be used, all others are done: see "
+            f"{output / 'failures.json'}, then mend these files and run the command again, or leave them out"
+        )
+    return output
+
+
+def _choose_encoder(
+    data: MixedDataModule,
+    checkpoint: Path | None,
+    backbone: Backbone | None,
+    weights: Path | None,
+    *,
+    trust_plugins: bool,
+) -> ClipEncoder:
+    """The backbone that computes the features, with the contract of data and backbone."""
+    if (checkpoint is None) == (weights is None):
+        raise ConfigError("give either --checkpoint FILE, or --backbone CLASS and --weights FILE")
+    if (backbone is None) != (weights is None):
+        remedy = "name the class, such as --backbone P3D" if backbone is None else "leave it out"
+        raise ConfigError(f"--backbone goes with --weights and not with --checkpoint; {remedy}")
+    contract = data.contract
+    if checkpoint is not None:
+        module = load_module(checkpoint, trust_plugins=trust_plugins)
+        network, contract = module.backbone, module.require_contract()
+        contract.check_compatible(data.contract, ignore=PROVENANCE)
+    elif backbone is not None and weights is not None:
+        network = load_public_weights(backbone, weights)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    made_by = replace(contract, backbone=type(network).__name__, weights_sha256=fingerprint(network))
+    return ClipEncoder(network.to(device), made_by, device)
+
+
+def _video_folder(data: MixedDataModule, time_limit_sec: float | None) -> VideoFolder:
+    """Where videos are decoded; no frames are kept, as each video is read once."""
+    folder = data.video_folder()
+    return VideoFolder(folder.paths, folder.contract, reader=folder.frames.reader, time_limit_sec=time_limit_sec)
+
+
+def _summarize(result: ExtractionResult, output: Path, seconds: float) -> None:
+    """Say in a few lines what has been done and what has not."""
+    console = output_console()
+    rate = f" ({result.written / seconds:.3g} videos/s)" if result.written and seconds > 0 else ""
+    done = f"features of {counted(result.written, 'video')} written in {seconds:.0f} s{rate}"
+    has_all = not (result.written or result.skipped or result.elsewhere or result.failures)
+    console.print(f"{output}: {'has the features of all videos already' if has_all else done}", markup=False)
+    if result.skipped:
+        console.print(
+            f"{counted(result.skipped, 'video')} left out, which failed before: {output / 'failures.json'}",
+            markup=False,
+        )
+    if result.elsewhere:
+        console.print(f"{result.elsewhere} videos are still being worked on by other processes")
+    for failure in result.failures[:SHOWN_FAILURES]:
+        console.print(f"  {failure.path}: {failure.reason}", markup=False)
+    if len(result.failures) > SHOWN_FAILURES:
+        console.print(f"  and {len(result.failures) - SHOWN_FAILURES} more")

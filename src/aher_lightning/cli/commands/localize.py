@@ -1,0 +1,204 @@
+"""``aher localize``: find the actions in one's own videos."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.layouts import read_annotations
+from aher_lightning.console import ProgressReporter, counted, error_console, output_console
+from aher_lightning.errors import ConfigError, VideoError
+from aher_lightning.inference.finished_videos import FinishedVideos
+from aher_lightning.inference.localizer import LocalizedVideo, Localizer
+from aher_lightning.inference.selection import category_labels
+from aher_lightning.inference.video_inputs import VideoInput, find_inputs
+from aher_lightning.models.fingerprint import fingerprint
+from aher_lightning.reports.predictions.reader import read_predictions
+from aher_lightning.reports.videos.fiftyone import VideoFrames, export_fiftyone
+from aher_lightning.reports.videos.outputs import VideoReport, output_files, parse_formats, write_outputs
+from aher_lightning.video.clips import count_clips
+from aher_lightning.video.cutting import cut_clips
+
+LONG_CLIPS = 512
+"""A video of more clips takes long enough for its progress to be shown."""
+
+_Files = dict[VideoInput, dict[str, Path]]
+"""What is written of each video, by format."""
+
+
+def localize(  # noqa: PLR0913 - one option each, all by name
+    videos: Sequence[Path],
+    checkpoint: Path,
+    output: Path = Path("detections"),
+    *,
+    formats: str = "json",
+    clips: Path | None = None,
+    copy_clips: bool = False,
+    fiftyone: Path | None = None,
+    ground_truth: Path | None = None,
+    top_k: int | None = None,
+    min_score: float = 0.0,
+    categories: list[str] | None = None,
+    window_sec: float | None = None,
+    time_limit_sec: float | None = 120.0,
+    device: str = "auto",
+    overwrite: bool = False,
+    show: int = 5,
+    trust_plugins: bool = False,
+) -> list[Path]:
+    """Find actions in video files and write them, one file per video and format.
+
+    A command that was interrupted is simply given again: videos that are done are left as they are.
+
+    Args:
+        videos: Video files, folders of them, and patterns such as ``'cam*/*.mp4'``.
+        checkpoint: File written by ``aher fit``.
+        output: Folder for the results; made if needed.
+        formats: Endings of the files to write, separated by commas: json (always written), csv, srt, vtt, html, pdf,
+            png, svg. Subtitles and figures have the ten best detections for each window that a video is long.
+        clips: If given, folder for the best detections as video files of their own, ``<category>/<video>_<times>.mp4``,
+            in the sub-folders that the videos are in.
+        copy_clips: Copy clips instead of encoding them anew: faster, but they begin at the key frame before.
+        fiftyone: If given, folder for all detections as a data set that FiftyOne loads.
+        ground_truth: Annotation file, whose actions are shown above those found, on pages and figures.
+        top_k: How many detections to keep of a video at most; 100 for each window that it is long if not given.
+        min_score: Smallest score to keep.
+        categories: The categories to keep, such as ``wave,nod``; all if not given.
+        window_sec: Length in seconds of the windows that long videos are localized in; what the checkpoint says if
+            not given.
+        time_limit_sec: Seconds for which a decoder may do nothing; the video counts as broken after that. Videos are
+            decoded in a process of their own, so that one that crashes the decoder is no more than that; ``None`` does
+            without both.
+        device: Where the networks run: cpu, cuda, cuda:1 and so on; auto takes a GPU if there is one.
+        overwrite: Replace results that are there.
+        show: How many detections to print per video.
+        trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
+
+    Returns:
+        The JSON files written.
+
+    Raises:
+        AherError: If an option, the checkpoint or the folder of results cannot be used.
+        VideoError: If a video cannot be decoded; the others are finished first.
+    """
+    if show < 0 or (top_k is not None and top_k < 1):
+        raise ConfigError("'show' must be at least 0 and 'top_k' at least 1; correct them")
+    kinds, inputs = parse_formats(formats), find_inputs(videos)
+    _refuse_namesakes(inputs if fiftyone is not None else ())
+    truth = None if ground_truth is None else _read_truth(ground_truth)
+    localizer = Localizer.from_checkpoint(
+        checkpoint,
+        device=device,
+        window_sec=window_sec,
+        time_limit_sec=time_limit_sec,
+        trust_plugins=trust_plugins,
+    )
+    category_labels(categories, localizer.categories)  # refuses unknown ones before any work
+    choice: dict[str, Any] = {"top_k": top_k, "min_score": min_score, "categories": categories}
+    settings = {"checkpoint": fingerprint(localizer.module), "window_sec": localizer.window_sec, **choice}
+    finished = FinishedVideos(output, settings, clips=clips, overwrite=overwrite)
+    files = {video: output_files(output, video.name, kinds) for video in inputs}
+    waiting = _leave_out_finished(files, finished)
+    if waiting:
+        localizer.frames.start()
+    failures: list[VideoError] = []
+    for video, own in waiting.items():
+        started = time.monotonic()
+        try:
+            report = _report(_localize(localizer, video.path, choice), localizer, truth)
+            seconds = time.monotonic() - started  # clips may take longer than finding them
+            finished.note_settings(one["json"] for one in waiting.values())
+            if clips is not None:
+                cut_clips(video.path, report.best(), clips / video.name.parent, reencode=not copy_clips)
+        except VideoError as error:
+            failures.append(error)
+            continue
+        write_outputs(own, report)
+        finished.add(video)
+        _tell(report, own["json"], show, seconds)
+    if fiftyone is not None:
+        _export(fiftyone, {video.path: own["json"] for video, own in files.items()}, localizer)
+    _raise_failures(failures)
+    return [own["json"] for own in waiting.values()]
+
+
+def _refuse_namesakes(inputs: Sequence[VideoInput]) -> None:
+    """Refuse to export videos of one name, which one data set cannot hold."""
+    if len({video.path.stem for video in inputs}) < len(inputs):
+        raise ConfigError(
+            "FiftyOne tells videos by their names, and two have the same; export them one after the other"
+        )
+
+
+def _raise_failures(failures: Sequence[VideoError]) -> None:
+    """Print all failures but the last, which ends the command; nothing happens without any."""
+    for failure in failures[:-1]:
+        error_console().print(str(failure), markup=False)
+    if failures:
+        raise failures[-1]
+
+
+def _leave_out_finished(files: _Files, finished: FinishedVideos) -> _Files:
+    """The videos that are still to be localized; says how many are not."""
+    waiting = {video: own for video, own in files.items() if not finished.has(video, own.values())}
+    if len(waiting) < len(files):
+        skipped = len(files) - len(waiting)
+        output_console().print(f"{skipped} of {len(files)} videos were done before; --overwrite does them again")
+    return waiting
+
+
+def _localize(localizer: Localizer, path: Path, choice: Mapping[str, Any]) -> LocalizedVideo:
+    """Localize a video, with its progress if it is long."""
+    total = count_clips(localizer.frames.probe(path).duration_sec, localizer.contract)
+    if total <= LONG_CLIPS:
+        return localizer.localize(path, **choice)
+    with ProgressReporter(f"Localizing {path.name}", total, unit="clips") as progress:
+        return localizer.localize(path, **choice, report=progress.advance)
+
+
+def _report(found: LocalizedVideo, localizer: Localizer, truth: Mapping[str, AnnotatedVideo] | None) -> VideoReport:
+    """What is to be told about a video; of one that is not annotated, that nothing is."""
+    annotated = None if truth is None else truth.get(found.path.stem)
+    instances = annotated.instances if annotated is not None else None if truth is None else ()
+    return VideoReport(
+        found.path, found.duration_sec, found.detections, localizer.categories, instances, found.num_windows
+    )
+
+
+def _read_truth(path: Path) -> dict[str, AnnotatedVideo]:
+    """The annotated videos by id; only their actions count here."""
+    return read_annotations(path, subset="validation", on_invalid="drop", on_missing_duration="last_end")
+
+
+def _tell(report: VideoReport, target: Path, show: int, seconds: float) -> None:
+    """Print the best detections of a video, and how long it took to find them."""
+    console = output_console()
+    if show:
+        # Names are texts, lest square brackets in them pass for markup.
+        table = Table(title=Text(f"{report.path.name}  ({report.duration_sec:.1f} s)"), title_justify="left")
+        for column in ("start", "end", "score"):
+            table.add_column(column, justify="right")
+        table.add_column("action")
+        segments, scores, labels = (field[:show].tolist() for field in report.detections)
+        for (start, end), score, label in zip(segments, scores, labels, strict=True):
+            table.add_row(f"{start:.1f} s", f"{end:.1f} s", f"{score:.3f}", Text(report.categories[label]))
+        console.print(table)
+    speed = f"{seconds:.1f} s, {report.duration_sec / seconds:.3g}x real time"
+    console.print(f"{counted(len(report.detections.scores), 'detection')} written to {target} ({speed})", markup=False)
+
+
+def _export(folder: Path, files: Mapping[Path, Path], localizer: Localizer) -> None:
+    """Write the detections of all videos that are done as a data set for FiftyOne."""
+    done = {video: path for video, path in files.items() if path.is_file()}
+    names = localizer.categories
+    found = {video: read_predictions(path, names).detections[video.stem] for video, path in done.items()}
+    infos = {video: localizer.frames.probe(video) for video in done}
+    frames = {video: VideoFrames(info.average_fps, info.frame_count) for video, info in infos.items()}
+    export_fiftyone(folder, found, names, frames)
+    output_console().print(f"{counted(len(found), 'video')} exported for FiftyOne to {folder}", markup=False)

@@ -1,0 +1,181 @@
+"""``aher demo``: the whole way from video files to localized actions, by the public commands alone."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.table import Table
+
+from aher_lightning.annotations.activitynet import read_activitynet, restrict
+from aher_lightning.annotations.category_lists import read_categories
+from aher_lightning.console import output_console
+from aher_lightning.errors import ConfigError
+
+RunCommand = Callable[[Sequence[str]], int]
+"""Runs one ``aher`` command and returns its exit code."""
+
+METRICS = ("mAP@0.50", "mAP@0.75", "mAP@0.95", "mAP", "AUC")
+"""What the summary shows of every system."""
+
+
+class Step(NamedTuple):
+    """One step of the demo.
+
+    Attributes:
+        title: What it is for.
+        arguments: Words of the ``aher`` command.
+    """
+
+    title: str
+    arguments: list[str]
+
+
+class System(NamedTuple):
+    """One system of the comparison.
+
+    Attributes:
+        title: Name in the table.
+        folder: Where its test run wrote, below the output folder.
+    """
+
+    title: str
+    folder: str
+
+
+SYSTEMS = (
+    System("random segments x classifier", "random"),
+    System("stage 0 x classifier", "baseline"),
+    System("AherNet", "aher"),
+)
+
+
+def demo_steps(output: Path, seed: int, overrides: Sequence[str] = ()) -> list[Step]:
+    """Return the commands of the demo, in order.
+
+    Args:
+        output: Folder for everything.
+        seed: Seed of rendering and training.
+        overrides: Further options for every training command.
+
+    Returns:
+        The steps.
+    """
+    data, features = output / "data", output / "features"
+    recognition, stage0, aher = (output / name / "last.ckpt" for name in ("recognition", "stage0", "aher"))
+
+    def run(verb: str, config: str, folder: str, weights: Sequence[Path], *options: str) -> list[str]:
+        files = [str(path) for path in weights]
+        return [
+            *(verb, "--config", "demo.yaml", *(("--config", config) if config else ())),
+            *(f"--trainer.default_root_dir={output / folder}", f"--data.root={data}", f"--seed_everything={seed}"),
+            *([f"--trainer.logger.save_dir={output / folder}"] if verb == "fit" else ["--trainer.logger=false"]),
+            *([f"--model.initial_weights={json.dumps(files)}"] if files else []),
+            *options,
+        ]
+
+    cached, baseline = f"--data.features.root={features}", "variants/ahernet_minus.yaml"
+    return [
+        Step(
+            "Render videos and annotations",
+            ["render", f"--output={data}", f"--seed={seed}", "--untrimmed-validation-videos=0"],
+        ),
+        Step(
+            "Learn to recognize actions from trimmed clips",
+            run("fit", "demo_recognition.yaml", "recognition", (), *overrides),
+        ),
+        Step(
+            "Extract features once",
+            [
+                *("extract", "--config=demo_extract.yaml", f"--data.root={data}"),
+                *(f"--checkpoint={recognition}", f"--output={features}"),
+            ],
+        ),
+        Step(
+            "Stage 0: localize the annotated categories",
+            run("fit", "demo_stage0.yaml", "stage0", (recognition,), cached, *overrides),
+        ),
+        Step("AherNet: localize from moments", run("fit", "", "aher", (stage0,), cached, *overrides)),
+        Step("Test AherNet", run("test", "", "aher", (stage0,), cached, f"--ckpt_path={aher}")),
+        Step(
+            "Test the baseline: stage-0 proposals x moment classifier",
+            run("test", baseline, "baseline", (recognition, stage0), cached),
+        ),
+        Step(
+            "Test chance: random proposals x moment classifier",
+            run("test", baseline, "random", (recognition, stage0), cached, "--model.proposals=random"),
+        ),
+    ]
+
+
+def demo(output: Path = Path("runs/demo"), seed: int = 0, overrides: Sequence[str] = ()) -> None:
+    """Render a benchmark, train on it, evaluate, and localize the actions of one unseen video.
+
+    Args:
+        output: Folder for everything that is written.
+        seed: Seed of rendering and training.
+        overrides: Further options for every training command, such as ``--iterations=10``.
+
+    Raises:
+        ConfigError: If a step fails; its own message was shown before.
+    """
+    from aher_lightning.cli.main import main
+
+    for step in demo_steps(output, seed, overrides):
+        _run(step, main)
+    video = held_out_video(output / "data")
+    localize = ["localize", str(video), f"--checkpoint={output / 'aher' / 'last.ckpt'}", "--formats=json,html"]
+    localize += [f"--ground-truth={output / 'data' / 'annotations.json'}", f"--output={output / 'localized'}"]
+    _run(Step("Localize an unseen video", [*localize, "--overwrite"]), main)
+    show_results(output, video)
+
+
+def held_out_video(data: Path) -> Path:
+    """Return the first validation video of a moment category; no training step has seen it.
+
+    Args:
+        data: Folder of the rendered benchmark.
+
+    Returns:
+        The video file.
+    """
+    categories = read_categories(data / "split.json", "moment")
+    videos = restrict(read_activitynet(data / "annotations.json"), subset="validation", categories=categories)
+    return data / "videos" / f"{next(iter(videos))}.mp4"
+
+
+def show_results(output: Path, video: Path) -> None:
+    """Print the comparison and where everything lies.
+
+    Args:
+        output: Folder of a finished demo.
+        video: The video that was localized.
+    """
+    table = Table(title="Categories that had no temporal annotation, %", title_justify="left")
+    table.add_column("system")
+    for name in METRICS:
+        table.add_column(name, justify="right")
+    for system in SYSTEMS:
+        values = json.loads((output / system.folder / "metrics.json").read_text(encoding="utf-8"))
+        table.add_row(system.title, *(f"{100 * values[f'test/{name}']:.1f}" for name in METRICS))
+    console = output_console()
+    console.print(table)
+    for title, path in (
+        ("checkpoint", output / "aher" / "last.ckpt"),
+        ("predictions", output / "aher" / "predictions.json"),
+        ("figure", output / "aher" / "curves.png"),
+        ("page", output / "localized" / f"{video.stem}.html"),
+    ):
+        console.print(f"{title + ':':<13}{path}", markup=False)
+
+
+def _run(step: Step, run_command: RunCommand) -> None:
+    """Show and run one command."""
+    console = output_console()
+    console.print(f"\n[bold]{step.title}[/]")
+    console.print(f"$ aher {shlex.join(step.arguments)}", style="dim", markup=False)
+    if run_command(step.arguments) != 0:
+        raise ConfigError(f"the step '{step.title}' failed; mend what it said and run the demo again")

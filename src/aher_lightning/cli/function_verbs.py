@@ -1,0 +1,73 @@
+"""Verbs that are plain functions: their options are the parameters of the function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import get_type_hints
+
+from jsonargparse import SUPPRESS
+
+from aher_lightning.cli.argument_spelling import choices, find_empty_path, list_kinds, spell_flags, spell_lists
+from aher_lightning.cli.usage_errors import VerbParser
+from aher_lightning.cli.verbs import Verb
+from aher_lightning.errors import UsageError
+
+
+def run_function(name: str, verb: Verb, arguments: Sequence[str]) -> object:
+    """Run a plain function on the words of the command line.
+
+    Args:
+        name: The words that name it, for its help.
+        verb: Which function.
+        arguments: The words after the name.
+
+    Returns:
+        What the function returns.
+    """
+    if verb.names_classes:
+        import_module("aher_lightning.cli.components")
+    module, function_name = verb.target.split(":")
+    function: Callable[..., object] = getattr(import_module(module), function_name)
+    parser = VerbParser(prog=f"aher {name}", description=verb.summary)
+    parser.add_argument("--config", action="config", help="YAML file with any of the options below.")
+    skip: set[str | int] = set()
+    if verb.positional is not None:
+        parser.add_argument(verb.positional, nargs="+", type=Path, help="Files to work on.")
+        skip.add(verb.positional)
+    for option in verb.ignored:
+        parser.add_argument(f"--{option}", type=_ignore, help=SUPPRESS)
+    parser.add_function_arguments(function, as_group=False, as_positional=False, skip=skip)
+    options = parser.instantiate_classes(parser.parse_args(spell(function, verb, arguments))).as_dict()
+    for option in ("config", *verb.ignored):
+        options.pop(option, None)
+    return function(**options)
+
+
+def spell(function: Callable[..., object], verb: Verb, arguments: Sequence[str]) -> list[str]:
+    """Return the words of the command line as the parser wants them.
+
+    Args:
+        function: Which function.
+        verb: The verb that it is.
+        arguments: The words.
+
+    Returns:
+        The words.
+
+    Raises:
+        UsageError: If an empty word stands for a path.
+    """
+    hints = {name: hint for name, hint in get_type_hints(function).items() if name != "return"}
+    paths = {name for name, hint in hints.items() if Path in choices(hint)}
+    if empty := find_empty_path(arguments, paths, is_positional=verb.positional is not None):
+        raise UsageError(f"{empty} is an empty word where a path belongs; is a variable of the shell not set?")
+    switches = {name for name, hint in hints.items() if hint is bool}
+    # Where words without an option mean something else, only one can be the value of one.
+    most = 1 if verb.positional is not None else None
+    return spell_flags(spell_lists(arguments, list_kinds(hints), most=most), switches)
+
+
+def _ignore(value: object) -> None:
+    """Make nothing of what an option says: as ``Any``, it would make objects of the classes that it names."""

@@ -1,0 +1,228 @@
+"""The verbs that train and evaluate: LightningCLI, with what data and module share linked."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import or_
+from pathlib import Path
+
+from jsonargparse import Namespace
+from lightning_utilities.core.rank_zero import rank_zero_only
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
+
+from aher_lightning.callbacks import (
+    Compilation,
+    DiscriminatorWatch,
+    IterationCheckpoint,
+    MetricsWriter,
+    PhaseProgress,
+    PredictionWriter,
+    Preemption,
+    RunFacts,
+    ScoreTable,
+    TimelineImages,
+    TrainingCurves,
+)
+from aher_lightning.checkpoints.content import read_checkpoint
+from aher_lightning.checkpoints.last import FoundCheckpoint, find_last_checkpoint
+from aher_lightning.cli import components  # noqa: F401 - makes their short names known
+from aher_lightning.cli.argument_spelling import choices, spell_flags
+from aher_lightning.cli.commands.dry_run import dry_run
+from aher_lightning.cli.usage_errors import OneLineErrors
+from aher_lightning.cli.verbs import TRAINER_VERBS
+from aher_lightning.console import error_console
+from aher_lightning.errors import CheckpointError, ConfigError
+from aher_lightning.modules.base import BaseModule
+
+SHARDING = ("fsdp", "deepspeed", "modelparallel")
+"""Parts of the names of strategies that keep a part of the parameters in each process."""
+
+
+HALF_THROUGHOUT = ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16")
+"""Precisions of which nothing is left in single precision."""
+
+
+def whole_numbers_first(function: Callable[..., object]) -> None:
+    """Have the parser try whole numbers before others where an argument may be either.
+
+    ``typing`` remembers unions whatever their order: if anything in the process has written ``Union[float, int]``
+    before Lightning writes ``Union[int, float]``, Lightning gets the former, and one batch becomes 1.0, all of them.
+
+    Args:
+        function: Its annotations are changed.
+    """
+    for name, hint in function.__annotations__.items():
+        kinds = list(choices(hint))
+        if {int, float} <= set(kinds) and kinds.index(float) < kinds.index(int):
+            function.__annotations__[name] = reduce(or_, [int, *(kind for kind in kinds if kind is not int)])
+
+
+whole_numbers_first(Trainer.__init__)
+
+
+class TrainerParser(OneLineErrors, LightningArgumentParser):
+    """The parser of Lightning's verbs."""
+
+
+class AherCLI(LightningCLI):
+    """LightningCLI with our links between data and module; schedules count iterations."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the options that are ours, and link what data and module share."""
+        parser.add_argument(
+            "--iterations", type=int | None, default=None, help="Training iterations; the unit of every schedule."
+        )
+        parser.add_argument(
+            "--dry_run", type=bool, default=False, help="Show what `fit` would train, need and lack, and end."
+        )
+        parser.link_arguments("iterations", "trainer.limit_train_batches")
+        parser.add_lightning_class_args(IterationCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(TrainingCurves, "curves")
+        parser.add_lightning_class_args(PredictionWriter, "predictions")
+        parser.add_lightning_class_args(MetricsWriter, "metrics")
+        parser.add_lightning_class_args(PhaseProgress, "progress")
+        parser.add_lightning_class_args(Preemption, "preemption")
+        parser.add_lightning_class_args(DiscriminatorWatch, "discriminator_watch")
+        parser.add_lightning_class_args(RunFacts, "facts")
+        parser.add_lightning_class_args(Compilation, "compilation")
+        parser.add_lightning_class_args(TimelineImages, "timelines")
+        parser.add_lightning_class_args(ScoreTable, "score_table")
+        parser.link_arguments("data.categories", "model.init_args.categories", apply_on="instantiate")
+        parser.link_arguments("seed_everything", "data.init_args.seed")
+        parser.link_arguments("seed_everything", "model.init_args.seed")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Resolve and check the checkpoint, and keep it from Lightning until all is built.
+
+        Lightning would take the ``hyper_parameters`` of a checkpoint over the configuration, which stays in force here.
+        """
+        super().parse_arguments(parser, args)
+        path = self.options.ckpt_path
+        if path == "last":
+            path = self._find_last()
+        elif path and path not in {"hpc", "registry"}:
+            read_checkpoint(Path(path))
+        self._checkpoint, self.options.ckpt_path = path, None
+
+    @property
+    def options(self) -> Namespace:
+        """The configuration of the verb."""
+        options: Namespace = self.config[self.config.subcommand]
+        return options
+
+    def before_instantiate_classes(self) -> None:
+        """Refuse what cannot work: no iteration, dry runs of anything but training, networks or numbers in parts."""
+        self.options.ckpt_path = self._checkpoint
+        iterations = self.options.iterations
+        if iterations is not None and iterations < 1:
+            raise ConfigError(f"'iterations' is {iterations}, and training takes at least 1; correct it")
+        if self.options.dry_run and self.subcommand != "fit":
+            raise ConfigError(f"'--dry-run' belongs to 'aher fit'; leave it out of 'aher {self.subcommand}'")
+        strategy = self.options.trainer.strategy
+        name = strategy if isinstance(strategy, str) else str(getattr(strategy, "class_path", ""))
+        if any(word in name.lower() for word in SHARDING):
+            raise ConfigError(
+                f"strategy '{name.rpartition('.')[2]}' spreads parameters over processes, but phases choose parameters "
+                "by group, and the networks are small; use 'trainer.strategy: ddp', or leave it out"
+            )
+        precision = str(self.options.trainer.precision or "")
+        if precision in HALF_THROUGHOUT:
+            raise ConfigError(
+                f"precision '{precision}' keeps weights and losses in half precision, which they do not bear; use "
+                "'bf16-mixed' or '16-mixed'"
+            )
+
+    def instantiate_classes(self) -> None:
+        """Make data, module and trainer; the module keeps its configuration for its checkpoints."""
+        super().instantiate_classes()
+        if isinstance(self.model, BaseModule):
+            # What Lightning has dumped already, as a dump takes a good part of the start.
+            self.model.configuration = self.config_dump["model"]
+
+    def before_fit(self) -> None:
+        """Refuse to train without end, or without ever reaching a validation."""
+        iterations, options = self.options.iterations, self.options.trainer
+        if iterations is None:
+            raise ConfigError("training needs a number of iterations: add 'iterations: 1000' to the configuration")
+        interval = options.val_check_interval
+        if options.limit_val_batches != 0 and isinstance(interval, int) and interval > iterations:
+            raise ConfigError(
+                f"'trainer.val_check_interval' is {interval}, but there are only {iterations} iterations: lower it"
+            )
+        if self.options.dry_run:
+            self._show(iterations)
+
+    def _show(self, iterations: int) -> None:
+        """Print what training would do, and end."""
+        trainer, world_size = self.trainer, self.trainer.num_devices * self.trainer.num_nodes
+        evaluates = trainer.limit_val_batches != 0
+        dry_run(self.model, self.datamodule, iterations=iterations, num_processes=world_size, evaluates=evaluates)
+        raise SystemExit(0)
+
+    def _find_last(self) -> str | None:
+        """The newest readable checkpoint of the run folder; training without one starts from the beginning."""
+        options = self.options
+        folder = Path(options.trainer.default_root_dir or Path.cwd()) / options.checkpoint.folder
+        found = find_last_checkpoint(folder)
+        if found is None and self.config.subcommand != "fit":
+            raise CheckpointError(f"{folder}: has no checkpoint yet; train one with 'aher fit', or correct the path")
+        _tell_start(folder, found, options.iterations if self.config.subcommand == "fit" else None)
+        return str(found.path) if found is not None else None
+
+
+def run_trainer(arguments: Sequence[str]) -> None:
+    """Run one of Lightning's verbs.
+
+    Args:
+        arguments: Words of the command line, the verb first.
+    """
+    verb, *words = arguments
+    if verb in {"validate", "test"}:
+        words = ["--verbose=false", *words]  # our callback shows the scores, in percent
+    # The words are the command line's own; Lightning warns because it cannot know.
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 uses a name that torch renamed
+    warnings.filterwarnings("ignore", message="The `srun` command is available")  # a run outside a job is no mistake
+    warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging")
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    AherCLI(
+        LightningModule,
+        LightningDataModule,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        seed_everything_default=0,
+        auto_configure_optimizers=False,
+        save_config_kwargs={"overwrite": True},
+        trainer_defaults={
+            "max_epochs": 1,
+            "min_epochs": 0,  # else callbacks that stop training are not heard
+            "use_distributed_sampler": False,
+            "enable_checkpointing": True,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "num_sanity_val_steps": 0,
+        },
+        parser_class=TrainerParser,
+        parser_kwargs={verb: {"usage": f"aher {verb} --config FILE [options]"} for verb in TRAINER_VERBS},
+        args=[verb, *spell_flags(words, {"dry_run"})],
+    )
+
+
+@rank_zero_only
+def _tell_start(folder: Path, found: FoundCheckpoint | None, iterations: int | None) -> None:
+    """Say where training starts, and if it has come to its end already."""
+    console = error_console()
+    if found is None:
+        console.print(f"{folder}: no checkpoint yet, so training starts from the beginning", markup=False)
+        return
+    for line in found.damaged:
+        console.print(f"passed over: {line}", markup=False)
+    console.print(f"going on from {found.path}, after {found.iteration} iterations", markup=False)
+    if iterations is not None and found.iteration >= iterations:
+        console.print(f"there is nothing left to train: raise 'iterations', which is {iterations}", markup=False)

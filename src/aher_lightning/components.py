@@ -1,5 +1,0 @@
-"""Makes known the classes that configurations name without their path: those of the packages imported here."""
-
-from aher_lightning import datamodules, datasets, losses, models, modules, video
-
-__all__ = ["datamodules", "datasets", "losses", "models", "modules", "video"]

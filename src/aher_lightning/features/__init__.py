@@ -1,0 +1,8 @@
+"""Feature stores: our own, those that others publish, and the sharing of extraction between processes."""
+
+from aher_lightning.features.array_folder import ArrayFolderStore
+from aher_lightning.features.csv_folder import CsvFolderStore
+from aher_lightning.features.hdf5 import Hdf5Store
+from aher_lightning.features.store import NpyFeatureStore
+
+__all__ = ["ArrayFolderStore", "CsvFolderStore", "Hdf5Store", "NpyFeatureStore"]

@@ -1,0 +1,54 @@
+"""Features of others, one CSV file per video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from aher_lightning.errors import DataError
+from aher_lightning.features.array_folder import FileFolderStore
+
+
+class CsvFolderStore(FileFolderStore):
+    """Features of others, one ``.csv`` file per video, as the BSN family has them.
+
+    A line is a snippet (layout ``TC``) or a channel (``CT``); the manifest says whether a line with names comes
+    first. A file is parsed once and then kept, as long as ``cache_mib`` allows. See
+    :class:`PublishedFeatureStore` for arguments and errors, :class:`FileFolderStore` for ``cache_mib``.
+    """
+
+    formats = ("csv",)
+
+    def _read_file(self, path: Path) -> npt.NDArray[np.generic]:
+        return read_csv_array(path, has_header=self.manifest.header)
+
+
+def read_csv_array(path: Path, *, has_header: bool) -> npt.NDArray[np.float32]:
+    """Return the numbers of a CSV file.
+
+    Args:
+        path: File to read; UTF-8, fields separated by commas.
+        has_header: Whether the first line names the columns.
+
+    Returns:
+        Numbers, float32 ``(lines, fields)``.
+
+    Raises:
+        DataError: If the file is missing, empty, or holds anything but equally long lines of numbers.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()[1 if has_header else 0 :]
+    except OSError as failure:
+        raise DataError(f"{path}: cannot be read ({failure.strerror}); give a readable file") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: is not UTF-8 text; give a CSV file") from None
+    lines = [line for line in lines if line.strip()]
+    if not lines:
+        raise DataError(f"{path}: holds no features; fetch the file again, or leave the video out")
+    try:
+        return np.loadtxt(lines, delimiter=",", dtype=np.float32, ndmin=2, comments=None)
+    except ValueError as failure:
+        reason = " ".join(str(failure).split())[:200]
+        raise DataError(f"{path}: is no table of numbers ({reason}); check 'header' in the manifest") from None

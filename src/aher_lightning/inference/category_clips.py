@@ -1,0 +1,201 @@
+"""Clips of new categories: which ones a folder has, and what the network makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from aher_lightning.annotations.category_lists import plain_name
+from aher_lightning.annotations.trimmed_clips import find_moments, scan_moment_folder
+from aher_lightning.datasets.collate import pack_snippets
+from aher_lightning.datasets.video_folder import VideoFolder
+from aher_lightning.errors import ConfigError, DataError, VideoError
+from aher_lightning.models.heads import pool_levels
+from aher_lightning.modules.phased import PhasedModule
+from aher_lightning.video.reader import VideoReader
+
+FEWEST_CLIPS = 2
+"""Clips without which a category cannot be learnt: one is held out to judge by."""
+
+LONGEST_NAME = 200
+"""Characters of a category name; names become columns of tables and keys of files."""
+
+
+class Progress(Protocol):
+    """What is told about the progress of a task."""
+
+    def advance(self, steps: int = 1, *, note: str = "") -> None:
+        """Report finished steps."""
+
+
+ShowProgress = Callable[[str, int], AbstractContextManager[Progress]]
+"""Begins to show the progress of a task: its name, and of how many steps it consists."""
+
+
+class _Silence:
+    """Shows nothing."""
+
+    def advance(self, steps: int = 1, *, note: str = "") -> None:
+        """Show nothing."""
+
+
+@contextmanager
+def show_nothing(description: str, total: int) -> Iterator[Progress]:  # noqa: ARG001 - as ShowProgress asks for
+    """Show no progress.
+
+    Args:
+        description: The task.
+        total: Number of its steps.
+
+    Yields:
+        Something that takes reports.
+    """
+    yield _Silence()
+
+
+class ClipFeatures(NamedTuple):
+    """What the network makes of trimmed clips.
+
+    Attributes:
+        pooled: Pooled feature maps of each level, ``(N, d_j)``, on the CPU.
+        labels: Categories of the clips, as places in the list that was asked for, int64 ``(N,)``.
+        unusable: One line about each clip that could not be decoded.
+    """
+
+    pooled: list[Tensor]
+    labels: Tensor
+    unusable: list[str]
+
+
+def list_new_categories(root: Path, existing: Sequence[str], wanted: Sequence[str] | None = None) -> list[str]:
+    """Return the categories of a folder, in order of name, after making sure that they are new.
+
+    Args:
+        root: Folder that holds ``<category>/<clip>`` video files.
+        existing: Categories that the checkpoint has already.
+        wanted: The sub-folders to take; all of them if not given.
+
+    Returns:
+        Names.
+
+    Raises:
+        ConfigError: If a name is taken, in any spelling, or cannot be a name.
+        DataError: If there is no folder or it has no sub-folder.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; give one with a sub-folder of clips for each new category")
+    names = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if wanted is not None:
+        names = sorted(set(wanted))
+    if not names:
+        raise DataError(f"{root}: has no sub-folder; put the clips of each new category into one of its name")
+    taken = {plain_name(name): name for name in existing}
+    for name in names:
+        check_name(name)
+        other = taken.get(plain_name(name))
+        if other is not None:
+            raise ConfigError(
+                f"{root / name}: there is a category '{other}' already; rename the folder or leave it out"
+            )
+        taken[plain_name(name)] = name
+    return names
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of a category.
+
+    Args:
+        name: The name.
+
+    Raises:
+        ConfigError: If it has no letter or digit, a character of special meaning, or space at an end.
+    """
+    is_special = any(sign in name for sign in "/\\,") or name.startswith(".")
+    if not plain_name(name) or is_special or not name.isprintable() or name != name.strip() or len(name) > LONGEST_NAME:
+        raise ConfigError(
+            f"{name!r:.80} cannot be a category: a name has letters or digits, no comma, slash or control character, "
+            f"no dot or space at its start, and at most {LONGEST_NAME} characters; rename the folder"
+        )
+
+
+@torch.inference_mode()
+def read_clips(
+    module: PhasedModule, root: Path, categories: Sequence[str], reader: VideoReader | None, progress: Progress
+) -> ClipFeatures:
+    """Read the clips of categories as training reads moments.
+
+    All snippets of a clip, by the checkpoint's temporal contract, are brought to the length of a moment. Clips that
+    cannot be decoded are left out.
+
+    Args:
+        module: Turns snippets into feature maps.
+        root: Folder that holds ``<category>/<clip>`` video files.
+        categories: The categories.
+        reader: Decodes videos; ``None`` chooses one by itself.
+        progress: Is told of every clip.
+
+    Returns:
+        Pooled feature maps, by category and file name.
+
+    Raises:
+        DataError: If a category has no folder.
+    """
+    folder = VideoFolder(find_moments(root, categories), module.require_contract(), reader=reader)
+    network = module.network
+    pooled, labels, unusable = [], [], []
+    for clip in scan_moment_folder(root, categories):
+        try:
+            snippets = pack_snippets([folder.read(clip.video_id)])
+        except VideoError as error:
+            unusable.append(str(error))
+        else:
+            features = module.encode(snippets.on(module.device), network.moment_length)
+            levels = pool_levels(network.levels(features))
+            pooled.append([values.cpu() for values in levels])
+            labels.append(categories.index(clip.label))
+        progress.advance(note=clip.video_id)
+    by_level = [torch.cat(values) for values in zip(*pooled, strict=True)]
+    return ClipFeatures(by_level, torch.tensor(labels, dtype=torch.int64), unusable)
+
+
+def count_clips(root: Path, categories: Sequence[str]) -> dict[str, int]:
+    """Return how many clips each category has in a folder.
+
+    Args:
+        root: Folder that holds ``<category>/<clip>`` video files.
+        categories: The categories.
+
+    Returns:
+        Numbers by name.
+
+    Raises:
+        DataError: If a category has no folder.
+    """
+    counts = dict.fromkeys(categories, 0)
+    for clip in scan_moment_folder(root, categories):
+        counts[clip.label] += 1
+    return counts
+
+
+def require_clips(root: Path, counts: Mapping[str, int], fewest: int) -> None:
+    """Refuse categories with too few clips.
+
+    Args:
+        root: Folder of the clips.
+        counts: Number of usable clips of each category.
+        fewest: How many there must be.
+
+    Raises:
+        DataError: If one has fewer.
+    """
+    for name, count in counts.items():
+        if count < fewest:
+            raise DataError(
+                f"{root / name}: has {count} usable clips, and a category needs {fewest} at least; add clips or leave "
+                "the folder out"
+            )

@@ -1,0 +1,1 @@
+"""Backbones: P3D networks, and the pieces for running them over many clips."""

@@ -1,0 +1,1 @@
+"""Prediction files in the ActivityNet layout: reading and writing."""

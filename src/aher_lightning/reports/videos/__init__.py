@@ -1,0 +1,1 @@
+"""What users see of one video: tables, subtitles, timelines and the page with a player."""

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from aher_lightning.checkpoints.added_categories import MEMORY_KEY, LevelRows, append_added
+from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint, write_checkpoint
+from aher_lightning.checkpoints.folder import read_trained, write_pretrained
+from aher_lightning.checkpoints.validation import validate_trained
+from aher_lightning.errors import AherError, CheckpointError
+from aher_lightning.inference.category_list import describe_categories, remove_categories
+from aher_lightning.structures import AddedCategory
+from tests.helpers.trained import checkpointed_localizer
+
+PATH = Path("a.ckpt")
+BIAS = "network.added_classifier.bias_1"
+ROWS = "network.added_classifier.rows"
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A checkpoint with two added categories and a memory of moments."""
+    content = read_checkpoint(checkpointed_localizer(tmp_path_factory.mktemp("run"))[1])
+    new = [AddedCategory("hop", 3, "0.1.0"), AddedCategory("skip", 4, "0.1.0")]
+    append_added(content, new, [LevelRows(torch.rand(2, width), torch.rand(2)) for width in (10, 10, 12, 12)])
+    features = [torch.rand(3, width).half() for width in (10, 10, 12, 12)]
+    content[STATE_KEY][MEMORY_KEY] = {"features": features, "labels": torch.tensor([0, 4, 1])}
+    return content
+
+
+def changed(content: dict[str, Any], path: tuple[Any, ...], value: object) -> dict[str, Any]:
+    """A copy of a checkpoint with something else in one place."""
+    result = copy.deepcopy(content)
+    place = result
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return result
+
+
+def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place in nested dictionaries and lists."""
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in entries:
+        yield (*path, key)
+        yield from places(inner, (*path, key))
+
+
+def test_what_this_package_writes_is_sound(sound: dict[str, Any]) -> None:
+    validate_trained(sound, PATH)
+    older = copy.deepcopy(sound)
+    for name in ("version", "window_sec", MEMORY_KEY):
+        older[STATE_KEY].pop(name)
+    validate_trained(older, PATH)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        ((STATE_KEY,), [], STATE_KEY),
+        (("state_dict",), None, "state_dict"),
+        (("state_dict", "w"), "x", "state_dict"),
+        ((STATE_KEY, "categories"), {"untrimmed": [], "moment": []}, "categories"),
+        ((STATE_KEY, "categories", "evaluated"), ["all"], "categories"),
+        ((STATE_KEY, "categories", "moment"), ["nod", "nod"], "categories"),
+        ((STATE_KEY, "categories", "untrimmed", 0), 5, "categories"),
+        ((STATE_KEY, "iteration"), True, "iteration"),
+        ((STATE_KEY, "iteration"), -1, "iteration"),
+        ((STATE_KEY, "window_sec"), float("nan"), "window_sec"),
+        ((STATE_KEY, "window_sec"), "60", "window_sec"),
+        ((STATE_KEY, "window_sec"), 0, "window_sec"),
+        ((STATE_KEY, "version"), {}, "version"),
+        ((STATE_KEY, "configuration"), {"class_path": "x"}, "configuration"),
+        ((STATE_KEY, "configuration", "init_args", "seed"), float("inf"), "configuration"),
+        ((STATE_KEY, "contract"), "x", "contract"),
+        ((STATE_KEY, "added"), None, "added"),
+        ((STATE_KEY, "added", 0, "clips"), "many", "added"),
+        ((STATE_KEY, "added", 0, "name"), "leap", "added"),
+        ((STATE_KEY, "added", 0, "more"), 1, "added"),
+        (("state_dict", ROWS), torch.tensor([0, 99]), ROWS),
+        (("state_dict", ROWS), torch.tensor([1, 0]), ROWS),
+        (("state_dict", ROWS), torch.tensor([-1, 0]), ROWS),
+        (("state_dict", ROWS), torch.tensor([0]), ROWS),
+        (("state_dict", BIAS), torch.tensor(0.0), ROWS),
+        (("state_dict", BIAS), torch.zeros(1), ROWS),
+        ((STATE_KEY, MEMORY_KEY, "labels"), torch.tensor([0, 5, 1]), MEMORY_KEY),
+        ((STATE_KEY, MEMORY_KEY, "labels"), torch.tensor([0, 1]), MEMORY_KEY),
+        ((STATE_KEY, MEMORY_KEY, "labels"), [0, 1, 2], MEMORY_KEY),
+        ((STATE_KEY, MEMORY_KEY, "features", 0), torch.rand(3), MEMORY_KEY),
+        ((STATE_KEY, MEMORY_KEY), [], MEMORY_KEY),
+        ((STATE_KEY, MEMORY_KEY), None, MEMORY_KEY),
+    ],
+)
+def test_what_is_of_another_kind_is_named(
+    sound: dict[str, Any], path: tuple[Any, ...], value: object, named: str
+) -> None:
+    with pytest.raises(CheckpointError, match=rf"^a\.ckpt: its entry '{named}' is missing or damaged; give"):
+        validate_trained(changed(sound, path, value), PATH)
+
+
+@pytest.mark.parametrize("values", [{"fps": 10.0}, {"fps": "x"}])
+def test_a_contract_says_what_is_wrong_with_it(sound: dict[str, Any], values: dict[str, object]) -> None:
+    with pytest.raises(CheckpointError, match=r"^a\.ckpt: .*contract"):
+        validate_trained(changed(sound, (STATE_KEY, "contract"), values), PATH)
+
+
+def test_rows_for_nobody_and_nobody_without_rows(sound: dict[str, Any]) -> None:
+    rows = {name: value for name, value in sound["state_dict"].items() if name != ROWS}
+    with pytest.raises(CheckpointError, match=ROWS):
+        validate_trained({**sound, "state_dict": rows}, PATH)
+
+
+VALUES = [None, "abc", 5, -1, float("nan"), [], {}, [1], {"a": 1}, True, torch.zeros(2)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(3))
+def test_whatever_is_in_any_place_no_command_stumbles(sound: dict[str, Any], first: int, tmp_path: Path) -> None:
+    """Three of the values in every place, other ones in its neighbours."""
+    tried = 0
+    for number, path in enumerate(places(sound[STATE_KEY])):
+        value = VALUES[(3 * number + first) % len(VALUES)]
+        write_checkpoint(tmp_path / "f.ckpt", changed(sound, (STATE_KEY, *path), value))
+        for command in (
+            lambda: describe_categories(tmp_path / "f.ckpt"),
+            lambda: remove_categories(tmp_path / "f.ckpt", ["hop"], tmp_path / "r.ckpt", overwrite=True),
+            lambda: write_pretrained(tmp_path / "folder", read_trained(tmp_path / "f.ckpt"), overwrite=True),
+        ):
+            with suppress(AherError):
+                command()
+            tried += 1
+    assert tried > 100

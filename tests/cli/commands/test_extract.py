@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from aher_lightning.cli.commands import extract as command
+from aher_lightning.cli.commands.extract import extract
+from aher_lightning.cli.main import main
+from aher_lightning.datamodules.rendered import RenderedDataModule
+from aher_lightning.datasets.unusable_videos import read_unusable_videos
+from aher_lightning.datasets.video_folder import VideoFolder
+from aher_lightning.errors import CheckpointError, ConfigError, ContractError, VideoError
+from aher_lightning.features.store import NpyFeatureStore
+from aher_lightning.models.backbones.p3d import P3D
+from aher_lightning.models.fingerprint import fingerprint
+from tests.helpers.broken_readers import BrokenReader
+from tests.helpers.command_line import CONFIGS, extract_words
+from tests.helpers.toy import MeanBackbone
+from tests.helpers.trained import checkpointed_localizer
+from tests.helpers.training import small_contract
+
+
+def data_module(root: Path, **changes: Any) -> RenderedDataModule:
+    contract = small_contract()
+    return RenderedDataModule(root, contract=type(contract)(**{**contract.to_dict(), **changes}))
+
+
+def tiny_p3d() -> P3D:
+    torch.manual_seed(1)
+    return P3D(blocks=(1, 1, 1, 1), width=2)
+
+
+def test_features_of_every_video_are_stored(
+    tiny_benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module, checkpoint = checkpointed_localizer(tmp_path)
+    data = data_module(tiny_benchmark)
+    store = NpyFeatureStore(extract(data, tmp_path / "features", checkpoint=checkpoint))
+    folder = data.video_folder()
+    assert store.video_ids == sorted(folder.video_ids)
+    assert store.verify() == []
+    with torch.no_grad():
+        expected = module.eval().snippet_features(folder.read("am_val_00000").values)
+    torch.testing.assert_close(store.read("am_val_00000").values, expected)
+    assert store.duration_sec("am_val_00000") == pytest.approx(folder.duration_sec("am_val_00000"))
+    total = len(folder.video_ids)
+    shown = capsys.readouterr().out
+    assert f"Extracting features: {total}/{total} videos" in shown
+    assert f"features of {total} videos written in" in shown
+    assert "videos/s)" in shown
+
+
+def test_the_contract_says_who_extracted(tiny_benchmark: Path, tmp_path: Path) -> None:
+    module, checkpoint = checkpointed_localizer(tmp_path)
+    root = extract(data_module(tiny_benchmark), tmp_path / "features", checkpoint=checkpoint)
+    contract = NpyFeatureStore(root).contract
+    assert (contract.backbone, contract.weights_sha256) == ("P3DSmall", fingerprint(module.backbone))
+    assert contract.reader == "AutoReader"
+    assert contract.reader_version
+    small_contract().check_compatible(contract, ("backbone", "weights_sha256", "reader", "reader_version"))
+
+
+def test_an_unfinished_store_is_completed(
+    tiny_benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, checkpoint = checkpointed_localizer(tmp_path)
+    root = extract(data_module(tiny_benchmark), tmp_path / "features", checkpoint=checkpoint)
+    kept, lost = root / "am_val_00000.npy", root / "am_val_00001.npy"
+    before = kept.stat().st_mtime_ns
+    lost.unlink()
+    capsys.readouterr()
+    extract(data_module(tiny_benchmark), root, checkpoint=checkpoint)
+    assert "features of 1 video written" in capsys.readouterr().out
+    assert kept.stat().st_mtime_ns == before
+    assert lost.is_file()
+    assert NpyFeatureStore(root).verify() == []
+
+
+def test_another_contract_is_refused(tiny_benchmark: Path, tmp_path: Path) -> None:
+    _, checkpoint = checkpointed_localizer(tmp_path)
+    output = tmp_path / "features"
+    with pytest.raises(ContractError, match=r"fps is 10\.0 here and 5\.0 there"):
+        extract(data_module(tiny_benchmark, fps=5.0), output, checkpoint=checkpoint)
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        extract(data_module(tiny_benchmark), output, checkpoint=tmp_path / "none.ckpt")
+    assert not output.exists()
+
+
+def test_a_broken_video_costs_one_video(
+    tiny_benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, checkpoint = checkpointed_localizer(tmp_path)
+    root = shutil.copytree(tiny_benchmark, tmp_path / "data")
+    output = tmp_path / "features"
+    broken = root / "videos" / "un_train_00001.mp4"
+    broken.write_text("no video")
+    with pytest.raises(VideoError, match=r"1 of \d+ videos could not be used, all others are done: see .*failures"):
+        extract(data_module(root), output, checkpoint=checkpoint)
+    total = len(data_module(root).video_folder().video_ids)
+    assert len(NpyFeatureStore(output).video_ids) == total - 1
+    (failure,) = read_unusable_videos(output / "failures.json")
+    assert (failure.video, failure.path) == ("un_train_00001", str(broken))
+    assert failure.reason.startswith("is damaged or no video")
+    assert f"  {broken}: is damaged" in capsys.readouterr().out
+    # Known failures can be left alone ...
+    extract(data_module(root), output, checkpoint=checkpoint, retry_failed=False)
+    assert "1 video left out, which failed before" in capsys.readouterr().out
+    assert read_unusable_videos(output / "failures.json") == [failure]
+    # ... but are tried again by default, as the file may have been mended.
+    shutil.copy(tiny_benchmark / "videos" / "un_train_00001.mp4", broken)
+    assert NpyFeatureStore(extract(data_module(root), output, checkpoint=checkpoint)).verify() == []
+    assert len(NpyFeatureStore(output).video_ids) == total
+    assert read_unusable_videos(output / "failures.json") == []
+
+
+def test_videos_of_other_processes_are_counted(
+    tiny_benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, checkpoint = checkpointed_localizer(tmp_path)
+    claim = tmp_path / "features" / "claims" / "am_val_00000"
+    claim.parent.mkdir(parents=True)
+    claim.write_text("elsewhere-00000000~1~1~00000000")
+    store = NpyFeatureStore(extract(data_module(tiny_benchmark), tmp_path / "features", checkpoint=checkpoint))
+    assert "1 videos are still being worked on by other processes" in capsys.readouterr().out
+    assert len(store.video_ids) == len(data_module(tiny_benchmark).video_folder().video_ids) - 1
+
+
+def test_many_failures_are_summed_up(tiny_benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = shutil.copytree(tiny_benchmark, tmp_path / "data")
+    for path in root.rglob("*.mp4"):
+        path.write_text("no video")
+    _, checkpoint = checkpointed_localizer(tmp_path)
+    with pytest.raises(VideoError, match="videos could not be used"):
+        extract(data_module(root), tmp_path / "features", checkpoint=checkpoint)
+    lines = capsys.readouterr().out.splitlines()
+    total = len(data_module(root).video_folder().video_ids)
+    assert sum(line.startswith("  ") for line in lines) == command.SHOWN_FAILURES + 1
+    assert lines[-1] == f"  and {total - command.SHOWN_FAILURES} more"
+
+
+def test_public_weights_in_place_of_a_checkpoint(tiny_benchmark: Path, tmp_path: Path) -> None:
+    public = tiny_p3d()
+    torch.save({"state_dict": {f"module.{name}": value for name, value in public.state_dict().items()}}, tmp_path / "w")
+    words = ["extract", f"--config={CONFIGS / 'tiny_extract.yaml'}", f"--data.init_args.root={tiny_benchmark}"]
+    words += ["--data.init_args.contract.clip_length=16", "--data.init_args.contract.first_centre_frames=8"]
+    words += [
+        "--backbone",
+        "P3D",
+        "--backbone.blocks=[1,1,1,1]",
+        "--backbone.width=2",
+        "--weights",
+        str(tmp_path / "w"),
+    ]
+    assert main([*words, "--output", str(tmp_path / "features"), "--dtype", "float16", "--num-workers", "2"]) == 0
+    store = NpyFeatureStore(tmp_path / "features")
+    assert (store.contract.backbone, store.contract.weights_sha256) == ("P3D", fingerprint(public))
+    assert (store.contract.clip_length, store.contract.crop) == (16, 24)
+    assert store.read(store.video_ids[0]).values.shape[1] == public.out_channels
+    assert json.loads((store.root / "manifest.json").read_text())["videos"]["am_val_00000"]["dtype"] == "float16"
+
+
+def test_options_that_do_not_fit_together(tiny_benchmark: Path, tmp_path: Path) -> None:
+    data, output, file = data_module(tiny_benchmark), tmp_path / "features", tmp_path / "file"
+    either = "give either --checkpoint FILE, or --backbone CLASS and --weights FILE"
+    with pytest.raises(ConfigError, match=either):
+        extract(data, output)
+    with pytest.raises(ConfigError, match=either):
+        extract(data, output, checkpoint=file, weights=file)
+    with pytest.raises(ConfigError, match="not with --checkpoint; name the class, such as --backbone P3D"):
+        extract(data, output, weights=file)
+    with pytest.raises(ConfigError, match="not with --checkpoint; leave it out"):
+        extract(data, output, checkpoint=file, backbone=MeanBackbone())
+    with pytest.raises(ConfigError, match="'num_workers' must be at least 1 and 'time_limit_sec' above 0"):
+        extract(data, output, checkpoint=file, num_workers=0)
+    with pytest.raises(CheckpointError, match="MeanBackbone reads no public weights; use P3D, or give the class"):
+        extract(data, output, backbone=MeanBackbone(), weights=file)
+    with pytest.raises(CheckpointError, match="no such checkpoint; download the public weights"):
+        extract(data, output, backbone=tiny_p3d(), weights=file)
+    assert not output.exists()
+
+
+def test_failures_end_the_command_with_one_line(
+    tiny_benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["extract", f"--config={CONFIGS / 'tiny_extract.yaml'}", f"--data.init_args.root={tiny_benchmark}"]
+    assert main([*words, "--output", str(tmp_path / "out")]) == 1
+    assert "give either --checkpoint FILE" in capsys.readouterr().err
+    root = shutil.copytree(tiny_benchmark, tmp_path / "data")
+    (root / "videos" / "un_train_00001.mp4").write_text("no video")
+    contract = json.dumps(small_contract().to_dict())
+    words = [*extract_words(root, checkpointed_localizer(tmp_path)[1], tmp_path / "out")]
+    assert main([*words, f"--data.init_args.contract={contract}"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("aher extract: 1 of ")
+
+
+def test_a_crash_and_a_hang_cost_one_video_each(
+    tiny_benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = shutil.copytree(tiny_benchmark, tmp_path / "data")
+    clips = sorted(next((root / "moments").iterdir()).iterdir())
+    clips[0].rename(clips[0].with_name("crash_decode.mp4"))
+    clips[1].rename(clips[1].with_name("hang_decode.mp4"))
+    data = RenderedDataModule(root, contract=small_contract(), reader=BrokenReader())
+    _, checkpoint = checkpointed_localizer(tmp_path)
+    with pytest.raises(
+        VideoError, match=rf"2 of {len(data.video_folder().paths)} videos could not be used, all others"
+    ):
+        extract(data, tmp_path / "features", checkpoint=checkpoint, num_workers=2, time_limit_sec=4.0)
+    reasons = {video.path: video.reason for video in read_unusable_videos(tmp_path / "features" / "failures.json")}
+    assert reasons[str(clips[0].with_name("crash_decode.mp4"))].startswith("its decoder crashed (signal SIGSEGV)")
+    assert reasons[str(clips[1].with_name("hang_decode.mp4"))].startswith("not decoded within 4 s")
+    assert len(NpyFeatureStore(tmp_path / "features").video_ids) == len(data.video_folder().paths) - 2
+    assert "its decoder crashed" in capsys.readouterr().out
+
+
+def test_frames_are_not_kept_and_decoding_is_limited(
+    tiny_benchmark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[dict[str, Any]] = []
+
+    class Recorded(VideoFolder):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            made.append(dict(options))
+            super().__init__(*arguments, **options)
+
+    monkeypatch.setattr(command, "VideoFolder", Recorded)
+    data = data_module(tiny_benchmark)
+    data.cache_frames = True
+    _, checkpoint = checkpointed_localizer(tmp_path)
+    extract(data, tmp_path / "features", checkpoint=checkpoint)
+    extract(data, tmp_path / "features", checkpoint=checkpoint, time_limit_sec=None)
+    assert [options["time_limit_sec"] for options in made] == [600.0, None]
+    assert not any(options.get("cache_frames") for options in made)
