@@ -21,7 +21,7 @@ import torch
 from jsonargparse import auto_cli
 from rich.table import Table
 
-from aher_lightning.checkpoints.added_categories import MEMORY_KEY
+from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
 from aher_lightning.cli.argument_spelling import spell_flags, spell_lists
 from aher_lightning.cli.demo import demo_steps
@@ -150,7 +150,7 @@ def logits_are_equal(before: Path, after: Path, folder: Path) -> bool:
 
 def training_seconds(checkpoint: Path) -> dict[str, float]:
     """Return how long the classifiers of some numbers of categories take: remembered moments with noise, five each."""
-    memory = read_checkpoint(checkpoint)[STATE_KEY][MEMORY_KEY]
+    memory = read_checkpoint(checkpoint)[STATE_KEY][FEATURE_BANK_KEY]
     module = load_network(checkpoint)
     generator = torch.Generator().manual_seed(0)
     seconds = {}

@@ -117,7 +117,7 @@ def test_a_phase_that_changes_nothing_is_refused() -> None:
     module = toy_localizer()
     for parameter in module.network.parameters():
         parameter.requires_grad_(False)
-    with pytest.raises(ConfigError, match="phase 'recognition' changes nothing"):
+    with pytest.raises(ConfigError, match="phase 'recognition' has no parameters to train"):
         measure_needs(module)
 
 

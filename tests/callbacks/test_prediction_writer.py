@@ -51,5 +51,5 @@ def test_a_second_run_starts_anew(tmp_path: Path) -> None:
 
 
 def test_modules_of_others_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="PredictionWriter serves this package's modules only"):
+    with pytest.raises(ConfigError, match="PredictionWriter works with modules of this package only"):
         PredictionWriter().on_test_batch_end(quiet_trainer(tmp_path), toy_localizer(), None, None, 0)

@@ -54,7 +54,7 @@ def test_a_signal_ends_training_after_the_iteration(tmp_path: Path, capsys: pyte
     found = find_last_checkpoint(tmp_path)
     assert found is not None
     assert found.iteration == 3
-    assert "SIGUSR1: stopping after 3 iterations; go on with --ckpt_path last" in capsys.readouterr().err
+    assert "SIGUSR1: stopping after 3 iterations; resume with --ckpt_path last" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGUSR1) is before
 
 
@@ -71,7 +71,7 @@ def test_what_goes_on_equals_what_was_never_stopped(tmp_path: Path) -> None:
 def test_a_job_goes_back_to_the_queue(scontrol: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stopped(tmp_path)
     assert scontrol.read_text() == "requeue 4711\n"
-    assert "job 4711 is back in the queue" in capsys.readouterr().err
+    assert "job 4711 was requeued" in capsys.readouterr().err
 
 
 def test_a_job_is_left_alone_if_asked_for(scontrol: Path, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_without_a_signal_nothing_happens(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_an_unknown_signal_is_refused() -> None:
-    with pytest.raises(ConfigError, match="there is no signal 'USR1' here; name one such as SIGUSR1"):
+    with pytest.raises(ConfigError, match="unknown signal 'USR1'; name one such as SIGUSR1"):
         Preemption("USR1")
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from aher_lightning.checkpoints.added_categories import (
-    MEMORY_KEY,
+    FEATURE_BANK_KEY,
     LevelRows,
     added_categories,
     append_added,
@@ -44,7 +44,7 @@ def new(*names: str) -> tuple[list[AddedCategory], list[LevelRows]]:
 
 def remember(checkpoint: dict[str, Any], *labels: int) -> None:
     features = [torch.arange(len(labels), dtype=torch.float16).unsqueeze(1).expand(-1, width) for width in WIDTHS]
-    checkpoint[STATE_KEY][MEMORY_KEY] = {"features": features, "labels": torch.tensor(labels)}
+    checkpoint[STATE_KEY][FEATURE_BANK_KEY] = {"features": features, "labels": torch.tensor(labels)}
 
 
 def logits(folder: Path, checkpoint: dict[str, Any]) -> dict[str, Tensor]:
@@ -109,7 +109,7 @@ def test_the_memory_forgets_with_them(tmp_path: Path) -> None:
     append_added(checkpoint, *new("a", "b", "c"))
     remember(checkpoint, 0, 3, 4, 5, 2, 3)  # the trained ones are 0 to 2
     drop_added(checkpoint, ["a"])
-    memory = checkpoint[STATE_KEY][MEMORY_KEY]
+    memory = checkpoint[STATE_KEY][FEATURE_BANK_KEY]
     assert memory["labels"].tolist() == [0, 3, 4, 2]
     assert [values[:, 0].tolist() for values in memory["features"]] == [[0, 2, 3, 4]] * 4
 
@@ -155,7 +155,7 @@ def test_other_orders_are_refused(extended: Path) -> None:
 def test_training_does_not_go_on(extended: Path) -> None:
     for categories in (CATEGORIES, Categories(UNTRIMMED, [*MOMENT, "a", "b"])):
         trainer = quiet_trainer(extended.parent, 3)
-        with pytest.raises(CheckpointError, match="training cannot go on with them: remove them by 'aher remove-cl"):
+        with pytest.raises(CheckpointError, match="training cannot go on with them: remove them by 'aher remove-cat"):
             trainer.fit(toy_localizer(categories), datamodule=ToyDataModule(), ckpt_path=extended)
 
 

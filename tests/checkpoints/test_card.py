@@ -11,6 +11,7 @@ STATE: dict[str, Any] = {
     "added": [{"name": "bow", "clips": 5, "version": "0.1.0"}],
     "contract": {"fps": 10.0, "mean": [0.5, 0.5, 0.5]},
     "iteration": 300,
+    "window_sec": None,
     "version": "0.1.0",
 }
 

@@ -76,7 +76,7 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
 def test_missing_files_and_foreign_checkpoints_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"none\.ckpt: no such checkpoint; train one"):
         read_checkpoint(tmp_path / "none.ckpt")
-    with pytest.raises(CheckpointError, match="is a folder, and a checkpoint is a file of 'aher fit'"):
+    with pytest.raises(CheckpointError, match="is a folder, not a checkpoint file"):
         read_checkpoint(tmp_path)
     contents: list[object] = [{"state_dict": {}}, {STATE_KEY: {}}, [1, 2], torch.zeros(2)]
     for content in contents:
@@ -124,7 +124,7 @@ def test_a_checkpoint_is_replaced_only_if_asked(tmp_path: Path) -> None:
     check_output(tmp_path / "c.ckpt", overwrite=False)
     (tmp_path / "c.ckpt").touch()
     check_output(tmp_path / "c.ckpt", overwrite=True)
-    with pytest.raises(CheckpointError, match=r"c\.ckpt: is there already; name another file, or add --overwrite"):
+    with pytest.raises(CheckpointError, match=r"c\.ckpt: already exists; name another file, or add --overwrite"):
         check_output(tmp_path / "c.ckpt", overwrite=False)
     with pytest.raises(CheckpointError, match="is a folder; name a file"):
         check_output(tmp_path, overwrite=True)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from aher_lightning.checkpoints.added_categories import MEMORY_KEY
+from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
 from aher_lightning.checkpoints.folder import (
     CONFIG_FILE,
-    MEMORY_FILE,
+    FEATURE_BANK_FILE,
     WEIGHTS_FILE,
     is_own,
     read_trained,
@@ -46,7 +46,7 @@ def test_everything_but_training_comes_back(checkpoint: Path, folder: Path) -> N
     for name, value in original["state_dict"].items():
         assert torch.equal(value, restored["state_dict"][name])
         assert value.dtype == restored["state_dict"][name].dtype
-    memory, kept = original[STATE_KEY].pop(MEMORY_KEY), restored[STATE_KEY].pop(MEMORY_KEY)
+    memory, kept = original[STATE_KEY].pop(FEATURE_BANK_KEY), restored[STATE_KEY].pop(FEATURE_BANK_KEY)
     assert json.loads(json.dumps(original[STATE_KEY])) == restored[STATE_KEY]
     assert torch.equal(memory["labels"], kept["labels"])
     assert all(torch.equal(one, other) for one, other in zip(memory["features"], kept["features"], strict=True))
@@ -96,9 +96,9 @@ def test_training_starts_from_a_folder(folder: Path) -> None:
 
 
 def test_the_memory_may_be_left_out(checkpoint: Path, tmp_path: Path) -> None:
-    write_pretrained(tmp_path / "small", read_checkpoint(checkpoint), with_memory=False)
-    assert not (tmp_path / "small" / MEMORY_FILE).exists()
-    assert MEMORY_KEY not in read_trained(tmp_path / "small")[STATE_KEY]
+    write_pretrained(tmp_path / "small", read_checkpoint(checkpoint), with_feature_bank=False)
+    assert not (tmp_path / "small" / FEATURE_BANK_FILE).exists()
+    assert FEATURE_BANK_KEY not in read_trained(tmp_path / "small")[STATE_KEY]
     with pytest.raises(CheckpointError, match="remembers no moments"):
         add_categories(tmp_path / "small", write_clips(tmp_path / "moments", bow=2), tmp_path / "o.ckpt")
 
@@ -107,7 +107,7 @@ def test_a_folder_that_is_there_is_not_replaced(checkpoint: Path, folder: Path) 
     with pytest.raises(CheckpointError, match="is there already"):
         write_pretrained(folder, read_checkpoint(checkpoint))
     write_pretrained(folder, read_checkpoint(checkpoint), overwrite=True)
-    assert sorted(path.name for path in folder.iterdir()) == ["README.md", CONFIG_FILE, WEIGHTS_FILE, MEMORY_FILE]
+    assert {path.name for path in folder.iterdir()} == {"README.md", CONFIG_FILE, WEIGHTS_FILE, FEATURE_BANK_FILE}
 
 
 def change_config(**changes: Any) -> Callable[[Path], None]:

@@ -58,5 +58,5 @@ def test_damaged_ones_are_passed_over_and_named(tmp_path: Path) -> None:
 def test_where_all_are_damaged_nothing_is_begun_anew(tmp_path: Path) -> None:
     for name in ("last.ckpt", "previous.ckpt"):
         truncate(save(tmp_path / name, 5))
-    with pytest.raises(CheckpointError, match=r"none of its 2 checkpoints can be read \(.*last\.ckpt.*start anew"):
+    with pytest.raises(CheckpointError, match=r"none of its 2 checkpoints is readable \(.*last\.ckpt.*start again"):
         find_last_checkpoint(tmp_path)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from aher_lightning.checkpoints.added_categories import MEMORY_KEY, LevelRows, append_added
+from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY, LevelRows, append_added
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint, write_checkpoint
 from aher_lightning.checkpoints.folder import read_trained, write_pretrained
 from aher_lightning.checkpoints.validation import validate_trained
@@ -30,7 +30,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     new = [AddedCategory("hop", 3, "0.1.0"), AddedCategory("skip", 4, "0.1.0")]
     append_added(content, new, [LevelRows(torch.rand(2, width), torch.rand(2)) for width in (10, 10, 12, 12)])
     features = [torch.rand(3, width).half() for width in (10, 10, 12, 12)]
-    content[STATE_KEY][MEMORY_KEY] = {"features": features, "labels": torch.tensor([0, 4, 1])}
+    content[STATE_KEY][FEATURE_BANK_KEY] = {"features": features, "labels": torch.tensor([0, 4, 1])}
     return content
 
 
@@ -54,10 +54,16 @@ def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
 
 def test_what_this_package_writes_is_sound(sound: dict[str, Any]) -> None:
     validate_trained(sound, PATH)
-    older = copy.deepcopy(sound)
-    for name in ("version", "window_sec", MEMORY_KEY):
-        older[STATE_KEY].pop(name)
-    validate_trained(older, PATH)
+    without_bank = copy.deepcopy(sound)
+    without_bank[STATE_KEY].pop(FEATURE_BANK_KEY)
+    validate_trained(without_bank, PATH)
+
+
+@pytest.mark.parametrize("name", ["version", "window_sec", "iteration", "added", "contract"])
+def test_missing_entries_are_refused(sound: dict[str, Any], name: str) -> None:
+    del sound[STATE_KEY][name]
+    with pytest.raises(CheckpointError, match=f"its entry '{name}' is missing or damaged"):
+        validate_trained(sound, PATH)
 
 
 @pytest.mark.parametrize(
@@ -89,12 +95,12 @@ def test_what_this_package_writes_is_sound(sound: dict[str, Any]) -> None:
         (("state_dict", ROWS), torch.tensor([0]), ROWS),
         (("state_dict", BIAS), torch.tensor(0.0), ROWS),
         (("state_dict", BIAS), torch.zeros(1), ROWS),
-        ((STATE_KEY, MEMORY_KEY, "labels"), torch.tensor([0, 5, 1]), MEMORY_KEY),
-        ((STATE_KEY, MEMORY_KEY, "labels"), torch.tensor([0, 1]), MEMORY_KEY),
-        ((STATE_KEY, MEMORY_KEY, "labels"), [0, 1, 2], MEMORY_KEY),
-        ((STATE_KEY, MEMORY_KEY, "features", 0), torch.rand(3), MEMORY_KEY),
-        ((STATE_KEY, MEMORY_KEY), [], MEMORY_KEY),
-        ((STATE_KEY, MEMORY_KEY), None, MEMORY_KEY),
+        ((STATE_KEY, FEATURE_BANK_KEY, "labels"), torch.tensor([0, 5, 1]), FEATURE_BANK_KEY),
+        ((STATE_KEY, FEATURE_BANK_KEY, "labels"), torch.tensor([0, 1]), FEATURE_BANK_KEY),
+        ((STATE_KEY, FEATURE_BANK_KEY, "labels"), [0, 1, 2], FEATURE_BANK_KEY),
+        ((STATE_KEY, FEATURE_BANK_KEY, "features", 0), torch.rand(3), FEATURE_BANK_KEY),
+        ((STATE_KEY, FEATURE_BANK_KEY), [], FEATURE_BANK_KEY),
+        ((STATE_KEY, FEATURE_BANK_KEY), None, FEATURE_BANK_KEY),
     ],
 )
 def test_what_is_of_another_kind_is_named(

@@ -68,7 +68,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_named(
 def test_where_all_are_damaged_nothing_is_lost(fit: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "last.ckpt").write_bytes(b"damaged")
     assert fit("fit", "--ckpt_path=last") == 1
-    assert "none of its 1 checkpoints can be read" in capsys.readouterr().err
+    assert "none of its 1 checkpoints is readable" in capsys.readouterr().err
     assert (tmp_path / "last.ckpt").read_bytes() == b"damaged"
 
 

@@ -93,7 +93,7 @@ def test_a_job_that_is_signalled_goes_on_where_it_was(
     job, stopped, log = submit("stopped")
     wait_for((stopped / "last.ckpt").is_file, job, log)
     slurm("scancel", "--signal=USR1", job)
-    wait_for(lambda: "is back in the queue" in log.read_text(), job, log)
+    wait_for(lambda: "was requeued" in log.read_text(), job, log)
     reached = re.findall(r"SIGUSR1: stopping after (\d+) iterations", log.read_text())
     assert len(reached) == 1, "one process speaks for both"
     assert 4 <= int(reached[0]) < ITERATIONS

@@ -37,7 +37,7 @@ COMBINATIONS = [
 REFUSED = {
     ("anet_k600.yaml", "*", "variants/ahernet_star.yaml"): "Kinetics",
     # The paper's line 4 learns the transfer function alone, and here is none to learn.
-    ("*", "recipes/paper.yaml", "variants/transfer/identity.yaml"): "phase 'transfer' changes nothing",
+    ("*", "recipes/paper.yaml", "variants/transfer/identity.yaml"): "phase 'transfer' has no parameters to train",
 }
 """Combinations that cannot be, and what the one line about them says."""
 

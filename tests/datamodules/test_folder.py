@@ -254,7 +254,7 @@ def test_every_phase_trains_on_background_alone(small_videos: Path, tmp_path: Pa
     torch.manual_seed(0)
     shared: dict[str, Any] = {"network": toy_network, "loss": toy_loss()}
     for module in (
-        LocalizerModule(data.categories, contexts=ContextPhase(steps=1), backbone=MeanBackbone(), **shared),
+        LocalizerModule(data.categories, contexts=ContextPhase(enabled=True), backbone=MeanBackbone(), **shared),
         AherModule(data.categories, backbone=MeanBackbone(), **shared),
     ):
         trainer = quiet_trainer(tmp_path, enable_checkpointing=False, callbacks=[])

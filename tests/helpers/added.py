@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from aher_lightning.checkpoints.added_categories import MEMORY_KEY
+from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.structures import Categories
 from tests.helpers.toy import CATEGORIES
@@ -21,7 +21,10 @@ def remembering_checkpoint(folder: Path, categories: Categories = CATEGORIES) ->
     checkpoint: dict[str, Any] = torch.load(path)
     generator = torch.Generator().manual_seed(0)
     features = [torch.rand(30, width, generator=generator).half() for width in NETWORK["level_channels"]]  # type: ignore[attr-defined]
-    checkpoint[STATE_KEY][MEMORY_KEY] = {"features": features, "labels": torch.arange(30) % len(categories.moment)}
+    checkpoint[STATE_KEY][FEATURE_BANK_KEY] = {
+        "features": features,
+        "labels": torch.arange(30) % len(categories.moment),
+    }
     torch.save(checkpoint, path)
     return path
 

@@ -33,8 +33,8 @@ def every_phase() -> BaseModule:
         loss=toy_loss(),
         optimizer=SGD,
         recognition=RecognitionPhase(groups=("untrimmed_classifier", "moment_classifier", "pyramid"), clip_norm=1.0),
-        discriminator=DiscriminatorPhase(steps=1),
-        adversary=GeneratorAdversarialPhase(steps=1),
+        discriminator=DiscriminatorPhase(enabled=True),
+        generator_adversarial=GeneratorAdversarialPhase(enabled=True),
         detector=DetectorPhase(groups=("pyramid", "heads", "discriminators", "moment_classifier", "transfer")),
     )
 
@@ -47,7 +47,7 @@ def every_other_phase() -> BaseModule:
         network=toy_network,
         loss=toy_loss(),
         optimizer=SGD,
-        contexts=ContextPhase(steps=1),
+        contexts=ContextPhase(enabled=True),
         transfer=MomentTransferPhase(),
     )
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from aher_lightning import __version__
-from aher_lightning.checkpoints.added_categories import MEMORY_KEY
+from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
 from aher_lightning.errors import AherError, CheckpointError, ConfigError, ContractError, DataError
 from aher_lightning.inference.add_category import add_categories
@@ -57,8 +57,8 @@ def test_a_checkpoint_gets_categories_and_nothing_else_changes(checkpoint: Path,
     ours, theirs = network_logits(tmp_path / "out" / "more.ckpt"), network_logits(checkpoint)
     assert ours.shape[1] == 5
     assert torch.equal(ours[:, :3], theirs)
-    memory = new[STATE_KEY][MEMORY_KEY]
-    assert memory["labels"].tolist() == [*old[STATE_KEY][MEMORY_KEY]["labels"].tolist(), 3, 3, 4, 4, 4]
+    memory = new[STATE_KEY][FEATURE_BANK_KEY]
+    assert memory["labels"].tolist() == [*old[STATE_KEY][FEATURE_BANK_KEY]["labels"].tolist(), 3, 3, 4, 4, 4]
     module = load_module(tmp_path / "out" / "more.ckpt")
     assert isinstance(module, PhasedModule)
     classifier = module.network.added_classifier
@@ -132,7 +132,7 @@ def test_negatives_take_the_place_of_a_memory(tmp_path: Path) -> None:
         add_categories(checkpoint, moments, tmp_path / "more.ckpt")
     negatives = write_clips(tmp_path / "negatives", nod=2, clap=1)
     add_categories(checkpoint, moments, tmp_path / "more.ckpt", negatives=negatives)
-    assert read_checkpoint(tmp_path / "more.ckpt")[STATE_KEY][MEMORY_KEY]["labels"].tolist() == [0, 2, 2, 3, 3]
+    assert read_checkpoint(tmp_path / "more.ckpt")[STATE_KEY][FEATURE_BANK_KEY]["labels"].tolist() == [0, 2, 2, 3, 3]
     assert torch.equal(network_logits(tmp_path / "more.ckpt")[:, :3], network_logits(checkpoint))
 
 

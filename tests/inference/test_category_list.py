@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aher_lightning import __version__
-from aher_lightning.checkpoints.added_categories import MEMORY_KEY
+from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.inference.add_category import add_categories
@@ -37,7 +37,7 @@ def test_every_category_says_where_it_comes_from(extended: Path) -> None:
 def test_a_checkpoint_of_an_older_version_can_be_listed_and_loaded(tmp_path: Path) -> None:
     path = remembering_checkpoint(tmp_path)
     content = torch.load(path)
-    for key in ("version", "added", MEMORY_KEY):
+    for key in ("version", "added", FEATURE_BANK_KEY):
         del content[STATE_KEY][key]
     torch.save(content, path)
     assert describe_categories(path)[-1] == ListedCategory("nod", "moment", None, None)
@@ -52,14 +52,14 @@ def test_what_is_removed_is_gone_and_the_rest_stays(extended: Path) -> None:
     output = extended.with_name("fewer.ckpt")
     assert remove_categories(extended, ["bow"], output) == [AddedCategory("bow", 2, __version__)]
     assert [one.name for one in describe_categories(output)] == [*UNTRIMMED, *MOMENT, "yawn"]
-    memory = read_checkpoint(output)[STATE_KEY][MEMORY_KEY]
+    memory = read_checkpoint(output)[STATE_KEY][FEATURE_BANK_KEY]
     assert memory["labels"].tolist()[-3:] == [3, 3, 3]
     assert load_module(output).categories.moment == [*MOMENT, "yawn"]
     remove_categories(output, ["yawn"], output, overwrite=True)
     original = read_checkpoint(extended.with_name("last.ckpt"))
     left = read_checkpoint(output)
     assert left["state_dict"].keys() == original["state_dict"].keys()
-    assert torch.equal(left[STATE_KEY][MEMORY_KEY]["labels"], original[STATE_KEY][MEMORY_KEY]["labels"])
+    assert torch.equal(left[STATE_KEY][FEATURE_BANK_KEY]["labels"], original[STATE_KEY][FEATURE_BANK_KEY]["labels"])
 
 
 @pytest.mark.parametrize(

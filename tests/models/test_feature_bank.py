@@ -64,7 +64,7 @@ def test_no_memory() -> None:
     assert len(memory) == 0
     memory.load(FeatureBank(3).state())
     assert len(memory) == 0
-    with pytest.raises(ConfigError, match="'remember' is -1; give 0 to remember no moments"):
+    with pytest.raises(ConfigError, match="'feature_bank_size' is -1; give 0 to keep no moments"):
         FeatureBank(-1)
 
 

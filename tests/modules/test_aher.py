@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 
 from aher_lightning.callbacks import IterationCheckpoint
-from aher_lightning.checkpoints.added_categories import MEMORY_KEY
+from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.modules.aher import AherModule
@@ -58,7 +58,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one_to_the_bit(tmp_path: Path, f
         assert torch.equal(value, resumed.state_dict()[name]), name
     checkpoints = [torch.load(tmp_path / run / "last.ckpt") for run in ("whole", "resumed")]
     assert str(checkpoints[0]["optimizer_states"]) == str(checkpoints[1]["optimizer_states"])
-    memories = [checkpoint[STATE_KEY][MEMORY_KEY] for checkpoint in checkpoints]
+    memories = [checkpoint[STATE_KEY][FEATURE_BANK_KEY] for checkpoint in checkpoints]
     assert len(memories[0]["labels"]) == 24
     assert torch.equal(memories[0]["labels"], memories[1]["labels"])
     assert all(torch.equal(*pair) for pair in zip(*(memory["features"] for memory in memories), strict=True))

@@ -35,8 +35,8 @@ PHASES: dict[str, tuple[MakePhase, set[str]]] = {
     "transfer": (TransferPhase, {"pyramid", "heads", "transfer"}),
     "transfer, the function alone": (lambda: TransferPhase(groups=("transfer",)), {"transfer"}),
     "generator": (GeneratorPhase, {"generators"}),
-    "discriminator": (lambda: DiscriminatorPhase(steps=1), {"discriminators"}),
-    "adversary": (lambda: GeneratorAdversarialPhase(steps=1), {"generators"}),
+    "discriminator": (lambda: DiscriminatorPhase(enabled=True), {"discriminators"}),
+    "generator_adversarial": (lambda: GeneratorAdversarialPhase(enabled=True), {"generators"}),
     "detector": (DetectorPhase, {"pyramid", "heads", "discriminators"}),
     "detector, without adversary": (
         lambda: DetectorPhase(groups=("pyramid", "heads"), adversarial_weight=0.0),
@@ -79,9 +79,7 @@ def test_every_parameter_of_a_group_gets_a_gradient(name: str) -> None:
 
 
 def test_recognition_of_nothing_is_refused() -> None:
-    with pytest.raises(
-        ConfigError, match=r"^phase 'recognition' has no 'parts'; name some, or leave it out by 'steps: 0'"
-    ):
+    with pytest.raises(ConfigError, match=r"^phase 'recognition' has no 'parts'; name some, or set 'enabled: false'"):
         RecognitionPhase(parts=())
 
 
@@ -107,7 +105,7 @@ def test_the_loss_of_a_phase_falls(name: str) -> None:
         optimizer.step()
         totals.append(total.item())
     # Generators change the surroundings of a moment only, so their loss has a high floor.
-    expected = 0.98 if name in {"generator", "adversary"} else 0.9
+    expected = 0.98 if name in {"generator", "generator_adversarial"} else 0.9
     assert totals[-1] < expected * totals[0], totals[::16]
 
 
@@ -134,19 +132,19 @@ def test_recognition_can_leave_moments_out() -> None:
 
 def test_recognition_remembers_the_moments_that_it_has_seen() -> None:
     network, data = toy_network(), iteration_data()
-    phase = RecognitionPhase(remember=6)
+    phase = RecognitionPhase(feature_bank_size=6)
     phase.losses(network, toy_loss(), data)
     phase.losses(network, toy_loss(), data)
-    assert phase.memory is not None
-    state = phase.memory.state()
+    assert phase.feature_bank is not None
+    state = phase.feature_bank.state()
     assert state["labels"].tolist() == [2, 0, 0, 1, 2, 0]
     with torch.no_grad():
         pooled = [level.mean(dim=-1) for level in network.levels(data.moments.features)]
     for kept, values in zip(state["features"], pooled, strict=True):
         assert torch.equal(kept[2:], values.half())
-    assert RecognitionPhase().memory.size == 1024
-    assert not len(RecognitionPhase(remember=0).memory)
-    assert TransferPhase().memory is None
+    assert RecognitionPhase().feature_bank.size == 1024
+    assert not len(RecognitionPhase(feature_bank_size=0).feature_bank)
+    assert TransferPhase().feature_bank is None
 
 
 def test_recognition_can_average_the_levels() -> None:
@@ -174,7 +172,8 @@ def test_without_adversary_neither_its_loss_nor_untrimmed_videos_are_needed(
 
 
 @pytest.mark.parametrize(
-    "phase", [GeneratorPhase(), DetectorPhase(), DiscriminatorPhase(steps=1), GeneratorAdversarialPhase(steps=1)]
+    "phase",
+    [GeneratorPhase(), DetectorPhase(), DiscriminatorPhase(enabled=True), GeneratorAdversarialPhase(enabled=True)],
 )
 def test_an_adversary_needs_a_discriminator(phase: Phase) -> None:
     phase.check(toy_network())

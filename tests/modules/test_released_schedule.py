@@ -48,7 +48,14 @@ def groups_of(variables: list[str]) -> frozenset[str]:
 def released_steps() -> dict[str, Step]:
     """The ten optimizers of the released code by the names of our losses; generators take the adversarial one twice."""
     ours = (
-        *("discriminator_adv", "adversary_adv", "foreground_cls", "moment_cls", "untrimmed_prop", "untrimmed_cls"),
+        *(
+            "discriminator_adv",
+            "generator_adversarial_adv",
+            "foreground_cls",
+            "moment_cls",
+            "untrimmed_prop",
+            "untrimmed_cls",
+        ),
         *("generator_prop", "generator_cls", "synthetic_prop", "synthetic_cls"),
     )
     steps = {}
@@ -90,7 +97,13 @@ def test_eleven_steps_in_the_released_order() -> None:
     order = [name for phase in module.phases for _ in range(phase.steps) for name in phase.loss_names]
     assert order == [
         *("moment_cls", "foreground_cls", "untrimmed_cls", "untrimmed_prop", "generator_cls", "generator_prop"),
-        *("discriminator_adv", "adversary_adv", "adversary_adv", "synthetic_cls", "synthetic_prop"),
+        *(
+            "discriminator_adv",
+            "generator_adversarial_adv",
+            "generator_adversarial_adv",
+            "synthetic_cls",
+            "synthetic_prop",
+        ),
     ]
 
 

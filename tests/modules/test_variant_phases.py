@@ -16,7 +16,7 @@ from tests.helpers.training import iteration_data
 
 @pytest.mark.parametrize(
     ("phase", "groups"),
-    [(MomentTransferPhase(), {"pyramid", "heads", "transfer"}), (ContextPhase(steps=1), {"generators"})],
+    [(MomentTransferPhase(), {"pyramid", "heads", "transfer"}), (ContextPhase(enabled=True), {"generators"})],
 )
 def test_a_phase_changes_its_groups_and_names_its_losses(phase: Phase, groups: set[str]) -> None:
     torch.manual_seed(0)
@@ -43,7 +43,7 @@ def test_a_moment_counts_as_an_action_from_start_to_end() -> None:
 
 def test_generators_learn_to_imitate_real_background() -> None:
     torch.manual_seed(0)
-    network, phase = toy_network(), ContextPhase(steps=1)
+    network, phase = toy_network(), ContextPhase(enabled=True)
     optimizer = torch.optim.Adam(network.parameter_group("generators"), lr=1e-2)
     values = []
     for _ in range(60):
@@ -64,7 +64,7 @@ def test_a_perfect_imitation_costs_nothing_and_sides_without_background_do_not_c
     for generator in (network.start_generator, network.end_generator):
         for parameter in generator.parameters():
             torch.nn.init.zeros_(parameter)  # contexts of 0
-    (value,) = ContextPhase(steps=1).losses(network, toy_loss(), data).values()
+    (value,) = ContextPhase(enabled=True).losses(network, toy_loss(), data).values()
     assert value.item() == pytest.approx((25.0 + 0.0) / 2)
 
 
@@ -72,7 +72,7 @@ def test_videos_without_any_instance_teach_the_generators_nothing() -> None:
     network = toy_network()
     videos = LabelledVideos(torch.rand(2, CHANNELS, 32), torch.zeros(2, 0, 2), torch.zeros(2, 0, dtype=torch.int64))
     data = IterationData(torch.Generator(), untrimmed=videos)
-    (value,) = ContextPhase(steps=1).losses(network, toy_loss(), data).values()
+    (value,) = ContextPhase(enabled=True).losses(network, toy_loss(), data).values()
     value.backward()  # type: ignore[no-untyped-call]
     assert value.item() == 0
     gradients = [parameter.grad for parameter in network.parameter_group("generators")]

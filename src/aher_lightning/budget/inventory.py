@@ -1,4 +1,4 @@
-"""What a data module has for training and evaluation, before any of it is used."""
+"""Inventory of a data module: what training and evaluation will find, without reading it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from aher_lightning.features.store import FeatureStore, NpyFeatureStore
 
 
 class PartSize(NamedTuple):
-    """How long it takes until each sample of a part has been used.
+    """Size of a part of the training batch, and how many iterations use each sample once.
 
     Attributes:
         name: Part of a training batch, or "evaluation".
-        samples: How many there are to be used; a video may be several, or give several.
-        per_iteration: How many one iteration takes, over all processes.
+        samples: Number of samples; a video may give several.
+        per_iteration: Samples per iteration, over all processes.
 
     Example:
         >>> PartSize("moments", samples=100, per_iteration=16).iterations
@@ -37,15 +37,15 @@ class PartSize(NamedTuple):
 
 
 class Inventory(NamedTuple):
-    """What is there, and what is not.
+    """What is available, and what is not.
 
     Attributes:
         loaders: Loader of each part of a training batch that can be drawn from.
         sizes: Their sizes, and that of evaluation.
-        left_out: What became of the videos that the annotations name, by what they are.
+        left_out: Videos that were left out, by part.
         absence: What missing videos lack, such as "no file in data/videos".
-        damaged: Names of training videos that are in the manifest of features, but whose file is lost or cut off.
-        problems: What keeps a part from being used at all, a line each.
+        damaged: Training videos of the feature manifest whose file is missing or truncated.
+        problems: Why a part is unusable, one line each.
     """
 
     loaders: Mapping[str, IterationLoader]
@@ -57,7 +57,7 @@ class Inventory(NamedTuple):
 
 
 def take_inventory(data: MixedDataModule, num_processes: int = 1, *, evaluates: bool = True) -> Inventory:
-    """Look for everything that training and evaluation read, without reading it.
+    """Check everything that training and evaluation will read, without reading it.
 
     Args:
         data: The data module.
@@ -65,7 +65,7 @@ def take_inventory(data: MixedDataModule, num_processes: int = 1, *, evaluates: 
         evaluates: Whether validation will run.
 
     Returns:
-        What there is; never an error for one part, so that all of them are told at once.
+        The inventory; problems of single parts are collected, not raised, so that all are reported at once.
     """
     loaders: dict[str, IterationLoader] = {}
     sizes: list[PartSize] = []
@@ -73,7 +73,7 @@ def take_inventory(data: MixedDataModule, num_processes: int = 1, *, evaluates: 
     for part in data.parts:
         try:
             loaders[part] = data.training_loader(part)
-        except (AherError, ValueError) as problem:  # samplers of nothing raise the latter
+        except (AherError, ValueError) as problem:  # ValueError: an empty sampler
             problems.append(str(problem))
             continue
         sizes.append(PartSize(part, loaders[part].num_samples, data.batch_size * num_processes))
@@ -83,7 +83,7 @@ def take_inventory(data: MixedDataModule, num_processes: int = 1, *, evaluates: 
             sizes.append(PartSize("evaluation", len(videos), data.eval_batch_size * num_processes))
         except AherError as problem:
             problems.append(str(problem))
-    is_known = "presence" in vars(data)  # else the source of all parts cannot be opened, which is told already
+    is_known = "presence" in vars(data)  # else the source cannot be opened, which is reported already
     return Inventory(
         loaders,
         sizes,
@@ -95,7 +95,7 @@ def take_inventory(data: MixedDataModule, num_processes: int = 1, *, evaluates: 
 
 
 def _damaged_features(features: FeatureStore | None, loaders: Iterable[IterationLoader]) -> list[str]:
-    """Training videos whose features the manifest has and the disk has not."""
+    """Training videos that are in the manifest but not on disk."""
     if not isinstance(features, NpyFeatureStore):
         return []
     videos = [cast("SubstitutingDataset[object]", loader.dataset).videos for loader in loaders]

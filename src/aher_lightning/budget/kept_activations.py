@@ -1,4 +1,4 @@
-"""How much a forward pass keeps for the backward pass."""
+"""Memory that a forward pass keeps for the backward pass."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class KeptActivations:
 def count_kept(known: Iterable[Tensor] = ()) -> Iterator[KeptActivations]:
     """Count what forward passes within the context keep for their backward passes.
 
-    Keep the results until the context is left: memory that is given back may be counted again at its old place.
-    Tensors kept by functions that compute activations anew, as the backbone may, are what these keep themselves.
+    Keep the results alive until the context ends: freed memory may be counted again at the same address. Activation
+    checkpointing counts as what it keeps.
 
     Args:
         known: Tensors that are counted elsewhere, such as parameters and the batch.

@@ -1,4 +1,4 @@
-"""How much an optimizer remembers."""
+"""Memory of optimizer states."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from torch import Tensor, nn
 
 
 def optimizer_bytes(make: Callable[[list[nn.Parameter]], Any], parameters: Sequence[nn.Parameter]) -> int:
-    """Return the memory that an optimizer will take besides parameters and gradients.
+    """Return the memory of an optimizer's state.
 
-    The optimizer takes one step on tensors that have shapes and no values. One that looks at values takes it on
-    zeros.
+    The optimizer takes one step on meta tensors; one that reads values takes it on zeros.
 
     Args:
         make: Makes the optimizer from parameters.
-        parameters: What it will change; they stay as they are.
+        parameters: What it will optimize; not changed.
 
     Returns:
         Bytes of its state.
@@ -28,7 +27,7 @@ def optimizer_bytes(make: Callable[[list[nn.Parameter]], Any], parameters: Seque
     """
     try:
         return _bytes_after_step(make, parameters, "meta")
-    except RuntimeError:  # what reading a value of such a tensor raises
+    except RuntimeError:  # raised on reading the value of a meta tensor
         return _bytes_after_step(make, parameters, "cpu")
 
 

@@ -1,4 +1,4 @@
-"""Which parameters a loss teaches, read off its graph."""
+"""Which parameters a loss reaches, read off its autograd graph."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def reached_parameters(loss: Tensor, parameters: Sequence[nn.Parameter]) -> list
 
     Args:
         loss: The loss, with its graph.
-        parameters: Among which to look.
+        parameters: Candidates.
 
     Returns:
-        Those that the graph ends at, in the given order.
+        Leaves of the graph, in the given order.
 
     Example:
         >>> import torch
@@ -28,9 +28,9 @@ def reached_parameters(loss: Tensor, parameters: Sequence[nn.Parameter]) -> list
     waiting = [loss.grad_fn]
     while waiting:
         node = waiting.pop()
-        if node is None:  # what needs no gradient ends like this
+        if node is None:  # an input without gradient
             continue
-        variable = getattr(node, "variable", None)  # of the nodes that gather gradients of leaves
+        variable = getattr(node, "variable", None)  # set on AccumulateGrad nodes
         if variable is not None:
             found.add(id(variable))
         following = {after for after, _ in node.next_functions} - seen

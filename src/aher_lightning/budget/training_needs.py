@@ -1,4 +1,4 @@
-"""What training will take, found out without training: parameters and memory of each phase."""
+"""Parameters and memory that training needs, measured without training."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from aher_lightning.modules.snippet_classifier import SnippetClassifierModule
 
 
 class PhaseNeeds(NamedTuple):
-    """What one phase takes.
+    """Needs of one phase.
 
     Attributes:
-        name: The phase.
-        steps: How often it runs in an iteration.
+        name: Name of the phase.
+        steps: Runs per iteration.
         optimizers: Number of its optimizers.
         trainable: Number of parameters that it changes.
-        gradient_bytes: Gradients that are there at the same time.
-        optimizer_bytes: States of its optimizers, which stay.
-        activation_bytes: What its forward pass keeps for the backward pass; nothing if not measured.
+        gradient_bytes: Gradients that exist at the same time.
+        optimizer_bytes: States of its optimizers.
+        activation_bytes: Kept by its forward pass for the backward pass; ``None`` if not measured.
     """
 
     name: str
@@ -42,15 +42,15 @@ class PhaseNeeds(NamedTuple):
 
 
 class TrainingNeeds(NamedTuple):
-    """What a module takes in one process, in single precision.
+    """Needs of a module in one process, in single precision.
 
     Attributes:
         parameters: Number of all its parameters.
         weight_bytes: Parameters and buffers.
         trainable_bytes: Parameters that are not frozen.
         phases: The phases, in order.
-        batch_bytes: Batch and features of an iteration; nothing if not measured.
-        encoding_bytes: What the backbone keeps for its gradients, while all phases run; nothing if not measured.
+        batch_bytes: Batch and features of an iteration; ``None`` if not measured.
+        encoding_bytes: Kept by the backbone for its gradients while all phases run; ``None`` if not measured.
     """
 
     parameters: int
@@ -61,13 +61,13 @@ class TrainingNeeds(NamedTuple):
     encoding_bytes: int | None = None
 
     def memory(self, num_processes: int = 1) -> dict[str, int]:
-        """Return the parts of the largest memory of a process.
+        """Return the peak memory of a process by part.
 
         Args:
-            num_processes: Processes that train; several keep copies of gradients.
+            num_processes: Processes that train; with several, each keeps copies of gradients.
 
         Returns:
-            Bytes by what they are for; without batch and activations where these were not measured.
+            Bytes by purpose; without batch and activations if these were not measured.
         """
         parts = {
             "weights": self.weight_bytes,
@@ -75,7 +75,7 @@ class TrainingNeeds(NamedTuple):
             "optimizer states": sum(phase.optimizer_bytes for phase in self.phases),
         }
         if num_processes > 1:
-            # Lightning's strategy sets aside room for all of them; ours puts those of a phase into one message.
+            # Lightning's strategy allocates buckets for all gradients, ours one message for those of a phase.
             parts["gradients to be sent"] = self.trainable_bytes + parts["gradients, largest phase"]
         if self.batch_bytes is not None and self.encoding_bytes is not None:
             parts["batch and features"] = self.batch_bytes
@@ -85,26 +85,26 @@ class TrainingNeeds(NamedTuple):
 
 
 def measure_needs(module: BaseModule, batch: TrainingBatch | None = None, *, times: int = 1) -> TrainingNeeds:
-    """Return what training a module takes; its parameters stay as they are.
+    """Measure what training a module needs; its parameters are not changed.
 
     Weights, gradients and optimizer states are counted. Activations are measured by one forward pass of each phase
-    on the CPU, in single precision, as what is kept for the backward pass. What a backward pass needs besides, and
-    what a library sets aside, is not counted.
+    on the CPU, in single precision, as what is kept for the backward pass. Temporary buffers are not
+    counted.
 
     Args:
         module: The module, as made for training.
         batch: A batch of its current iteration; if not given, activations are not measured, and each loss is taken to
             reach all parameters of its phase.
-        times: How many times as large the batches of training are.
+        times: Ratio of the training batch size to that of ``batch``.
 
     Returns:
-        What it takes.
+        The needs.
 
     Raises:
         ConfigError: If the module trains nothing, or the batch lacks a part.
     """
     module.train()
-    module.configure_optimizers()  # says what is wrong with phases that change nothing
+    module.configure_optimizers()  # refuses phases without parameters
     weights = [*module.parameters(), *module.buffers()]
     needs = TrainingNeeds(
         parameters=sum(parameter.numel() for parameter in module.parameters()),
@@ -116,7 +116,7 @@ def measure_needs(module: BaseModule, batch: TrainingBatch | None = None, *, tim
         return _phased_needs(module, needs, batch, times)
     if isinstance(module, SnippetClassifierModule):
         return _recognition_needs(module, needs, batch, times)
-    raise ConfigError(f"{type(module).__name__} has no phases to look into; train it without '--dry-run'")
+    raise ConfigError(f"{type(module).__name__} has no phases to measure; train it without '--dry-run'")
 
 
 def _phased_needs(module: PhasedModule, needs: TrainingNeeds, batch: TrainingBatch | None, times: int) -> TrainingNeeds:
@@ -141,7 +141,7 @@ def _phased_needs(module: PhasedModule, needs: TrainingNeeds, batch: TrainingBat
 
 
 def _phase_needs(module: PhasedModule, phase: Phase, losses: Mapping[str, Tensor] | None = None) -> PhaseNeeds:
-    """Needs of one phase; without its losses each is taken to reach all parameters."""
+    """Needs of one phase; without losses, each is assumed to reach all parameters."""
     trained = [parameter for parameter in module.phase_parameters(phase) if parameter.requires_grad]
     reached = [trained if losses is None else reached_parameters(losses[name], trained) for name in phase.loss_names]
     if not phase.optimizer_per_loss:
@@ -156,7 +156,7 @@ def _phase_needs(module: PhasedModule, phase: Phase, losses: Mapping[str, Tensor
 def _recognition_needs(
     module: SnippetClassifierModule, needs: TrainingNeeds, batch: TrainingBatch | None, times: int
 ) -> TrainingNeeds:
-    """Needs of a module that trains all it has in one step."""
+    """Needs of a module that trains everything in one step."""
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     phase = _needs_of("recognition", module.optimizer, trained, [trained])
     if batch is None:
@@ -174,18 +174,18 @@ def _recognition_needs(
 
 def _needs_of(
     name: str,
-    make: Any,  # noqa: ANN401 - whatever makes an optimizer
+    make: Any,  # noqa: ANN401 - an optimizer factory
     trained: Sequence[nn.Parameter],
     reached: Sequence[Sequence[nn.Parameter]],
 ) -> PhaseNeeds:
-    """What follows from the parameters of a phase and those that each of its optimizers gets gradients of."""
+    """Needs that follow from the parameters of a phase and those that each optimizer has gradients of."""
     return PhaseNeeds(
         name=name,
         steps=1,
         optimizers=len(reached),
         trainable=sum(parameter.numel() for parameter in trained),
         gradient_bytes=sum(map(_num_bytes, reached)),
-        # Optimizers remember nothing of parameters without gradients.
+        # Optimizers keep no state for parameters without gradients.
         optimizer_bytes=sum(optimizer_bytes(make, parameters) for parameters in reached if parameters),
         activation_bytes=None,
     )
@@ -193,7 +193,7 @@ def _needs_of(
 
 @contextmanager
 def _toggled(module: nn.Module, parameters: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Let gradients reach these parameters only, as training does in a phase."""
+    """Let gradients reach these parameters only, as in a phase of training."""
     own = {id(parameter) for parameter in parameters}
     others = [one for one in module.parameters() if one.requires_grad and id(one) not in own]
     for parameter in others:

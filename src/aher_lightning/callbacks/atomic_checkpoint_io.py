@@ -1,4 +1,4 @@
-"""How Lightning's checkpoints get to disk: as a whole, or not at all."""
+"""Atomic writing of Lightning's checkpoints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aher_lightning.checkpoints.content import write_checkpoint
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Write local checkpoints under another name, flush them to disk, and rename them; read them as Lightning does."""
+    """Write local checkpoints atomically and flushed to disk; read them as Lightning does."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
         """Write a checkpoint.
@@ -19,7 +19,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         Args:
             checkpoint: Its content.
             path: File to write or to replace.
-            storage_options: Not for local files.
+            storage_options: Must be ``None`` for local files.
 
         Raises:
             CheckpointError: If the file cannot be written.

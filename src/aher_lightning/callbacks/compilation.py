@@ -1,4 +1,4 @@
-"""Networks compiled before training."""
+"""Compilation of the networks before training."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from aher_lightning.modules.phased import PhasedModule
 
 
 class Compilation(Callback):
-    """Compile what computes most by ``torch.compile``: the backbone, and the 1D ConvNet with its heads.
+    """Compile the backbone and the 1D ConvNet with its heads by ``torch.compile``.
 
-    Names of weights stay as they are, so checkpoints are the same with and without. The first iterations take long, and
-    results differ in rounding. On processors it needs a C++ compiler.
+    Weight names do not change, so checkpoints are the same with and without. The first iterations take long, results
+    differ in rounding, and CPUs need a C++ compiler.
 
     Args:
         enabled: Whether to compile.
-        backend: Which of torch's compilers.
+        backend: Backend of ``torch.compile``.
     """
 
     def __init__(self, enabled: bool = False, *, backend: str = "inductor") -> None:
@@ -36,7 +36,7 @@ class Compilation(Callback):
         networks: list[nn.Module] = []
         backbone = pl_module.backbone
         if isinstance(backbone, StagedBackbone):
-            # What it does with chunks around this (recomputation, drawing) is no work for a compiler.
+            # Chunking, recomputation and sampling around this do not compile.
             backbone.encode = torch.compile(backbone.encode, backend=self.backend)  # type: ignore[method-assign]
         else:
             networks.append(backbone)

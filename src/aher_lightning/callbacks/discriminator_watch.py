@@ -1,4 +1,4 @@
-"""A word about a game that nobody plays any more: the discriminators guess, or are always right."""
+"""A warning when adversarial training has collapsed: the discriminators guess, or are always right."""
 
 from __future__ import annotations
 
@@ -12,35 +12,38 @@ from aher_lightning.console import error_console
 from aher_lightning.errors import ConfigError
 
 KEYS = ("train/discriminator_accuracy_real", "train/discriminator_accuracy_fake")
-"""What the phases with discriminators log."""
+"""Logged accuracies of the discriminators."""
 
 GUESSING = 0.52
-"""Mean accuracy on both kinds up to which discriminators do no better than guessing."""
+"""Largest mean accuracy that counts as guessing."""
 
 WINNING = 0.98
-"""Mean accuracy from which generators learn next to nothing of them."""
+"""Smallest mean accuracy that leaves the generators next to no gradient."""
 
 ADVICE = {
-    "guess": "they teach the generators nothing: raise 'adversarial_weight' or the learning rate of the detector phase",
-    "win": "the generators cannot deceive them: lower 'adversarial_weight' of the detector phase, or raise that of the "
+    "guess": "the generators learn nothing from them: raise 'adversarial_weight' or the learning rate of the detector "
+    "phase",
+    "win": "the generators cannot fool them: lower 'adversarial_weight' of the detector phase, or raise that of the "
     "generator phase",
 }
 
 
 class DiscriminatorWatch(Callback):
-    """Warn once if the discriminators have guessed, or have always been right, for many iterations on end.
+    """Warn once if the discriminators have guessed, or have always been right, for many consecutive iterations.
 
     Args:
-        patience: For how many iterations.
-        every_n_iterations: How many iterations lie between two looks.
+        patience: Number of iterations.
+        every_n_iterations: Iterations between two checks.
 
     Raises:
-        ConfigError: If a number is below 1, or there would be no look within the patience.
+        ConfigError: If the interval is below 1 or above the patience.
     """
 
     def __init__(self, patience: int = 200, *, every_n_iterations: int = 10) -> None:
         if not 1 <= every_n_iterations <= patience:
-            raise ConfigError("'every_n_iterations' of the watch must be at least 1 and at most its 'patience'")
+            raise ConfigError(
+                "'discriminator_watch.every_n_iterations' must lie between 1 and its 'patience'; correct it"
+            )
         self.every_n_iterations = every_n_iterations
         self._recent: deque[float] = deque(maxlen=patience // every_n_iterations)
         self._has_warned = False
@@ -48,7 +51,7 @@ class DiscriminatorWatch(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
-        """Look at the accuracies if it is time."""
+        """Check the accuracies at the interval."""
         iteration = finished_iterations(pl_module)
         metrics = trainer.callback_metrics
         if self._has_warned or iteration % self.every_n_iterations or any(key not in metrics for key in KEYS):
@@ -58,7 +61,7 @@ class DiscriminatorWatch(Callback):
             self._judge(trainer, iteration)
 
     def _judge(self, trainer: pl.Trainer, iteration: int) -> None:
-        """Warn if all that was seen lately says the same."""
+        """Warn if all recent accuracies agree."""
         verdict = "guess" if max(self._recent) <= GUESSING else "win" if min(self._recent) >= WINNING else None
         if verdict is None:
             return

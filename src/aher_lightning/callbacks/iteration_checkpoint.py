@@ -1,4 +1,4 @@
-"""Checkpoints by iteration, the unit that everything here is scheduled in."""
+"""Checkpoints by iteration, the unit of every schedule here."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from aher_lightning.checkpoints.last import LAST, PREVIOUS
 
 
 class IterationCheckpoint(Checkpoint):
-    """Save ``last.ckpt`` every so many iterations and when training ends.
+    """Save ``last.ckpt`` at an interval of iterations and when training ends.
 
-    Lightning's own ``ModelCheckpoint`` counts optimizer steps, of which an iteration takes several. A checkpoint is
-    complete or not there, and the one before it stays as ``previous.ckpt``: a process that is killed at any moment
-    leaves one to go on from, which :func:`~aher_lightning.checkpoints.last.find_last_checkpoint` finds.
+    Lightning's own ``ModelCheckpoint`` counts optimizer steps, of which an iteration takes several. Checkpoints are
+    written atomically, and the one before stays as ``previous.ckpt``: a process killed at any moment leaves one to
+    resume from, which :func:`~aher_lightning.checkpoints.last.find_last_checkpoint` finds.
 
     Args:
         folder: Where to save; relative to the trainer's ``default_root_dir``.
-        every_n_iterations: Distance of two checkpoints; 0 saves at the end only.
+        every_n_iterations: Interval; 0 saves at the end only.
         keep_all: Whether to save ``iteration_000600.ckpt`` beside ``last.ckpt`` each time.
     """
 
@@ -35,19 +35,19 @@ class IterationCheckpoint(Checkpoint):
         self.keep_all = keep_all
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Have checkpoints written atomically, unless the trainer was given another way of its own."""
+        """Write checkpoints atomically, unless the trainer has a checkpoint plugin of its own."""
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = AtomicCheckpointIO()
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Remove what a writer left behind that was killed."""
+        """Remove partial files of killed writers."""
         if trainer.is_global_zero:
             remove_partial_checkpoints(self.path(trainer).parent)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
-        """Save if it is time."""
+        """Save at the interval."""
         iteration = finished_iterations(pl_module)
         if self.every_n_iterations and iteration % self.every_n_iterations == 0:
             if self.keep_all:
@@ -59,7 +59,7 @@ class IterationCheckpoint(Checkpoint):
         self.save(trainer)
 
     def save(self, trainer: pl.Trainer) -> None:
-        """Save ``last.ckpt`` now, on all processes at once; the one that was there becomes ``previous.ckpt``.
+        """Save ``last.ckpt`` now; call it on all processes. The old one becomes ``previous.ckpt``.
 
         Args:
             trainer: The trainer, between two iterations.
@@ -72,7 +72,7 @@ class IterationCheckpoint(Checkpoint):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Let a run that had ended go on if it is asked for more iterations; Lightning takes it to be over."""
+        """Let a finished run continue if more iterations are asked for; Lightning would end it at once."""
         loop = checkpoint.get("loops", {}).get("fit_loop", {})
         if trainer.state.fn != TrainerFn.FITTING or not loop:
             return
@@ -95,7 +95,7 @@ class IterationCheckpoint(Checkpoint):
 
 
 def _reopen(loop: dict[str, Any]) -> None:
-    """Change the state that Lightning has after its only epoch to the one that it has after a training batch."""
+    """Change Lightning's state after its only epoch to the state after a training batch."""
     for progress in loop["epoch_progress"].values():
         progress["processed"] -= 1
         progress["completed"] -= 1

@@ -21,5 +21,7 @@ def finished_iterations(module: pl.LightningModule) -> int:
         ConfigError: If the module does not count iterations.
     """
     if not isinstance(module, BaseModule):
-        raise ConfigError(f"{type(module).__name__} counts no iterations; this callback serves this package's modules")
+        raise ConfigError(
+            f"{type(module).__name__} counts no iterations; use this callback with modules of this package"
+        )
     return module.iteration

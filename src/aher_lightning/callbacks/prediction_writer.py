@@ -52,20 +52,20 @@ class PredictionWriter(Callback):
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the file."""
-        self._write(trainer, pl_module)
+        self._gather_and_write(trainer, pl_module)
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the file."""
-        self._write(trainer, pl_module)
+        self._gather_and_write(trainer, pl_module)
 
     def _collect(self, outputs: object) -> None:
         if not isinstance(outputs, EvaluationOutput):
-            raise ConfigError("PredictionWriter serves this package's modules only; remove it from the callbacks")
+            raise ConfigError("PredictionWriter works with modules of this package only; remove it from the callbacks")
         for video_id, index, found in zip(outputs.video_ids, outputs.positions, outputs.detections, strict=True):
             self._found[index] = (video_id, Detections(*(field.cpu() for field in found)))
 
-    def _write(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Bring the detections of all processes together; the first one writes."""
+    def _gather_and_write(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Gather the detections of all processes; rank 0 writes."""
         found = self._found
         if trainer.world_size > 1:
             parts: list[dict[int, tuple[str, Detections]]] = [{} for _ in range(trainer.world_size)]

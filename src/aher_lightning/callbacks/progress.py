@@ -10,7 +10,7 @@ from aher_lightning.console import ProgressReporter
 
 
 class PhaseProgress(Callback):
-    """Show iterations and one loss per phase on a terminal; a few quiet lines elsewhere.
+    """Show iterations and one loss per phase on a terminal; a few log lines elsewhere.
 
     Lightning's own bar counts batches of epochs; switch it off by ``enable_progress_bar: false``.
 
@@ -48,7 +48,7 @@ class PhaseProgress(Callback):
         self._close()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         self._close()
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -56,7 +56,7 @@ class PhaseProgress(Callback):
         self._open_evaluation("Testing", sum(trainer.num_test_batches), pl_module)
 
     def on_test_batch_end(self, *arguments: object) -> None:
-        """Count a batch."""
+        """Advance by one batch."""
         self._advance_evaluation()
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -68,7 +68,7 @@ class PhaseProgress(Callback):
         self._open_evaluation("Predicting", sum(trainer.num_predict_batches), pl_module)
 
     def on_predict_batch_end(self, *arguments: object) -> None:
-        """Count a batch."""
+        """Advance by one batch."""
         self._advance_evaluation()
 
     def on_predict_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

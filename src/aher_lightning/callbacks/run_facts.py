@@ -1,4 +1,4 @@
-"""What a run is, for its loggers: module and options, categories, contract, version."""
+"""Run facts for loggers: module and options, categories, contract, version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aher_lightning.modules.base import BaseModule
 
 
 class RunFacts(Callback):
-    """Give every logger the configuration and the temporal contract once, when training starts."""
+    """Log the configuration and the temporal contract once, when training starts."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log the facts."""

@@ -13,11 +13,11 @@ from aher_lightning.console import output_console
 from aher_lightning.reports.terminal_tables import percent
 
 GROUPS = ("untrimmed", "moment", "harmonic")
-"""What the scores of category groups have in front of their names."""
+"""Prefixes of the scores of category groups."""
 
 
 class ScoreTable(Callback):
-    """Show the scores in percent when ``aher validate`` or ``aher test`` ends; those of a training go to the loggers.
+    """Show the scores in percent when ``aher validate`` or ``aher test`` ends; during training loggers get them.
 
     Args:
         enabled: Whether to show anything.
@@ -27,7 +27,7 @@ class ScoreTable(Callback):
         self.enabled = enabled
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show the scores of a validation by itself."""
+        """Show the scores of ``aher validate``."""
         if trainer.state.fn == TrainerFn.VALIDATING:
             self._show(trainer, "val")
 

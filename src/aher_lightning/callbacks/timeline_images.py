@@ -1,4 +1,4 @@
-"""Pictures of what validation finds: the detections of a few videos below what is annotated."""
+"""Images of validation: detections of a few videos below their annotations."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from aher_lightning.reports.videos.timeline_figure import write_timeline_figure
 from aher_lightning.structures import UntrimmedBatch
 
 SHOWN = 10
-"""Detections of a picture."""
+"""Detections per image."""
 
 DISTINCT_TIOU = 0.5
-"""Largest tIoU of two detections that are both shown."""
+"""Largest tIoU of two shown detections."""
 
 
 class TimelineImages(Callback):
     """Log the timelines of the first videos of every validation.
 
-    W&B and TensorBoard get images, a CSV logger files beside its table; other loggers get none.
+    W&B and TensorBoard receive images, a CSV logger files beside its table, other loggers nothing.
 
     Args:
         videos: How many videos; 0 draws none.
@@ -40,12 +40,12 @@ class TimelineImages(Callback):
 
     def __init__(self, videos: int = 0) -> None:
         if videos < 0:
-            raise ConfigError(f"'videos' of the timelines is {videos}; give 0 for none, or more")
+            raise ConfigError(f"'timelines.videos' is {videos}; give 0 for none, or more")
         self.videos = videos
         self._drawn = 0
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begin with the first video again."""
+        """Start again with the first video."""
         self._drawn = 0
 
     def on_validation_batch_end(
@@ -57,7 +57,7 @@ class TimelineImages(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Draw the videos of a batch, as long as more are wanted."""
+        """Draw the videos of a batch until there are enough."""
         is_wanted = trainer.is_global_zero and not trainer.sanity_checking and self._drawn < self.videos
         if not (is_wanted and isinstance(outputs, EvaluationOutput) and isinstance(batch, UntrimmedBatch)):
             return
@@ -82,7 +82,7 @@ def _draw(path: Path, row: int, outputs: EvaluationOutput, batch: UntrimmedBatch
 
 
 def _log(logger: Logger, picture: Path, iteration: int) -> None:
-    """Hand a picture to a logger in the way that it takes them."""
+    """Log an image in the way that the logger supports."""
     key = f"timelines/{picture.stem}"
     if isinstance(logger, WandbLogger):
         logger.log_image(key, [str(picture)], step=iteration)

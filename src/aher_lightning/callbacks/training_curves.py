@@ -17,7 +17,7 @@ class TrainingCurves(Callback):
     """Record losses and validation metrics, and draw them at the end of fit.
 
     Args:
-        path: Image file; its ending says which format. Relative to the trainer's ``default_root_dir``.
+        path: Image file; its suffix sets the format. Relative to the trainer's ``default_root_dir``.
         every_n_iterations: Iterations between two recorded losses.
     """
 

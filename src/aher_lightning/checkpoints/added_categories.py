@@ -1,4 +1,4 @@
-"""What a checkpoint says about categories that were added after training, and how it changes with them."""
+"""Categories added after training: how a checkpoint stores them, and how they are appended and removed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.models.added_classifier import BLOCK_ROWS
 from aher_lightning.structures import AddedCategory
 
-MEMORY_KEY = "feature_bank"
-"""Where the entry of a checkpoint keeps the moments that training has seen last."""
+FEATURE_BANK_KEY = "feature_bank"
+"""Key of the feature bank of moments in our entry of a checkpoint."""
 
 _PREFIX = "network.added_classifier."
 
 ADDED_ROWS = f"{_PREFIX}rows"
-"""Name of the tensor that says which row each added category has."""
+"""Name of the tensor with the row of each added category."""
 
 
 class LevelRows(NamedTuple):
@@ -37,16 +37,16 @@ def added_categories(checkpoint: Mapping[str, Any]) -> list[AddedCategory]:
     """Return the categories that were added to a checkpoint, in the order of their labels.
 
     Args:
-        checkpoint: Content of a checkpoint; older ones have none.
+        checkpoint: Content of a checkpoint.
 
     Returns:
-        The last ones of its moment categories.
+        The last of its moment categories.
     """
-    return [AddedCategory(**one) for one in checkpoint[STATE_KEY].get("added", [])]
+    return [AddedCategory(**one) for one in checkpoint[STATE_KEY]["added"]]
 
 
 def count_added_rows(checkpoint: Mapping[str, Any]) -> int:
-    """Return how many rows a checkpoint has for added categories, zero rows among them.
+    """Return how many rows a checkpoint has for added categories, free rows included.
 
     Args:
         checkpoint: Content of a checkpoint with added categories.
@@ -58,10 +58,10 @@ def count_added_rows(checkpoint: Mapping[str, Any]) -> int:
 
 
 def append_added(checkpoint: dict[str, Any], new: Sequence[AddedCategory], levels: Sequence[LevelRows]) -> None:
-    """Add categories behind all others; nothing that is there changes its place.
+    """Append categories behind all others, whose places do not change.
 
     Args:
-        checkpoint: Content of a checkpoint; changed, while the tensors that it had stay as they are.
+        checkpoint: Content of a checkpoint; changed in place, but its tensors are not.
         new: The categories.
         levels: Their classifier on each level.
     """
@@ -79,17 +79,17 @@ def append_added(checkpoint: dict[str, Any], new: Sequence[AddedCategory], level
                 block[:first] = weights[key][:first]
             block[own] = values
             weights[key] = block
-    state["added"] = [*state.get("added", []), *(one._asdict() for one in new)]
+    state["added"] = [*state["added"], *(one._asdict() for one in new)]
     names = state["categories"]
     state["categories"] = {**names, "moment": [*names["moment"], *(one.name for one in new)]}
 
 
 def drop_added(checkpoint: dict[str, Any], names: Collection[str]) -> None:
-    """Take added categories out; all others keep their rows, and the memory forgets their clips.
+    """Remove added categories and their features in the bank; all others keep their rows.
 
     Args:
-        checkpoint: Content of a checkpoint; changed, while the tensors that it had stay as they are.
-        names: Added categories to take out; other names are ignored.
+        checkpoint: Content of a checkpoint; changed in place, but its tensors are not.
+        names: Added categories to remove; other names are ignored.
     """
     weights, state = checkpoint["state_dict"], checkpoint[STATE_KEY]
     added = added_categories(checkpoint)
@@ -100,15 +100,17 @@ def drop_added(checkpoint: dict[str, Any], names: Collection[str]) -> None:
     moment = state["categories"]["moment"]
     state["categories"] = {**state["categories"], "moment": moment[:first] + [added[place].name for place in kept]}
     state["added"] = [added[place]._asdict() for place in kept]
-    if MEMORY_KEY in state:
-        state[MEMORY_KEY] = _forget(state[MEMORY_KEY], [*range(first), *(first + place for place in kept)])
+    if FEATURE_BANK_KEY in state:
+        state[FEATURE_BANK_KEY] = _keep_features(
+            state[FEATURE_BANK_KEY], [*range(first), *(first + place for place in kept)]
+        )
     keys = [key for key in weights if key.startswith(_PREFIX)]
     if not kept:
         for key in keys:
             del weights[key]
         return
     rows = weights[ADDED_ROWS][kept]
-    # Blocks behind the last one in use are of no use to anybody.
+    # Blocks behind the last one in use are dropped.
     total = -(-(int(rows[-1]) + 1) // BLOCK_ROWS) * BLOCK_ROWS
     for key in keys:
         if key != ADDED_ROWS:
@@ -118,10 +120,10 @@ def drop_added(checkpoint: dict[str, Any], names: Collection[str]) -> None:
     weights[ADDED_ROWS] = rows
 
 
-def _forget(memory: Mapping[str, Any], kept: Sequence[int]) -> dict[str, Any]:
-    """Remembered moments of the kept categories, whose new labels are their places in the list."""
-    labels = memory["labels"]
+def _keep_features(bank: Mapping[str, Any], kept: Sequence[int]) -> dict[str, Any]:
+    """Features of the kept categories, relabelled by their places in the list."""
+    labels = bank["labels"]
     places = torch.full((max([*kept, *labels.tolist()], default=0) + 1,), -1)
     places[list(kept)] = torch.arange(len(kept))
     is_kept = places[labels] >= 0
-    return {"features": [values[is_kept] for values in memory["features"]], "labels": places[labels][is_kept]}
+    return {"features": [values[is_kept] for values in bank["features"]], "labels": places[labels][is_kept]}

@@ -1,4 +1,4 @@
-"""The page that people read about a model: what it finds, how it was trained, how it is used."""
+"""Model cards: what a model finds, how it was trained, how to use it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 LIBRARY = "aher_lightning"
-"""How hubs call this package."""
+"""Name of this package on model hubs."""
 
 
 def model_card(state: Mapping[str, Any], name: str) -> str:
-    """Return a model card in the layout of the Hugging Face Hub: facts in front, then text.
+    """Return a model card in the layout of the Hugging Face Hub: YAML metadata, then text.
 
     Args:
-        state: What the module's checkpoint says besides its tensors.
+        state: Our entry of the checkpoint.
         name: Name of the model.
 
     Returns:
-        Markdown with a head in YAML. Names of categories are escaped.
+        Markdown with YAML front matter. Category names are escaped.
     """
-    categories, added = state["categories"], [one["name"] for one in state.get("added", ())]
+    categories, added = state["categories"], [one["name"] for one in state["added"]]
     trained = [one for one in categories["moment"] if one not in added]
     sections = [
         ("Annotated in long videos during training", categories["untrimmed"]),
@@ -56,7 +56,7 @@ def model_card(state: Mapping[str, Any], name: str) -> str:
 
 
 def _head() -> list[str]:
-    """What machines read."""
+    """The YAML front matter."""
     return [
         "---",
         f"library_name: {LIBRARY}",
@@ -77,12 +77,12 @@ def _list(title: str, names: Sequence[str]) -> list[str]:
 
 
 def _facts(state: Mapping[str, Any]) -> list[str]:
-    """A table of how videos are read, and what wrote this."""
-    contract = state.get("contract") or {}
+    """A table of the temporal contract, the training length and the version."""
+    contract = state["contract"] or {}
     facts = {
-        "iterations": state.get("iteration"),
-        "package version": state.get("version"),
-        "window of long videos, seconds": state.get("window_sec"),
+        "iterations": state["iteration"],
+        "package version": state["version"],
+        "window of long videos, seconds": state["window_sec"],
         **{str(key): value for key, value in contract.items()},
     }
     rows = [f"| {_inline(key)} | {_inline(json.dumps(value))} |" for key, value in facts.items() if value is not None]
@@ -90,6 +90,6 @@ def _facts(state: Mapping[str, Any]) -> list[str]:
 
 
 def _inline(text: str) -> str:
-    """Text on one line, in which nothing is markup."""
+    """Text on one line with all markup escaped."""
     plain = html.escape(" ".join(text.split()), quote=False)
     return "".join(f"\\{character}" if character in r"\`*_[]|#" else character for character in plain)

@@ -1,4 +1,4 @@
-"""Which classes a checkpoint may name: naming one is enough to run its code, so foreign ones need the user's trust."""
+"""Which classes a checkpoint may name: loading imports them, so foreign ones need the user's trust."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from aher_lightning.errors import CheckpointError
 
 TRUSTED_PACKAGES = ("aher_lightning", "torch.optim")
-"""Where classes may come from without further trust: this package, and what every training takes its steps with."""
+"""Packages whose classes need no further trust: this one, and the optimizers of torch."""
 
 
 def check_class_paths(configuration: object, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Reading checkpoints safely: tensors and plain values only, one clear line for anything else."""
+"""Checkpoint files: read without executing code, written atomically, compared with an architecture."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from aher_lightning.errors import CheckpointError
 
 _PARTIAL_SUFFIX = ".tmp"
-"""Ending of a checkpoint that is being written."""
+"""Suffix of a checkpoint that is being written."""
 
 STATE_KEY = "aher_lightning"
-"""Where our modules keep what they need besides weights: categories, contract, iteration, configuration."""
+"""Our entry of a checkpoint: categories, contract, iteration, configuration."""
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -70,22 +70,22 @@ def read_plain(path: Path) -> object:
     """
     if path.is_dir():
         raise CheckpointError(
-            f"{path}: is a folder, and a checkpoint is a file of 'aher fit'; to train on from an exported folder, put "
-            "it into 'initial_weights'"
+            f"{path}: is a folder, not a checkpoint file; to continue training from an exported folder, list it in "
+            "'initial_weights'"
         )
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint; train one with 'aher fit' or correct the path")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about files that are refused anyway
+            warnings.simplefilter("ignore")  # such files are refused below
             return cast("object", torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # what is no checkpoint makes the unpickler stumble in any way
+    except Exception as error:  # arbitrary bytes make the unpickler raise anything
         reason = "holds more than tensors and plain values" if isinstance(error, pickle.UnpicklingError) else "damaged"
         raise CheckpointError(f"{path}: not a readable checkpoint ({reason}); give a file of 'aher fit'") from error
 
 
 def write_checkpoint(path: Path, checkpoint: Mapping[str, Any]) -> None:
-    """Write a checkpoint so that a reader sees the old content or the new, never a part, even if the machine stops.
+    """Write a checkpoint atomically and flush it to disk.
 
     Args:
         path: File to write or to replace; missing folders are made.
@@ -106,19 +106,19 @@ def write_checkpoint(path: Path, checkpoint: Mapping[str, Any]) -> None:
             _sync_folder(path.parent)
         finally:
             partial.unlink(missing_ok=True)
-    except (OSError, RuntimeError) as error:  # torch says RuntimeError of a folder or a disk that it cannot write to
+    except (OSError, RuntimeError) as error:  # torch raises RuntimeError when it cannot write
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{path}: cannot be written ({reason:.100}); choose another place") from None
 
 
 def remove_partial_checkpoints(folder: Path) -> list[Path]:
-    """Remove what writers left behind that were killed; only where nobody is writing.
+    """Remove partial files of killed writers; call it only while no process is writing.
 
     Args:
         folder: Folder of checkpoints; may be missing.
 
     Returns:
-        The files that were there.
+        The removed files.
     """
     found = sorted(folder.glob(f".*.ckpt.*{_PARTIAL_SUFFIX}"))
     for path in found:
@@ -127,7 +127,7 @@ def remove_partial_checkpoints(folder: Path) -> list[Path]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the names in a folder written to disk; where folders cannot be opened, the system sees to it by itself."""
+    """Flush the directory entry, where the system lets a program do so."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -138,7 +138,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
-    """Refuse to replace a checkpoint that nobody asked to replace.
+    """Refuse to replace an existing checkpoint unless asked to.
 
     Args:
         path: Where a checkpoint is to be written.
@@ -150,14 +150,14 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     if path.is_dir():
         raise CheckpointError(f"{path}: is a folder; name a file for the new checkpoint")
     if path.exists() and not overwrite:
-        raise CheckpointError(f"{path}: is there already; name another file, or add --overwrite to replace it")
+        raise CheckpointError(f"{path}: already exists; name another file, or add --overwrite to replace it")
 
 
 def load_submodule(module: nn.Module, weights: Mapping[str, Tensor], prefix: str, origin: Path) -> bool:
     """Copy the weights under a prefix into a module, if there are any.
 
     Args:
-        module: Receives the weights; all of its own must be there.
+        module: Receives the weights; all of its tensors must be among them.
         weights: State dict of a whole checkpoint.
         prefix: Name of the sub-module in the checkpoint, without the dot.
         origin: The checkpoint's path, for messages.
@@ -180,9 +180,9 @@ def check_architecture(module: nn.Module, weights: Mapping[str, Tensor], origin:
     """Refuse weights that do not fit a module exactly.
 
     Args:
-        module: Shall receive the weights.
-        weights: Its state dict, as it should be.
-        origin: Whose weights they are, for the message.
+        module: The module that is to receive them.
+        weights: State dict.
+        origin: Where they come from, for the message.
 
     Raises:
         CheckpointError: If names or shapes differ.

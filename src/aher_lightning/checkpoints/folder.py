@@ -1,4 +1,4 @@
-"""Trained modules as folders to share: tensors in safetensors, everything else in JSON, nothing that could run."""
+"""Trained modules as folders to share: tensors as safetensors, the rest as JSON, no executable content."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aher_lightning.checkpoints.added_categories import MEMORY_KEY
+from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.card import model_card
 from aher_lightning.checkpoints.content import STATE_KEY, is_own_checkpoint, read_checkpoint
 from aher_lightning.checkpoints.validation import validate_trained
@@ -18,56 +18,57 @@ from aher_lightning.files.json_files import read_json_object, write_json, write_
 from aher_lightning.files.new_folder import new_folder
 
 CONFIG_FILE = "config.json"
-"""What a checkpoint says besides its tensors."""
+"""Our entry of the checkpoint."""
 
 WEIGHTS_FILE = "model.safetensors"
 """Weights, by the names of the module's state dict."""
 
-MEMORY_FILE = "feature_bank.safetensors"
-"""Remembered moments, which new categories are told from; may be missing."""
+FEATURE_BANK_FILE = "feature_bank.safetensors"
+"""Feature bank of moments, the negatives of categories added later; optional."""
 
 CARD_FILE = "README.md"
-"""What people read."""
+"""The model card."""
 
-FILES = (CONFIG_FILE, WEIGHTS_FILE, MEMORY_FILE, CARD_FILE)
-"""All that such a folder has."""
+FILES = (CONFIG_FILE, WEIGHTS_FILE, FEATURE_BANK_FILE, CARD_FILE)
+"""All files of such a folder."""
 
 FORMAT = 1
-"""Number of the layout; a change that older versions cannot read gets another one."""
+"""Version of the layout; incompatible changes increase it."""
 
 _REMEDY = "export it again by 'aher export --format safetensors'"
 
 
 def write_pretrained(
-    folder: Path, checkpoint: Mapping[str, Any], *, with_memory: bool = True, overwrite: bool = False
+    folder: Path, checkpoint: Mapping[str, Any], *, with_feature_bank: bool = True, overwrite: bool = False
 ) -> None:
-    """Write a trained module as a folder, as a whole or not at all.
+    """Write a trained module as a folder, atomically.
 
     The names of the files are those that the Hugging Face Hub expects.
 
     Args:
         folder: Folder to make.
         checkpoint: What :func:`read_trained` returned.
-        with_memory: Whether to write the remembered moments too; without them, ``aher add-category`` needs other clips.
-        overwrite: Whether to replace such a folder that is there; one with other files is kept.
+        with_feature_bank: Whether to include the feature bank; without it, ``aher add-category`` needs clips of old
+            categories.
+        overwrite: Whether to replace an earlier export; a folder with other files is never replaced.
 
     Raises:
-        CheckpointError: If there is something already, or it cannot be written.
+        CheckpointError: If the folder exists or cannot be written.
     """
-    state = _without_paths({key: value for key, value in checkpoint[STATE_KEY].items() if key != MEMORY_KEY})
+    state = _without_paths({key: value for key, value in checkpoint[STATE_KEY].items() if key != FEATURE_BANK_KEY})
     with new_folder(folder, CheckpointError, replaces=FILES if overwrite else ()) as partial:
         write_json(partial / CONFIG_FILE, {"format": FORMAT, **state}, CheckpointError, indent=1)
-        # Copies: tensors that share memory, or are views, are none of safetensors' business.
+        # safetensors refuses views and tensors that share memory.
         weights = {name: value.contiguous().clone() for name, value in checkpoint["state_dict"].items()}
         _save(weights, partial / WEIGHTS_FILE)
-        memory = checkpoint[STATE_KEY].get(MEMORY_KEY)
-        if with_memory and memory is not None:
-            _save(_flatten_memory(memory), partial / MEMORY_FILE)
+        bank = checkpoint[STATE_KEY].get(FEATURE_BANK_KEY)
+        if with_feature_bank and bank is not None:
+            _save(_flatten_bank(bank), partial / FEATURE_BANK_FILE)
         write_text(partial / CARD_FILE, model_card(state, folder.name), CheckpointError)
 
 
 def _save(tensors: dict[str, Tensor], path: Path) -> None:
-    """Write tensors into a new folder; others may read them if they may read its other files."""
+    """Write tensors with the file mode of the folder's other files."""
     from safetensors.torch import save_file
 
     save_file(tensors, path, metadata={"format": "pt"})
@@ -75,13 +76,13 @@ def _save(tensors: dict[str, Tensor], path: Path) -> None:
 
 
 def read_trained(path: Path) -> dict[str, Any]:
-    """Return a trained module's tensors and description, of a checkpoint or of a folder to share.
+    """Read a trained module from a checkpoint or from a folder to share.
 
     Args:
         path: File of ``aher fit``, or folder of ``aher export --format safetensors``.
 
     Returns:
-        A checkpoint; one read of a folder has nothing that training needs to go on.
+        A checkpoint; one read from a folder cannot resume training.
 
     Raises:
         CheckpointError: If it is missing, damaged, or holds anything but tensors and plain values of the right kinds.
@@ -114,8 +115,8 @@ def _read_folder(folder: Path) -> dict[str, Any]:
     if state.pop("format", None) != FORMAT:
         raise CheckpointError(f"{folder / CONFIG_FILE}: has another layout than number {FORMAT}; {_REMEDY}")
     weights = _read_tensors(folder / WEIGHTS_FILE)
-    if (folder / MEMORY_FILE).exists():
-        state[MEMORY_KEY] = _unflatten_memory(_read_tensors(folder / MEMORY_FILE))
+    if (folder / FEATURE_BANK_FILE).exists():
+        state[FEATURE_BANK_KEY] = _unflatten_bank(_read_tensors(folder / FEATURE_BANK_FILE))
     return {"state_dict": weights, STATE_KEY: state}
 
 
@@ -134,21 +135,21 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _without_paths(state: dict[str, Any]) -> dict[str, Any]:
-    """What a checkpoint says, but for the files that training started from: nobody else has them, or need know them."""
-    configuration = state.get("configuration") or {}
+    """Our entry without the paths of initial weights, which mean nothing on another machine."""
+    configuration = state["configuration"] or {}
     arguments = configuration.get("init_args", {})
     if "initial_weights" not in arguments:
         return state
     return {**state, "configuration": {**configuration, "init_args": {**arguments, "initial_weights": []}}}
 
 
-def _flatten_memory(memory: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Remembered moments as named tensors."""
-    features = {f"features.{level}": values.contiguous().clone() for level, values in enumerate(memory["features"])}
-    return {"labels": memory["labels"].contiguous().clone(), **features}
+def _flatten_bank(bank: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The feature bank as named tensors."""
+    features = {f"features.{level}": values.contiguous().clone() for level, values in enumerate(bank["features"])}
+    return {"labels": bank["labels"].contiguous().clone(), **features}
 
 
-def _unflatten_memory(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Remembered moments as a checkpoint has them; what is missing is noticed by those who need it."""
+def _unflatten_bank(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The feature bank as a checkpoint stores it; validation reports what is missing."""
     features = [tensors[f"features.{level}"] for level in range(len(tensors)) if f"features.{level}" in tensors]
     return {"features": features, "labels": tensors.get("labels", torch.zeros(0, dtype=torch.int64))}

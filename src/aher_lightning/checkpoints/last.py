@@ -1,4 +1,4 @@
-"""Which checkpoint of a run to go on from: the newest that can be read."""
+"""Which checkpoint a run resumes from: the newest readable one."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ LAST = "last.ckpt"
 """The newest checkpoint of a run."""
 
 PREVIOUS = "previous.ckpt"
-"""The one before it, which is there while the newest is being written, and if it turns out to be damaged."""
+"""The one before, for the case that the newest is incomplete or damaged."""
 
 
 class FoundCheckpoint(NamedTuple):
-    """A checkpoint to go on from.
+    """A checkpoint to resume from.
 
     Attributes:
         path: The file.
-        iteration: Iterations that were finished.
-        damaged: Newer files that cannot be read, and why.
+        iteration: Finished iterations.
+        damaged: Reasons why newer files were skipped.
     """
 
     path: Path
@@ -37,10 +37,10 @@ def find_last_checkpoint(folder: Path) -> FoundCheckpoint | None:
         folder: Where the run saves its checkpoints; may be missing.
 
     Returns:
-        The checkpoint, or nothing where none has been written yet.
+        The checkpoint; ``None`` if none has been written yet.
 
     Raises:
-        CheckpointError: If there are some, and none of them can be read.
+        CheckpointError: If there are checkpoints, but none is readable.
     """
     damaged: list[str] = []
     newest: FoundCheckpoint | None = None
@@ -56,14 +56,14 @@ def find_last_checkpoint(folder: Path) -> FoundCheckpoint | None:
         return newest
     if damaged:
         raise CheckpointError(
-            f"{folder}: none of its {len(damaged)} checkpoints can be read ({damaged[0]}); restore one, or start anew "
+            f"{folder}: none of its {len(damaged)} checkpoints is readable ({damaged[0]}); restore one, or start again "
             "in another folder"
         )
     return None
 
 
 def _read_iteration(path: Path) -> int | str:
-    """How many iterations a checkpoint has finished, or why it cannot be used."""
+    """Finished iterations of a checkpoint, or the reason why it is unusable."""
     try:
         return int(read_checkpoint(path)[STATE_KEY]["iteration"])
     except CheckpointError as error:
@@ -73,7 +73,7 @@ def _read_iteration(path: Path) -> int | str:
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
-    """The checkpoints of a run: the two whose names do not tell their iteration, then the others, newest first."""
+    """The checkpoints of a run: ``last`` and ``previous``, then numbered ones, newest first."""
     for path in (folder / LAST, folder / PREVIOUS):
         if path.is_file():
             yield path
@@ -81,6 +81,6 @@ def _candidates(folder: Path) -> Iterator[Path]:
 
 
 def _stated_iteration(path: Path) -> int:
-    """How many iterations the name of a checkpoint tells; none if it does not."""
+    """Iteration in the name of a checkpoint; -1 if there is none."""
     digits = path.stem.removeprefix("iteration_")
     return int(digits) if digits.isdecimal() else -1

@@ -1,4 +1,4 @@
-"""What a checkpoint must say, and how: others may have written it, and whoever reads it relies on it."""
+"""Validation of checkpoint content: files from others must not crash what reads them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
-from aher_lightning.checkpoints.added_categories import ADDED_ROWS, MEMORY_KEY
+from aher_lightning.checkpoints.added_categories import ADDED_ROWS, FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.errors import CheckpointError, ContractError
 from aher_lightning.structures import AddedCategory, EvaluatedSet
@@ -19,14 +19,14 @@ from aher_lightning.video.contract import TemporalContract
 
 
 def validate_trained(checkpoint: Mapping[str, Any], path: Path) -> None:
-    """Refuse a checkpoint in which something is of another kind than this package writes.
+    """Refuse a checkpoint with a missing or malformed entry.
 
     Args:
-        checkpoint: Its content; entries that older versions did not write may be missing.
-        path: Where it comes from, for the message.
+        checkpoint: Its content.
+        path: The file, for the message.
 
     Raises:
-        CheckpointError: If its weights are no tensors by name, or one of its entries is not what it should be.
+        CheckpointError: If its weights are not named tensors, or an entry is malformed.
     """
     weights, state = checkpoint["state_dict"], checkpoint[STATE_KEY]
     if not isinstance(state, dict):
@@ -34,19 +34,18 @@ def validate_trained(checkpoint: Mapping[str, Any], path: Path) -> None:
     if not _is_tensors(weights):
         raise _damaged(path, "state_dict")
     for name, is_sound in _CHECKS.items():
-        if not is_sound(state.get(name)):
+        if name not in state or not is_sound(state[name]):
             raise _damaged(path, name)
-    # Nothing where data had none; a checkpoint without the entry is none of this package.
-    contract = state.get("contract", "missing")
+    contract = state.get("contract", "missing")  # None if training had no video data
     if contract is not None:
         _check_contract(contract, path)
-    moment, added = state["categories"]["moment"], state.get("added", [])
+    moment, added = state["categories"]["moment"], state.get("added")
     if not _are_added(added, moment):
         raise _damaged(path, "added")
-    if not _are_rows(weights, len(added)):
+    if not _are_rows(weights, len(state["added"])):
         raise _damaged(path, ADDED_ROWS)
-    if MEMORY_KEY in state and not _is_memory(state[MEMORY_KEY], len(moment)):
-        raise _damaged(path, MEMORY_KEY)
+    if FEATURE_BANK_KEY in state and not _is_feature_bank(state[FEATURE_BANK_KEY], len(moment)):
+        raise _damaged(path, FEATURE_BANK_KEY)
 
 
 def _damaged(path: Path, name: str) -> CheckpointError:
@@ -77,7 +76,7 @@ def _are_categories(categories: object) -> bool:
 
 
 def _are_added(added: object, moment: list[str]) -> bool:
-    """Whether these are facts about the last moment categories."""
+    """Whether these describe the last moment categories."""
     if not isinstance(added, list) or not all(isinstance(one, dict) for one in added):
         return False
     if not all(one.keys() == set(AddedCategory._fields) for one in added):
@@ -96,7 +95,7 @@ def _is_length(value: object) -> bool:
 
 
 def _is_configuration(value: object) -> bool:
-    """Empty where a module was trained without the command line; plain values, as it came from a YAML file."""
+    """Plain values as from a YAML file; empty if the module was trained without the command line."""
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
@@ -107,7 +106,7 @@ def _is_configuration(value: object) -> bool:
 
 
 def _check_contract(contract: object, path: Path) -> None:
-    """Refuse a temporal contract that is none, or of another version."""
+    """Refuse a malformed temporal contract."""
     if not isinstance(contract, dict):
         raise _damaged(path, "contract")
     try:
@@ -119,7 +118,7 @@ def _check_contract(contract: object, path: Path) -> None:
 
 
 def _are_rows(weights: Mapping[str, Tensor], num_added: int) -> bool:
-    """Whether there are rows for the added categories; sizes of all other tensors are checked when they are loaded."""
+    """Whether there is a row for each added category; other shapes are checked on loading."""
     rows = weights.get(ADDED_ROWS)
     if rows is None:
         return num_added == 0
@@ -133,11 +132,11 @@ def _are_rows(weights: Mapping[str, Tensor], num_added: int) -> bool:
     return len(rows) == num_added and is_increasing and is_within and all(len(value) == num_rows for value in tables)
 
 
-def _is_memory(memory: object, num_moment: int) -> bool:
-    """Whether remembered moments are features of each level, as many as labels, which are moment categories."""
-    if not isinstance(memory, dict) or not isinstance(memory.get("features"), list):
+def _is_feature_bank(bank: object, num_moment: int) -> bool:
+    """Whether every level has one feature per label, and every label is a moment category."""
+    if not isinstance(bank, dict) or not isinstance(bank.get("features"), list):
         return False
-    labels, features = memory.get("labels"), memory["features"]
+    labels, features = bank.get("labels"), bank["features"]
     if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.ndim != 1:
         return False
     is_known = not len(labels) or (int(labels.min()) >= 0 and int(labels.max()) < num_moment)
@@ -151,7 +150,7 @@ _CHECKS: Mapping[str, Callable[[object], bool]] = {
     "categories": _are_categories,
     "iteration": _is_count,
     "window_sec": _is_length,
-    "version": lambda value: value is None or isinstance(value, str),
+    "version": lambda value: isinstance(value, str),
     "configuration": _is_configuration,
 }
-"""Whether the entry of a name is what it should be."""
+"""Check of each entry, by name."""

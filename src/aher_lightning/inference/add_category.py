@@ -11,7 +11,7 @@ from torch import Tensor
 
 from aher_lightning import __version__
 from aher_lightning.annotations.trimmed_clips import MOST_NAMED
-from aher_lightning.checkpoints.added_categories import MEMORY_KEY, append_added
+from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY, append_added
 from aher_lightning.checkpoints.content import STATE_KEY, check_output, write_checkpoint
 from aher_lightning.checkpoints.folder import read_trained
 from aher_lightning.errors import CheckpointError, ConfigError
@@ -91,24 +91,24 @@ def add_categories(
     existing = module.categories
     names = list_new_categories(moments, [*existing.untrimmed, *existing.moment], categories)
     require_clips(moments, count_clips(moments, names), FEWEST_CLIPS)
-    if negatives is None and not len(content[STATE_KEY].get(MEMORY_KEY, {}).get("labels", ())):
+    if negatives is None and not len(content[STATE_KEY].get(FEATURE_BANK_KEY, {}).get("labels", ())):
         raise CheckpointError(
             f"{checkpoint}: remembers no moments to tell new categories from (exported without, trained by an older "
-            "version, or with 'remember: 0'); give clips of its own categories by --negatives DIR"
+            "version, or with 'feature_bank_size: 0'); give clips of its own categories by --negatives DIR"
         )
     module.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     clips = _read(module, moments, names, reader, show, "Reading clips")
     counts = torch.bincount(clips.labels, minlength=len(names)).tolist()
     require_clips(moments, dict(zip(names, counts, strict=True)), FEWEST_CLIPS)
     if negatives is not None:
-        content[STATE_KEY][MEMORY_KEY] = _read_negatives(module, negatives, reader, show)
-    memory = extend_memory(content[STATE_KEY][MEMORY_KEY], clips, len(existing.moment))
+        content[STATE_KEY][FEATURE_BANK_KEY] = _read_negatives(module, negatives, reader, show)
+    memory = extend_memory(content[STATE_KEY][FEATURE_BANK_KEY], clips, len(existing.moment))
     with show("Training classifiers", count_steps(len(clips.pooled))) as progress:
         problems = level_problems(module.network.cpu(), memory)
         training = train_categories(problems, len(names), lambda note: progress.advance(note=note))
     added = [AddedCategory(name, count, __version__) for name, count in zip(names, counts, strict=True)]
     append_added(content, added, training.levels)
-    content[STATE_KEY][MEMORY_KEY] = memory
+    content[STATE_KEY][FEATURE_BANK_KEY] = memory
     write_checkpoint(output, content)
     return AddedCategories(added, clips.unusable, training)
 

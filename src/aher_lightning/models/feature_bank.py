@@ -1,4 +1,4 @@
-"""What recognition has seen last: pooled features of moments, kept for categories that are added after training."""
+"""Pooled features of the moments seen last: negatives for categories that are added after training."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FeatureBank:
 
     def __init__(self, size: int) -> None:
         if size < 0:
-            raise ConfigError(f"'remember' is {size}; give 0 to remember no moments, or more")
+            raise ConfigError(f"'feature_bank_size' is {size}; give 0 to keep no moments, or more")
         self.size = size
         self._features: list[Tensor] = []
         self._labels = torch.zeros(0, dtype=torch.int64)

@@ -43,7 +43,7 @@ class AherModule(PhasedModule):
         transfer: Line 4.
         generator: Line 6, first half.
         discriminator: The discriminators on their own, where the detector does not train them.
-        adversary: The generators' adversarial loss on its own, where the generator phase has none.
+        generator_adversarial: The generators' adversarial loss on its own, where the generator phase has none.
         detector: Line 6, second half.
         initial_weights: Checkpoints to start from, usually the one of stage 0.
         seed: Seed of all random choices during training.
@@ -64,7 +64,7 @@ class AherModule(PhasedModule):
         transfer: TransferPhase | None = None,
         generator: GeneratorPhase | None = None,
         discriminator: DiscriminatorPhase | None = None,
-        adversary: GeneratorAdversarialPhase | None = None,
+        generator_adversarial: GeneratorAdversarialPhase | None = None,
         detector: DetectorPhase | None = None,
         initial_weights: Sequence[Path] = (),
         seed: int = 0,
@@ -74,7 +74,7 @@ class AherModule(PhasedModule):
         transfer = transfer or TransferPhase()
         generator = generator or GeneratorPhase()
         discriminator = discriminator or DiscriminatorPhase()
-        adversary = adversary or GeneratorAdversarialPhase()
+        generator_adversarial = generator_adversarial or GeneratorAdversarialPhase()
         detector = detector or DetectorPhase()
         super().__init__(
             categories,
@@ -84,7 +84,7 @@ class AherModule(PhasedModule):
             decoder=decoder,
             optimizer=optimizer,
             scheduler=scheduler,
-            phases=(recognition, transfer, generator, discriminator, adversary, detector),
+            phases=(recognition, transfer, generator, discriminator, generator_adversarial, detector),
             initial_weights=initial_weights,
             seed=seed,
             resampling=resampling,
@@ -93,11 +93,11 @@ class AherModule(PhasedModule):
         self.transfer = transfer
         self.generator = generator
         self.discriminator = discriminator
-        self.adversary = adversary
+        self.generator_adversarial = generator_adversarial
         self.detector = detector
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> None:
-        """Run one iteration of Algorithm 1; phases of no steps, by default the two in brackets, are left out."""
+        """Run one iteration of Algorithm 1; disabled phases, by default the two in brackets, are skipped."""
         data = self.iteration_data(batch)
         # Line 3: foregrounds and moments teach the segment-level classifiers.
         self.run_phase(self.recognition, data)
@@ -107,7 +107,7 @@ class AherModule(PhasedModule):
         self.run_phase(self.generator, data)
         # (The authors' code plays the adversarial game in steps of its own.)
         self.run_phase(self.discriminator, data)
-        self.run_phase(self.adversary, data)
+        self.run_phase(self.generator_adversarial, data)
         # ... then, with the generators fixed, the detector and the discriminator.
         self.run_phase(self.detector, data)
         self.finish_iteration()

@@ -297,7 +297,7 @@ class BaseModule(pl.LightningModule, ABC):
         if "state_dict" in checkpoint:
             check_architecture(self, checkpoint["state_dict"], "the checkpoint")
         self.iteration = state["iteration"]
-        self.window_sec = self.window_sec or state.get("window_sec")  # checkpoints before 0.1 do not know it
+        self.window_sec = self.window_sec or state["window_sec"]
         self.added = added_categories(checkpoint)
         if state["contract"] is not None:
             stored = TemporalContract.from_dict(state["contract"])

@@ -80,7 +80,7 @@ class LocalizerModule(PhasedModule):
         self.contexts = contexts
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> None:
-        """Run one iteration; phases of no steps are left out."""
+        """Run one iteration; disabled phases are skipped."""
         data = self.iteration_data(batch)
         self.run_phase(self.recognition, data)
         self.run_phase(self.transfer, data)

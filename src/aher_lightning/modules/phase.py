@@ -25,7 +25,8 @@ class Phase(ABC):
         optimizer: Makes the optimizer from the parameters of ``groups``; the module's if not given.
         scheduler: Makes the learning-rate schedule, stepped once per iteration; the module's if not given.
         clip_norm: Largest gradient norm; 0 leaves gradients as they are.
-        steps: How often the phase runs in an iteration; 0 leaves it out.
+        enabled: Whether the phase runs at all.
+        steps: How often it runs in an iteration.
         optimizer_per_loss: Give each loss an optimizer of its own over the same parameters, as the authors'
             code does for classification and proposal loss.
         in_turn: Take the step of each loss before the next one is computed, as the authors' code does for
@@ -33,16 +34,16 @@ class Phase(ABC):
             ``optimizer_per_loss``.
 
     Raises:
-        ConfigError: If the number of steps is negative, or losses without optimizers of their own are to take turns.
+        ConfigError: If there is not at least one step, or losses without optimizers of their own are to take turns.
 
     Attributes:
         name: Key of the phase in logs.
-        observed: What else is worth logging of the last step, scalars by name; most phases have nothing to tell.
-        memory: What the phase keeps of the moments that it has seen, for the checkpoint; most phases keep nothing.
+        observed: Further scalars to log of the last step, by name; empty for most phases.
+        feature_bank: Features of the moments seen last, for the checkpoint; most phases have none.
     """
 
     name: str
-    memory: FeatureBank | None = None
+    feature_bank: FeatureBank | None = None
 
     def __init__(
         self,
@@ -51,12 +52,13 @@ class Phase(ABC):
         optimizer: OptimizerCallable | None = None,
         scheduler: LRSchedulerCallable | None = None,
         clip_norm: float = 0.0,
+        enabled: bool = True,
         steps: int = 1,
         optimizer_per_loss: bool = False,
         in_turn: bool = False,
     ) -> None:
-        if steps < 0:
-            raise ConfigError(f"phase '{self.name}': 'steps' is {steps}; give 0 to leave the phase out, or more")
+        if steps < 1:
+            raise ConfigError(f"phase '{self.name}': 'steps' is {steps}; give 1 or more, or set 'enabled: false'")
         if in_turn and not optimizer_per_loss:
             raise ConfigError(
                 f"phase '{self.name}': 'in_turn' needs an optimizer per loss; set 'optimizer_per_loss: true'"
@@ -66,6 +68,7 @@ class Phase(ABC):
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.clip_norm = clip_norm
+        self.enabled = enabled
         self.steps = steps
         self.optimizer_per_loss = optimizer_per_loss
         self.in_turn = in_turn

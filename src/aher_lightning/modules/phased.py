@@ -16,7 +16,7 @@ from pytorch_lightning.strategies import ParallelStrategy
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 
-from aher_lightning.checkpoints.added_categories import MEMORY_KEY, added_categories, count_added_rows, drop_added
+from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY, added_categories, count_added_rows, drop_added
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.losses.localization import LocalizationLoss
@@ -29,6 +29,7 @@ from aher_lightning.modules.gradient_sync import average_gradients
 from aher_lightning.modules.iteration_data import IterationData, LabelledClips, LabelledVideos
 from aher_lightning.modules.nan_guard import Batch, check_losses
 from aher_lightning.modules.phase import Phase
+from aher_lightning.modules.phase_optimizer import PhaseOptimizer, make_phase_optimizers
 from aher_lightning.ops.precision import fresh_casts
 from aher_lightning.ops.randomness import random_generator
 from aher_lightning.ops.resample import Resampling
@@ -62,7 +63,7 @@ class PhasedModule(BaseModule):
         decoder: Makes detections of the network's outputs; if not given, the default one with the loss's scales.
         optimizer: Makes the optimizers of phases that name none; Adam at the paper's 0.0001 if not given.
         scheduler: Makes their learning-rate schedules, stepped once per iteration; rates are constant if not given.
-        phases: The phases, in order; those of no steps are left out.
+        phases: The phases, in order; disabled ones are left out.
         initial_weights: Checkpoints whose backbone and network to start from.
         seed: Seed of all random choices during training.
         resampling: How features are brought to the network's length; the default if not given.
@@ -103,7 +104,8 @@ class PhasedModule(BaseModule):
         _check_scales(self.loss, self.decoder)
         self.optimizer = optimizer or partial(torch.optim.Adam, lr=PAPER_LEARNING_RATE)
         self.scheduler = scheduler
-        self.phases = [phase for phase in phases if phase.steps]
+        self.phases = [phase for phase in phases if phase.enabled]
+        self._phase_optimizers: list[PhaseOptimizer] = []
         self._batch: Batch = {}
         self._random_state: Tensor | None = None
         for phase in self.phases:
@@ -113,8 +115,8 @@ class PhasedModule(BaseModule):
 
     @property
     def feature_bank(self) -> FeatureBank | None:
-        """The moments that recognition has seen last; nothing where no phase remembers any."""
-        return next((phase.memory for phase in self.phases if phase.memory is not None), None)
+        """Features of the moments that recognition has seen last; ``None`` if no phase keeps any."""
+        return next((phase.feature_bank for phase in self.phases if phase.feature_bank is not None), None)
 
     @property
     def trains_backbone(self) -> bool:
@@ -182,12 +184,14 @@ class PhasedModule(BaseModule):
         return LabelledClips(self.encode(batch.snippets, length), batch.labels)
 
     def run_phase(self, phase: Phase, data: IterationData) -> None:
-        """Take the optimizer steps of a phase and log its losses.
+        """Take the optimizer steps of a phase and log its losses; a disabled one is skipped.
 
         Args:
             phase: A phase of this module.
             data: Features and labels of the iteration.
         """
+        if not phase.enabled:
+            return
         if "backbone" not in phase.groups:
             data = data.without_graph()  # the one phase that teaches the backbone may come before or after
         for _ in range(phase.steps):
@@ -197,54 +201,53 @@ class PhasedModule(BaseModule):
 
     def _step(self, phase: Phase, data: IterationData) -> dict[str, Tensor]:
         """Take one step with each optimizer of a phase; return the losses without graph."""
-        optimizers = self._phase_optimizers(phase)
+        optimizers = self._optimizers_of(phase)
+        _, first = optimizers[0]
         self._random_state = data.generator.get_state()
-        with fresh_casts(), self.toggled_optimizer(optimizers[0]):
+        with fresh_casts(), self.toggled_optimizer(first):
             if phase.in_turn:
                 losses = {}
-                for name, optimizer in zip(phase.loss_names, optimizers, strict=True):
+                for own, optimizer in optimizers:
+                    (name,) = own.loss_names
                     losses[name] = phase.single_loss(name, self.network, self.loss, data)
                     self._check(phase, {name: losses[name]})
-                    self._take_steps(phase, [optimizer], [losses[name]])
+                    self._take_steps([(own, optimizer)], losses)
             else:
                 losses = phase.losses(self.network, self.loss, data)
                 self._check(phase, losses)
-                values = list(losses.values())
-                self._take_steps(phase, optimizers, values if phase.optimizer_per_loss else [torch.stack(values).sum()])
-            optimizers[0].zero_grad()
+                self._take_steps(optimizers, losses)
+            first.zero_grad()
         return {name: value.detach() for name, value in losses.items()}
 
     def _check(self, phase: Phase, losses: Mapping[str, Tensor]) -> None:
         """Stop where a loss is not finite, before it spoils any weight."""
         check_losses(self, phase.name, losses, self._batch, self._random_state)
 
-    def _take_steps(self, phase: Phase, optimizers: Sequence[LightningOptimizer], objectives: Sequence[Tensor]) -> None:
+    def _take_steps(
+        self, optimizers: Sequence[tuple[PhaseOptimizer, LightningOptimizer]], losses: Mapping[str, Tensor]
+    ) -> None:
         """Take all gradients, then a step with each optimizer."""
-        parameters, scale = self.phase_parameters(phase), self._loss_scale()
-        gradients = [
-            self._gradients(objective, parameters, phase.clip_norm, keep_graph=objective is not objectives[-1])
-            for objective in objectives
-        ]
-        for optimizer, own in zip(optimizers, gradients, strict=True):
+        scale = self._loss_scale()
+        last = optimizers[-1][0]
+        gradients = [self._gradients(own, losses, keep_graph=own is not last) for own, _ in optimizers]
+        for (own, optimizer), values in zip(optimizers, gradients, strict=True):
             # The step before may have changed the scale that this one takes out of its gradients.
             change = self._loss_scale() / scale
-            for parameter, gradient in zip(parameters, own, strict=True):
+            for parameter, gradient in zip(own.parameters, values, strict=True):
                 parameter.grad = gradient if gradient is None or change == 1 else gradient * change
             optimizer.step()
 
-    def _gradients(
-        self, objective: Tensor, parameters: Sequence[nn.Parameter], clip_norm: float, *, keep_graph: bool
-    ) -> list[Tensor | None]:
-        """Gradients of one objective, averaged over processes."""
-        for parameter in parameters:
+    def _gradients(self, own: PhaseOptimizer, losses: Mapping[str, Tensor], *, keep_graph: bool) -> list[Tensor | None]:
+        """Gradients for one optimizer, averaged over processes."""
+        for parameter in own.parameters:
             parameter.grad = None
         # Lightning would send the gradients of all parameters, of other phases too.
         with self._without_sync():
-            self.manual_backward(objective, retain_graph=keep_graph)
-        average_gradients(parameters)
-        if clip_norm > 0:
-            nn.utils.clip_grad_norm_(parameters, clip_norm * self._loss_scale())
-        return [parameter.grad for parameter in parameters]
+            self.manual_backward(own.objective(losses), retain_graph=keep_graph)
+        average_gradients(own.parameters)
+        if own.clip_norm > 0:
+            nn.utils.clip_grad_norm_(own.parameters, own.clip_norm * self._loss_scale())
+        return [parameter.grad for parameter in own.parameters]
 
     def _without_sync(self) -> AbstractContextManager[None]:
         """Keep the strategy from exchanging gradients by itself."""
@@ -256,13 +259,11 @@ class PhasedModule(BaseModule):
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         return 1.0 if scaler is None else float(scaler.get_scale())
 
-    def _phase_optimizers(self, phase: Phase) -> list[LightningOptimizer]:
-        """The optimizers of a phase, in the order in which :meth:`configure_optimizers` makes them."""
-        everything = cast("list[LightningOptimizer]", self.optimizers(use_pl_optimizer=True))
-        everything = everything if isinstance(everything, list) else [everything]
-        before = self.phases[: self.phases.index(phase)]
-        first = sum(_num_optimizers(one) for one in before)
-        return everything[first : first + _num_optimizers(phase)]
+    def _optimizers_of(self, phase: Phase) -> list[tuple[PhaseOptimizer, LightningOptimizer]]:
+        """The optimizers of a phase, each with what Lightning made of it."""
+        wrapped = cast("list[LightningOptimizer]", self.optimizers(use_pl_optimizer=True))
+        wrapped = wrapped if isinstance(wrapped, list) else [wrapped]
+        return [pair for pair in zip(self._phase_optimizers, wrapped, strict=True) if pair[0].phase is phase]
 
     def finish_iteration(self) -> None:
         """Step the schedules and count the iteration."""
@@ -275,44 +276,34 @@ class PhasedModule(BaseModule):
 
     def configure_optimizers(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """Make the optimizers of each phase and their schedules."""
-        configured: list[dict[str, Any]] = []
-        for phase in self.phases:
-            parameters = self.phase_parameters(phase)
-            if not any(parameter.requires_grad for parameter in parameters):
-                groups = ", ".join(phase.groups)
-                raise ConfigError(
-                    f"phase '{phase.name}' changes nothing: there are no parameters to train in {groups}; "
-                    "give the phase other 'groups', or leave it out by 'steps: 0'"
-                )
-            make_schedule = phase.scheduler or self.scheduler
-            for _ in range(_num_optimizers(phase)):
-                optimizer = (phase.optimizer or self.optimizer)(parameters)
-                configured.append({"optimizer": optimizer})
-                if make_schedule is not None:
-                    configured[-1]["lr_scheduler"] = make_schedule(optimizer)
-        return configured
+        self._phase_optimizers = [
+            made
+            for phase in self.phases
+            for made in make_phase_optimizers(phase, self.phase_parameters(phase), self.optimizer, self.scheduler)
+        ]
+        return [made.configuration() for made in self._phase_optimizers]
 
     def on_train_start(self) -> None:
         """Fix the statistics of the backbone; Lightning leaves modes as it finds them, without calling train()."""
         self.backbone.eval()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the moments that recognition has seen last."""
+        """Add the feature bank."""
         super().on_save_checkpoint(checkpoint)
         if self.feature_bank:
-            checkpoint[STATE_KEY][MEMORY_KEY] = self.feature_bank.state()
+            checkpoint[STATE_KEY][FEATURE_BANK_KEY] = self.feature_bank.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Make room for added categories, and remember the moments of the checkpoint.
+        """Make room for added categories, and restore the feature bank.
 
         Added categories that the data does not have are left out, as if they had never been added.
         """
         if checkpoint.get(STATE_KEY, {}).get("added"):
             self._hold_added(checkpoint)
         super().on_load_checkpoint(checkpoint)
-        memory = checkpoint[STATE_KEY].get(MEMORY_KEY)
-        if memory is not None and self.feature_bank is not None:
-            self.feature_bank.load(memory)
+        bank = checkpoint[STATE_KEY].get(FEATURE_BANK_KEY)
+        if bank is not None and self.feature_bank is not None:
+            self.feature_bank.load(bank)
 
     def _hold_added(self, checkpoint: dict[str, Any]) -> None:
         """Give the network the shape of a checkpoint with added categories."""
@@ -331,11 +322,6 @@ class PhasedModule(BaseModule):
         super().train(mode)
         self.backbone.eval()
         return self
-
-
-def _num_optimizers(phase: Phase) -> int:
-    """How many optimizers a phase has."""
-    return len(phase.loss_names) if phase.optimizer_per_loss else 1
 
 
 def _check_backbone_steps(phases: Sequence[Phase]) -> None:

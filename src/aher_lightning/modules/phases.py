@@ -30,12 +30,12 @@ class RecognitionPhase(Phase):
         parts: What is recognized: foregrounds by the classifier of the untrimmed set, moments by theirs.
         weight: Factor of both losses; 2 / B in the authors' code, beside the mean over the batch.
         levels: Whether the losses of the levels are summed, or averaged as in the authors' code.
-        remember: How many moments, the last ones, the checkpoint keeps the pooled features of; ``aher add-category``
-            tells new categories from them. 0 keeps none.
+        feature_bank_size: How many of the last moments the checkpoint keeps pooled features of, as negatives for
+            ``aher add-category``; 0 keeps none.
         **options: See :class:`Phase`.
 
     Raises:
-        ConfigError: If no part is named, or the number to remember is negative.
+        ConfigError: If no part is named, or the size of the feature bank is negative.
     """
 
     name = "recognition"
@@ -47,16 +47,16 @@ class RecognitionPhase(Phase):
         parts: Sequence[Literal["foreground", "moments"]] = ("moments", "foreground"),
         weight: float = 1.0,
         levels: Literal["sum", "mean"] = "sum",
-        remember: int = 1024,
+        feature_bank_size: int = 1024,
         **options: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(groups=groups, **options)
         if not parts:
-            raise ConfigError("phase 'recognition' has no 'parts'; name some, or leave it out by 'steps: 0'")
+            raise ConfigError("phase 'recognition' has no 'parts'; name some, or set 'enabled: false'")
         self.parts = tuple(parts)
         self.weight = weight
         self.levels: Literal["sum", "mean"] = levels
-        self.memory: FeatureBank = FeatureBank(remember)
+        self.feature_bank: FeatureBank = FeatureBank(feature_bank_size)
 
     @property
     def loss_names(self) -> tuple[str, ...]:
@@ -68,7 +68,7 @@ class RecognitionPhase(Phase):
         return {name: self.single_loss(name, network, loss, data) for name in self.loss_names}
 
     def single_loss(self, name: str, network: AherNet, loss: LocalizationLoss, data: IterationData) -> Tensor:
-        """Classify those of one part alone: what is not asked for is neither computed nor remembered."""
+        """Classify those of one part alone: what is not asked for is neither computed nor stored."""
         of_name = {"moment_cls": self._moment_loss, "foreground_cls": self._foreground_loss}
         return of_name[name](network, data)
 
@@ -76,7 +76,7 @@ class RecognitionPhase(Phase):
         with torch.set_grad_enabled("pyramid" in self.groups):
             levels = network.levels(data.moments.features)
         pooled = pool_levels(levels)
-        self.memory.add(pooled, data.moments.labels)
+        self.feature_bank.add(pooled, data.moments.labels)
         logits = network.classify_pooled(pooled, "moment")
         return self.weight * segment_classification_loss(logits, data.moments.labels, levels=self.levels)
 
@@ -158,7 +158,7 @@ class DiscriminatorPhase(AdversarialPhase):
 
     Args:
         groups: See :class:`Phase`.
-        steps: See :class:`Phase`. None by default, because :class:`DetectorPhase` has this loss too.
+        enabled: See :class:`Phase`. Not by default, because :class:`DetectorPhase` has this loss too.
         **options: See :class:`AdversarialPhase`.
     """
 
@@ -169,10 +169,10 @@ class DiscriminatorPhase(AdversarialPhase):
         self,
         *,
         groups: Sequence[str] = ("discriminators",),
-        steps: int = 0,
+        enabled: bool = False,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(groups=groups, steps=steps, **options)
+        super().__init__(groups=groups, enabled=enabled, **options)
 
     def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
         """Tell the background of synthetic moments from real background."""
@@ -193,28 +193,28 @@ class GeneratorAdversarialPhase(AdversarialPhase):
 
     Args:
         groups: See :class:`Phase`.
-        steps: See :class:`Phase`. None by default, because :class:`GeneratorPhase` has this loss too.
+        enabled: See :class:`Phase`. Not by default, because :class:`GeneratorPhase` has this loss too.
         **options: See :class:`AdversarialPhase`.
     """
 
-    name = "adversary"
-    loss_names = ("adversary_adv",)
+    name = "generator_adversarial"
+    loss_names = ("generator_adversarial_adv",)
 
     def __init__(
         self,
         *,
         groups: Sequence[str] = ("generators",),
-        steps: int = 0,
+        enabled: bool = False,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(groups=groups, steps=steps, **options)
+        super().__init__(groups=groups, enabled=enabled, **options)
 
     def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
         """Deceive the discriminator."""
         synthetic = network.synthesize(data.moments.features, data.generator)
         fake_logits = network.discriminate(network.levels(synthetic.features))
         adversarial = generator_loss(fake_logits, common_background(network, loss, data, synthetic))
-        return {"adversary_adv": self.adversarial_weight * adversarial}
+        return {"generator_adversarial_adv": self.adversarial_weight * adversarial}
 
 
 class DetectorPhase(AdversarialPhase):

@@ -56,7 +56,7 @@ class ContextPhase(Phase):
 
     Args:
         groups: See :class:`Phase`.
-        steps: See :class:`Phase`. None by default: only AherNet_A- is pre-trained like this.
+        enabled: See :class:`Phase`. Not by default: only AherNet_A- is pre-trained like this.
         **options: See :class:`Phase`.
     """
 
@@ -67,10 +67,10 @@ class ContextPhase(Phase):
         self,
         *,
         groups: Sequence[str] = ("generators",),
-        steps: int = 0,
+        enabled: bool = False,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(groups=groups, steps=steps, **options)
+        super().__init__(groups=groups, enabled=enabled, **options)
 
     def losses(self, network: AherNet, loss: LocalizationLoss, data: IterationData) -> dict[str, Tensor]:
         """Compare generated contexts with real background."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.checkpoints.folder import MEMORY_FILE
+from aher_lightning.checkpoints.folder import FEATURE_BANK_FILE
 from aher_lightning.cli.main import main
 from aher_lightning.inference.localizer import Localizer
 from tests.helpers.added import remembering_checkpoint
@@ -27,8 +27,8 @@ def test_a_checkpoint_becomes_a_folder_that_commands_take(
     assert Localizer.from_pretrained(folder).categories == Localizer.from_checkpoint(checkpoint).categories
     assert main(words) == 1
     assert "is there already; name another folder, or add --overwrite" in capsys.readouterr().err
-    assert main([*words, "--overwrite", "--memory=false"]) == 0
-    assert not (folder / MEMORY_FILE).exists()
+    assert main([*words, "--overwrite", "--feature-bank=false"]) == 0
+    assert not (folder / FEATURE_BANK_FILE).exists()
 
 
 @pytest.mark.slow

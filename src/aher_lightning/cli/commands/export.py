@@ -20,7 +20,7 @@ def export(
     output: Path,
     *,
     format: ExportFormat,  # noqa: A002 - the word of the command line
-    memory: bool = True,
+    feature_bank: bool = True,
     overwrite: bool = False,
     trust_plugins: bool = False,
 ) -> Path:
@@ -31,8 +31,8 @@ def export(
         output: Folder to make.
         format: onnx: two graphs and a description, for any runtime. safetensors: everything that this package needs, in
             a layout that model hubs know, and nothing that could run code.
-        memory: Whether a folder to share has the remembered moments, which ``aher add-category`` tells new categories
-            from.
+        feature_bank: Whether a folder to share includes the feature bank, the negatives of categories added
+            later.
         overwrite: Replace a folder that an export like this has written.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
@@ -50,7 +50,7 @@ def export(
         export_onnx(module, output, overwrite=overwrite)
         output_console().print(f"{output}: backbone.onnx and localizer.onnx written, opset {OPSET}", markup=False)
     else:
-        write_pretrained(output, read_trained(checkpoint), with_memory=memory, overwrite=overwrite)
+        write_pretrained(output, read_trained(checkpoint), with_feature_bank=feature_bank, overwrite=overwrite)
         size = sum(path.stat().st_size for path in output.iterdir())
         output_console().print(f"{output}: written, {size / 2**20:.1f} MiB", markup=False)
     return output
