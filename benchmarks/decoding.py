@@ -29,7 +29,7 @@ from aher_lightning.cli.argument_spelling import spell_flags
 from aher_lightning.console import output_console
 from aher_lightning.errors import AherError
 from aher_lightning.video import DecordReader, PyAVReader, TorchCodecReader, probing
-from aher_lightning.video.clips import grid_times, iter_grid_frames
+from aher_lightning.video.clips import frame_times, iter_fitted_frames
 from aher_lightning.video.contract import TemporalContract
 from aher_lightning.video.reader import Image, VideoReader
 from processes import memory_mib, run_apart
@@ -162,18 +162,24 @@ def one_thread() -> dict[str, Any]:
     return {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 
 
+def every_frame(reader: VideoReader, path: Path) -> TemporalContract:
+    """Return the contract that takes each frame once, without resizing."""
+    info = reader.probe(path)
+    side = min(info.width, info.height)
+    return TemporalContract(info.average_fps, 1, 1, 0.5, side, side)
+
+
 def read_all(reader: VideoReader, path: Path) -> int:
     """Read every frame of a video."""
-    info = reader.probe(path)
-    return sum(len(image) > 0 for image in reader.iter_frames(path, grid_times(info.duration_sec, info.average_fps)))
+    times = frame_times(reader.probe(path).duration_sec, every_frame(reader, path))
+    return sum(len(image) > 0 for image in reader.iter_frames(path, times.tolist()))
 
 
 def run_pipeline(reader: VideoReader, path: Path) -> int:
     """Make every frame of a video ready to be copied into a clip, as extraction does, without resizing."""
-    info = reader.probe(path)
-    side = min(info.width, info.height)
-    contract = TemporalContract(info.average_fps, CLIP_LENGTH, CLIP_LENGTH, CLIP_LENGTH / 2, side, side)
-    return sum(len(frame) > 0 for frame in iter_grid_frames(reader, path, contract))
+    contract = every_frame(reader, path)
+    times = frame_times(reader.probe(path).duration_sec, contract)
+    return sum(len(frame) > 0 for frame in iter_fitted_frames(reader, path, contract, times.tolist()))
 
 
 def sparse_starts(count: int, places: str) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -135,3 +136,14 @@ def test_hidden_imports_are_found() -> None:
     }
     assert layers_imported(source) == {"cli"}
     assert layers_imported("from aher_lightning import models, __version__") == {"models"}
+
+
+def test_the_documents_hold_the_same_table() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| `(\w+)` \| .+ \| (.*) ?\|$", page.split("## Rooms")[1].split("## Records")[0], flags=re.MULTILINE
+    )
+    table = {name: set(re.findall(r"`(\w+)`", imported)) for name, imported in rows}
+    below = {name: layers if name in RECORDS else layers - RECORDS for name, layers in MAY_IMPORT.items()}
+    assert [*table] == [*MAY_IMPORT, *TOP]
+    assert {name: table[name] for name in MAY_IMPORT} == below

@@ -45,6 +45,10 @@ class VideoError(AherError):
     """A video is missing, empty, damaged, or no video at all."""
 
 
+class DecoderLostError(VideoError):
+    """The process that decodes a video crashed or exceeded its time limit."""
+
+
 @cache
 def require_extra(extra: str, purpose: str) -> None:
     """Refuse to go on without the packages of an extra.

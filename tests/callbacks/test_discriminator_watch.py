@@ -26,7 +26,7 @@ def watch(accuracies: list[tuple[float, float]], *, is_global_zero: bool = True,
 @pytest.mark.parametrize(
     ("accuracies", "said"),
     [
-        ([(0.5, 0.5)] * 9, "iteration 5: for 5 iterations the discriminators do no better than guessing; they teach"),
+        ([(0.5, 0.5)] * 9, "for 5 iterations the discriminators do no better than guessing; the generators"),
         ([(1.0, 0.0)] * 9, "do no better than guessing"),
         ([(1.0, 0.99)] * 9, "are always right; the generators cannot fool them"),
         ([(0.7, 0.6)] * 3 + [(1.0, 1.0)] * 5, "iteration 8: for 5 iterations the discriminators are always right"),
@@ -63,6 +63,6 @@ def test_it_looks_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_watch_that_never_looks_is_refused() -> None:
     for options in ({"patience": 5, "every_n_iterations": 10}, {"patience": 0, "every_n_iterations": 0}):
         with pytest.raises(
-            ConfigError, match="'discriminator_watch.every_n_iterations' must lie between 1 and its 'patience'"
+            ConfigError, match=r"'discriminator_watch\.every_n_iterations' must lie between 1 and its 'patience'"
         ):
             DiscriminatorWatch(**options)

@@ -16,5 +16,5 @@ def test_modules_count_their_iterations() -> None:
 
 
 def test_modules_that_do_not_count_are_refused() -> None:
-    with pytest.raises(ConfigError, match="LightningModule counts no iterations; this callback serves"):
+    with pytest.raises(ConfigError, match="LightningModule counts no iterations; use this callback with"):
         finished_iterations(pl.LightningModule())

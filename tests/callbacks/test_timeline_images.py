@@ -46,5 +46,5 @@ def test_nothing_is_drawn_that_nobody_wants_or_takes(videos: int, logger: bool, 
 
 
 def test_a_negative_number_is_refused() -> None:
-    with pytest.raises(ConfigError, match="'timelines.videos' is -1"):
+    with pytest.raises(ConfigError, match=r"'timelines\.videos' is -1"):
         TimelineImages(-1)

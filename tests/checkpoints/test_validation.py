@@ -61,9 +61,10 @@ def test_what_this_package_writes_is_sound(sound: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", ["version", "window_sec", "iteration", "added", "contract"])
 def test_missing_entries_are_refused(sound: dict[str, Any], name: str) -> None:
-    del sound[STATE_KEY][name]
+    content = copy.deepcopy(sound)
+    del content[STATE_KEY][name]
     with pytest.raises(CheckpointError, match=f"its entry '{name}' is missing or damaged"):
-        validate_trained(sound, PATH)
+        validate_trained(content, PATH)
 
 
 @pytest.mark.parametrize(

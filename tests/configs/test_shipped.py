@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
 from aher_lightning.cli.main import main
@@ -42,6 +43,20 @@ def test_every_shipped_config_says_how_it_is_used() -> None:
     for file in files:
         comment = [line for line in file.read_text().splitlines() if line.startswith("#")]
         assert any("aher " in line for line in comment), file.name
+
+
+DECORD_CONFIGS = ("anet_un_am", "th14_anet_fg", "anet_k600", "demo_end_to_end", "ut_interaction")
+
+
+@pytest.mark.parametrize("file", sorted(configs_folder().glob("*.yaml")), ids=lambda file: str(file.stem))
+def test_the_settings_of_the_paper_and_training_from_pixels_read_by_decord_apart(file: Path) -> None:
+    data = yaml.safe_load(file.read_text()).get("data", {})
+    options = data.get("init_args", data)
+    if file.stem in DECORD_CONFIGS:
+        assert options["reader"] == {"class_path": "AutoReader", "init_args": {"use_decord": True}}
+        assert options["time_limit_sec"] > 0
+    else:
+        assert "use_decord" not in str(options)
 
 
 @pytest.mark.slow

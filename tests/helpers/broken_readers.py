@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from aher_lightning.video.auto_reader import AutoReader
+from aher_lightning.video.decord_reader import DecordReader
 from aher_lightning.video.pyav_reader import PyAVReader
 from aher_lightning.video.reader import Image, VideoInfo
 from tests.helpers.isolated_functions import hang_in_native_code, segfault
@@ -28,3 +30,27 @@ class BrokenReader(PyAVReader):
             hang_in_native_code()
         if f"bug_{moment}" in path.name:
             raise ValueError("a bug of the reader")
+
+
+class BrokenDecord(DecordReader):
+    """Decodes with PyAV, and crashes or hangs after ten frames of files whose name says so."""
+
+    def objection(self, info: VideoInfo) -> str:
+        del info
+        return ""
+
+    def iter_frames(self, path: Path, times_sec: Sequence[float]) -> Iterator[Image]:
+        yield from PyAVReader().iter_frames(path, times_sec[:10])
+        if "crash" in path.name:
+            segfault()
+        if "hang" in path.name:
+            hang_in_native_code()
+        yield from PyAVReader().iter_frames(path, times_sec[10:])
+
+
+class BrokenAutoReader(AutoReader):
+    """Uses that decord, wherever one is installed."""
+
+    def __init__(self) -> None:
+        super().__init__(use_decord=True)
+        self._decord = BrokenDecord()

@@ -13,6 +13,8 @@ import numpy.typing as npt
 import pytest
 from av.video.stream import VideoStream
 
+from aher_lightning.video.reader import VideoReader
+
 Image = npt.NDArray[np.uint8]
 
 REAL_VIDEOS = Path(__file__).parents[3] / "shared" / "data" / "videos"
@@ -74,6 +76,11 @@ def read_numbers(images: Sequence[Image] | Image) -> list[int]:
     return [read_number(image) for image in images]
 
 
+def read_frames(reader: VideoReader, path: Path, times_sec: Sequence[float]) -> Image:
+    """Return the frames on display at the given times at once, ``(n, H, W, 3)``."""
+    return np.stack(list(reader.iter_frames(path, times_sec)))
+
+
 def write_video(path: Path, *specs: VideoSpec, container_options: dict[str, str] | None = None) -> Path:
     """Write a video with one stream per spec, the default spec if none is given."""
     with av.open(str(path), "w", options=container_options or {}) as container:
@@ -102,6 +109,22 @@ def copy_shifted(source: Path, target: Path, by_sec: float = 0.0, title: str = "
                 packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, copy
                 container.mux(packet)
     return target
+
+
+def write_resized(path: Path) -> Path:
+    """Write a Matroska file of 64x48 pictures 0 to 19, then 96x48 ones from 20 on, ten a second."""
+    options = {"bf": "0"}
+    parts = (VideoSpec(20, options=options), VideoSpec(20, width=96, first_number=20, options=options))
+    stored = path.with_suffix(".h264")
+    content = [write_video(stored, part).read_bytes() for part in parts]
+    stored.write_bytes(b"".join(content))
+    with av.open(str(stored)) as origin, av.open(str(path), "w") as container:
+        copy = container.add_stream_from_template(origin.streams.video[0])
+        for number, packet in enumerate(packet for packet in origin.demux(video=0) if packet.size):
+            packet.pts, packet.dts, packet.duration = number, number, 1
+            packet.time_base, packet.stream = Fraction(1, 10), copy
+            container.mux(packet)
+    return path
 
 
 def write_sound(path: Path) -> Path:

@@ -16,7 +16,7 @@ CHECK = VideoCheck(
     missing=["e", "f"],
     unusable=[
         UnusableVideo("a", "videos/a.mp4", "is truncated, it holds 3 of 5 frames; copy or download it again"),
-        UnusableVideo("b", "videos/b.mp4", "its decoder crashed (signal SIGSEGV); convert the file again or remove it"),
+        UnusableVideo("b", "videos/b.mp4", "its decoder crashed (signal SIGSEGV); convert or remove the file"),
         UnusableVideo("c", "videos/c.mp4", "is truncated, it holds 1 of 9 frames; copy or download it again"),
     ],
     duration_differs=[DurationDifference("x", 12.0, 10.5), DurationDifference("y", 8.0, 60.25)],
@@ -38,7 +38,7 @@ def test_the_file_holds_everything(tmp_path: Path) -> None:
     assert content["unusable"][1] == {
         "video": "b",
         "path": "videos/b.mp4",
-        "reason": "its decoder crashed (signal SIGSEGV); convert the file again or remove it",
+        "reason": "its decoder crashed (signal SIGSEGV); convert or remove the file",
     }
     assert content["duration_differs"][0] == {"video": "x", "annotated_sec": 12.0, "file_sec": 10.5}
     assert CHECK.files == 10

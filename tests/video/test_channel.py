@@ -67,7 +67,7 @@ def test_a_limit_holds_for_both_directions(ends: tuple[Channel, Channel]) -> Non
 def test_a_limit_can_be_lifted(ends: tuple[Channel, Channel]) -> None:
     here, there = ends
     there.limit(0.0)
-    there.limit(None)
+    there.limit(60.0)
     here.send(1)
     assert there.receive() == 1
 

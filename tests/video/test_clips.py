@@ -1,25 +1,20 @@
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from aher_lightning.errors import VideoError
 from aher_lightning.video.auto_reader import AutoReader
 from aher_lightning.video.clips import (
     clips_from_frames,
     count_clips,
     fit_frame,
     frame_times,
-    grid_times,
     iter_clips,
-    iter_grid_frames,
+    iter_fitted_frames,
     normalize_clips,
-    read_clips,
 )
 from aher_lightning.video.contract import TemporalContract
-from aher_lightning.video.reader import Image
 from tests.helpers.videos import REAL_VIDEOS, VideoSpec, draw_number, needs_real_videos, read_number, write_video
 
 CONTRACT = TemporalContract(fps=10.0, clip_length=4, snippet_stride=2, first_centre_frames=2.0, resize=32, crop=32)
@@ -29,6 +24,12 @@ WIDE = VideoSpec(num_frames=40, width=64, height=64)
 def clip_numbers(clips: torch.Tensor) -> list[list[int]]:
     """Which frames each clip shows; the pictures are square, so cropping loses nothing."""
     return [[read_number(frame.permute(1, 2, 0).numpy()) for frame in clip.unbind(1)] for clip in clips]
+
+
+def grid_times(duration_sec: float, fps: float) -> list[float]:
+    """When each grid frame is taken: clips of one frame."""
+    contract = TemporalContract(fps=fps, clip_length=1, snippet_stride=1, first_centre_frames=0.5)
+    return list(frame_times(duration_sec, contract))
 
 
 def test_the_grid_takes_the_middle_of_every_frame() -> None:
@@ -68,77 +69,39 @@ def test_a_first_clip_may_start_before_the_video() -> None:
     assert count_clips(0.6, contract) == 3
 
 
+def read_clips(path: Path, contract: TemporalContract) -> torch.Tensor:
+    """All clips of a video, ``(N, 3, F, H, W)``."""
+    times = frame_times(AutoReader().probe(path).duration_sec, contract)
+    frames = list(iter_fitted_frames(AutoReader(), path, contract, times.tolist()))
+    clips = clips_from_frames(torch.stack(frames), contract)
+    assert torch.equal(torch.stack(list(iter_clips(iter(frames), contract))), clips)
+    return clips
+
+
 def test_clips_of_a_whole_video(tmp_path: Path) -> None:
-    result = read_clips(AutoReader(), write_video(tmp_path / "a.mp4", WIDE), CONTRACT)
-    assert result.clips.shape == (19, 3, 4, 32, 32)
-    assert result.clips.dtype == torch.uint8
-    assert clip_numbers(result.clips) == [list(range(2 * clip, 2 * clip + 4)) for clip in range(19)]
-    assert result.first_centre_sec == pytest.approx(0.2)
-    assert result.step_sec == pytest.approx(0.2)
+    clips = read_clips(write_video(tmp_path / "a.mp4", WIDE), CONTRACT)
+    assert clips.shape == (19, 3, 4, 32, 32)
+    assert clips.dtype == torch.uint8
+    assert clip_numbers(clips) == [list(range(2 * clip, 2 * clip + 4)) for clip in range(19)]
 
 
 def test_a_slower_and_a_faster_grid(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", WIDE)
     slow = TemporalContract(fps=5.0, clip_length=4, snippet_stride=4, first_centre_frames=2.0, resize=32, crop=32)
     fast = TemporalContract(fps=20.0, clip_length=4, snippet_stride=4, first_centre_frames=2.0, resize=32, crop=32)
-    assert clip_numbers(read_clips(AutoReader(), path, slow).clips)[0] == [1, 3, 5, 7]
-    assert clip_numbers(read_clips(AutoReader(), path, fast).clips)[:2] == [[0, 0, 1, 1], [2, 2, 3, 3]]
+    assert clip_numbers(read_clips(path, slow))[0] == [1, 3, 5, 7]
+    assert clip_numbers(read_clips(path, fast))[:2] == [[0, 0, 1, 1], [2, 2, 3, 3]]
 
 
 def test_a_short_video_repeats_its_last_frame(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", VideoSpec(num_frames=2, width=64, height=64))
-    assert clip_numbers(read_clips(AutoReader(), path, CONTRACT).clips) == [[0, 1, 1, 1]]
-
-
-def test_a_span_is_a_grid_of_its_own(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "a.mp4", WIDE)
-    result = read_clips(AutoReader(), path, CONTRACT, span_sec=(1.5, 2.3))
-    assert clip_numbers(result.clips) == [[15, 16, 17, 18], [17, 18, 19, 20], [19, 20, 21, 22]]
-    assert result.first_centre_sec == pytest.approx(0.2)
-    shifted = read_clips(AutoReader(), path, CONTRACT, span_sec=(1.52, 2.32))
-    assert torch.equal(shifted.clips, result.clips)
-
-
-def test_a_span_decodes_only_its_own_frames(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "a.mp4", WIDE)
-    asked: list[float] = []
-
-    class Spy(AutoReader):
-        def iter_frames(self, path: Path, times_sec: Sequence[float]) -> Iterator[Image]:
-            asked.extend(times_sec)
-            return super().iter_frames(path, times_sec)
-
-    read_clips(Spy(), path, CONTRACT, span_sec=(1.5, 2.3))
-    assert (min(asked), max(asked)) == pytest.approx((1.55, 2.25))
-
-
-def test_what_exceeds_the_video_is_cut_off(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "a.mp4", WIDE)
-    result = read_clips(AutoReader(), path, CONTRACT, span_sec=(3.5, 99.0))
-    assert clip_numbers(result.clips) == [[35, 36, 37, 38]]
-
-
-@pytest.mark.parametrize("span_sec", [(4.0, 5.0), (2.0, 2.0), (3.0, 1.0), (-1.0, 1.0), (float("nan"), 1.0)])
-def test_senseless_spans_are_refused(tmp_path: Path, span_sec: tuple[float, float]) -> None:
-    path = write_video(tmp_path / "a.mp4", WIDE)
-    with pytest.raises(VideoError, match=r"a\.mp4: no frames from .* the video lasts 4\.00 s; check its annotation"):
-        read_clips(AutoReader(), path, CONTRACT, span_sec=span_sec)
-
-
-def test_one_clip_at_a_time_and_all_at_once_agree(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "a.mp4", WIDE)
-    whole = read_clips(AutoReader(), path, CONTRACT).clips
-    assert torch.equal(torch.stack(list(iter_clips(iter_grid_frames(AutoReader(), path, CONTRACT), CONTRACT))), whole)
-    frames = torch.stack(list(iter_grid_frames(AutoReader(), path, CONTRACT)))
-    assert frames.shape == (40, 3, 32, 32)
-    assert torch.equal(clips_from_frames(frames, CONTRACT), whole)
+    assert clip_numbers(read_clips(path, CONTRACT)) == [[0, 1, 1, 1]]
 
 
 def test_gaps_between_clips_are_stepped_over(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", WIDE)
     contract = TemporalContract(fps=10.0, clip_length=2, snippet_stride=5, first_centre_frames=1.0, resize=32, crop=32)
-    expected = [[start, start + 1] for start in range(0, 39, 5)]
-    assert clip_numbers(read_clips(AutoReader(), path, contract).clips) == expected
+    assert clip_numbers(read_clips(path, contract)) == [[start, start + 1] for start in range(0, 39, 5)]
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 64), (64, 48), (30, 40), (20, 20), (35, 101), (32, 32)])
@@ -176,8 +139,6 @@ def test_normalization_follows_its_formula() -> None:
 def test_clips_of_a_real_activitynet_video() -> None:
     path = Path(REAL_VIDEOS) / "misc" / "v_ZNVhz7ctTq0.mp4"
     contract = TemporalContract(fps=10.0, resize=56, crop=48)
-    whole = read_clips(AutoReader(), path, contract)
-    assert whole.clips.shape == (16, 3, 16, 48, 48)
-    assert whole.clips.float().std() > 20
-    part = read_clips(AutoReader(), path, contract, span_sec=(1.6, 4.8))
-    assert torch.equal(part.clips, whole.clips[2:5])
+    clips = read_clips(path, contract)
+    assert clips.shape == (16, 3, 16, 48, 48)
+    assert clips.float().std() > 20

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from aher_lightning.video.clips import iter_fitted_frames
 from aher_lightning.video.contract import TemporalContract
 from aher_lightning.video.frame_source import FrameSource
 from aher_lightning.video.pyav_reader import PyAVReader
-from tests.helpers.broken_readers import BrokenReader
+from tests.helpers.broken_readers import BrokenAutoReader, BrokenReader
 from tests.helpers.videos import REAL_VIDEOS, VideoSpec, needs_real_videos, write_video
 
 CONTRACT = TemporalContract(fps=10.0, clip_length=8, snippet_stride=4, first_centre_frames=4.0, resize=32, crop=32)
@@ -93,6 +94,42 @@ def test_a_decoder_that_crashes_or_hangs_costs_one_video(video: Path, tmp_path: 
     frames.time_limit_sec = 10
     assert len(list(frames.stream(video, TIMES_SEC))) == 40
     frames.close()
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize(("name", "limit_sec"), [("crash.mp4", 60.0), ("hang.mp4", 1.0)])
+def test_pyav_goes_on_where_decord_crashes_or_hangs(
+    video: Path, tmp_path: Path, name: str, limit_sec: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(video.read_bytes())
+    expected = FrameSource(CONTRACT).read(video, TIMES_SEC)
+    with closing(FrameSource(CONTRACT, BrokenAutoReader(), time_limit_sec=limit_sec)) as frames:
+        assert torch.equal(torch.stack(list(frames.stream(path, TIMES_SEC))), expected)
+        assert torch.equal(frames.read(path, TIMES_SEC), expected)
+        assert caplog.messages == [f"{path}: its decoder crashed or hung; trying PyAVReader"]
+        # Another video still begins with decord.
+        assert torch.equal(frames.read(video, TIMES_SEC), expected)
+        assert frames._reader_of(video) is frames.reader
+    with closing(FrameSource(CONTRACT, BrokenAutoReader(), time_limit_sec=limit_sec)) as frames:
+        assert torch.equal(frames.read(path, TIMES_SEC), expected)
+        assert len(caplog.messages) == 2
+
+
+def test_where_pyav_crashes_too_the_video_is_an_error(
+    video: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "crash_decode.mp4"
+    path.write_bytes(video.read_bytes())
+    reader = BrokenAutoReader()
+    reader._pyav = BrokenReader()
+    with closing(FrameSource(CONTRACT, reader, time_limit_sec=60)) as frames:
+        with pytest.raises(VideoError, match=r"crash_decode\.mp4: its decoder crashed \(signal SIGSEGV\)"):
+            frames.read(path, TIMES_SEC)
+        with pytest.raises(VideoError, match=r"crash_decode\.mp4: its decoder crashed \(signal SIGSEGV\)"):
+            list(frames.stream(path, TIMES_SEC))
+        assert len(frames.read(video, TIMES_SEC)) == 40
+    assert len(caplog.messages) == 1
 
 
 def test_without_a_limit_there_is_no_child(video: Path) -> None:

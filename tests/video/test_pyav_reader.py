@@ -12,6 +12,7 @@ from tests.helpers.videos import (
     REAL_VIDEOS,
     VideoSpec,
     needs_real_videos,
+    read_frames,
     read_number,
     read_numbers,
     write_corrupt,
@@ -23,7 +24,7 @@ VARYING = [0.0, 0.1, 0.5, 0.6, 1.5, 1.6]
 
 
 def shown_numbers(path: Path, times: list[float]) -> list[int]:
-    return read_numbers(PyAVReader().read_frames(path, times))
+    return read_numbers(read_frames(PyAVReader(), path, times))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def shown_numbers(path: Path, times: list[float]) -> list[int]:
 )
 def test_every_frame_is_found_in_its_middle(tmp_path: Path, name: str, spec: VideoSpec) -> None:
     path = write_video(tmp_path / name, spec)
-    images = PyAVReader().read_frames(path, MIDDLES[: spec.num_frames])
+    images = read_frames(PyAVReader(), path, MIDDLES[: spec.num_frames])
     assert read_numbers(images) == list(range(spec.num_frames))
     assert images.shape[1:] == (spec.height, spec.width, 3)
     # Only an upright picture has its bright corner at the top left.
@@ -167,7 +168,7 @@ def test_bad_files_and_times_fail_at_the_call() -> None:
 
 def test_threads_change_no_pixel(tmp_path: Path) -> None:
     path = write_video(tmp_path / "plain.mp4")
-    alone, several = (PyAVReader(thread_count=count).read_frames(path, MIDDLES) for count in (1, 3))
+    alone, several = (read_frames(PyAVReader(thread_count=count), path, MIDDLES) for count in (1, 3))
     assert np.array_equal(alone, several)
     assert PyAVReader().version.split(".")[0].isdigit()
 

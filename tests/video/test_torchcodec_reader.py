@@ -1,7 +1,6 @@
 import builtins
 import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,12 +10,10 @@ import pytest
 from torch import Tensor
 
 from aher_lightning.errors import ConfigError, VideoError
-from aher_lightning.video import torchcodec_reader
-from aher_lightning.video.probing import index_frames
 from aher_lightning.video.pyav_reader import PyAVReader
 from aher_lightning.video.torchcodec_reader import TorchCodecReader
 from tests.helpers.fake_torchcodec import FakeVideoDecoder, install_fake, why_torchcodec_is_absent
-from tests.helpers.videos import VideoSpec, read_numbers, write_video
+from tests.helpers.videos import VideoSpec, read_frames, read_numbers, write_video
 
 MIDDLES = [(position + 0.5) / 10 for position in range(40)]
 
@@ -56,8 +53,8 @@ def torchcodec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 )
 def test_same_pixels_as_pyav(tmp_path: Path, name: str, specs: list[VideoSpec]) -> None:
     path = write_video(tmp_path / name, *specs)
-    images = TorchCodecReader().read_frames(path, MIDDLES)
-    assert np.array_equal(images, PyAVReader().read_frames(path, MIDDLES))
+    images = read_frames(TorchCodecReader(), path, MIDDLES)
+    assert np.array_equal(images, read_frames(PyAVReader(), path, MIDDLES))
     assert read_numbers(images)[0] == 0
     assert TorchCodecReader().probe(path) == PyAVReader().probe(path)
 
@@ -84,16 +81,6 @@ def test_files_that_torchcodec_gets_wrong_are_refused(tmp_path: Path, name: str,
     path = write_video(tmp_path / name, spec)
     with pytest.raises(VideoError, match=f"{name}: torchcodec .*{match}; choose the AutoReader"):
         TorchCodecReader().iter_frames(path, [0.0])
-
-
-@pytest.mark.usefixtures("torchcodec")
-def test_another_count_of_frames_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_video(tmp_path / "plain.mp4")
-    index = index_frames(path)
-    wrong = index._replace(info=index.info._replace(frame_count=41))
-    monkeypatch.setattr(torchcodec_reader, "index_frames", lambda _: wrong)
-    with pytest.raises(VideoError, match="torchcodec sees 40 frames of 41; choose the AutoReader"):
-        list(TorchCodecReader().iter_frames(path, [0.0]))
 
 
 def test_a_failure_on_the_way_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,13 +135,3 @@ def test_without_torchcodec_the_message_names_extra_and_ffmpeg(
         TorchCodecReader().iter_frames(path, [0.0])
     assert "\n" not in str(caught.value)
     assert TorchCodecReader().probe(path).frame_count == 40
-
-
-def test_the_version_is_empty_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent(name: str) -> str:
-        raise PackageNotFoundError(name)
-
-    monkeypatch.setattr(torchcodec_reader, "version", absent)
-    assert TorchCodecReader().version == ""
-    monkeypatch.setattr(torchcodec_reader, "version", lambda name: f"{name} 9.9")
-    assert TorchCodecReader().version == "torchcodec 9.9"

@@ -1,39 +1,51 @@
-"""The default reader: PyAV, or decord on request for the files that it decodes exactly."""
+"""The default reader: PyAV, or on request decord for the files that it decodes exactly."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from aher_lightning.errors import VideoError
 from aher_lightning.video.decord_reader import DecordReader
+from aher_lightning.video.numbered_reader import REMEDY
 from aher_lightning.video.pyav_reader import PyAVReader
 from aher_lightning.video.reader import Image, VideoInfo, VideoReader, ascending_times
 
+_LOG = logging.getLogger(__name__)
+
+_reported: set[str | Path] = set()
+"""Why PyAV has decoded in place of decord: kinds of files, and single files."""
+
 
 class AutoReader(VideoReader):
-    """Decode with PyAV; on request with decord where that gives the same frames.
+    """Decode with PyAV, which was faster (``benchmarks/decoding.py``), or on request with decord where it is exact.
 
-    PyAV is the default because it is the faster one on real files, one frame after another as well as here and there
-    (``benchmarks/decoding.py``). Which of them decodes changes no frame. With ``use_decord``:
+    The choice changes no frame. With ``use_decord``:
 
-    ==================================  ========  ====================================================
+    ==================================  ========  ======================================================
     file                                reader    why
-    ==================================  ========  ====================================================
-    decord is not installed             PyAV      an extra, without wheels for macOS and ARM
+    ==================================  ========  ======================================================
+    decord is not installed             PyAV      no wheels for macOS and ARM
     AVI                                 PyAV      decord repeats the packed B-frames of MPEG-4 in AVI
-    MPEG-TS, MPEG-PS and the like       PyAV      decord shifts frames, or mixes up the last ones
-    10 bits, 4:2:2 and the like         PyAV      decord converts colours differently (3.4 of 255)
-    AV1, VP8 and rarer codecs           PyAV      decord refuses them, or has returned wrong frames
-    equally large video streams         PyAV      decord may choose another one
-    decord counts other frames, or      PyAV      its numbers then mean other pictures; narrow pictures
-    gives pictures of another shape               get a fourth channel
-    decord fails on the way             PyAV      goes on from there; it fails too if the file is bad
-    H.264, H.265, VP9, MPEG-4 in MP4,   decord    same frames and pixels; variable rate and rotation too,
-    MOV, MKV and WebM, 8 bits, 4:2:0              since times come from the packets
-    ==================================  ========  ====================================================
+    MPEG-TS, MPEG-PS and the like       PyAV      decord shifts frames or mixes up the last ones
+    10 bits, 4:2:2 and the like         PyAV      decord converts colours differently (by 3.4 of 255)
+    AV1, VP8 and rarer codecs           PyAV      decord refuses them or has returned wrong frames
+    rotated pictures                    PyAV      in doubt: decord turns them itself
+    several video streams               PyAV      in doubt: decord may choose another one
+    decord counts other frames or       PyAV      its numbers then mean other pictures; narrow pictures
+    returns pictures of another shape             get a fourth channel
+    the size of pictures changes        PyAV      decord scales them all to the first size
+    decord fails on the way             PyAV      continues from there; fails too if the file is damaged
+    H.264, H.265, VP9, MPEG-4 in MP4,   decord    same frames and pixels; variable rate too, since times
+    MOV, MKV and WebM, 8 bits, 4:2:0              come from the packets
+    ==================================  ========  ======================================================
 
-    To the bit with PyAV 18; older ones convert the colours of some files slightly differently (under 3 of 255).
+    Each reason is logged once per process. To survive a decord that crashes or hangs, decode under a time limit
+    (:class:`~aher_lightning.video.frame_source.FrameSource`): PyAV then takes over.
+
+    Equal to the bit with PyAV 18; older versions convert the colours of some files slightly differently (by less than
+    3 of 255).
 
     Args:
         use_decord: Whether to use decord where it is exact.
@@ -49,27 +61,24 @@ class AutoReader(VideoReader):
         decord = self._decord.version if self._decord is not None else ""
         return f"PyAV {self._pyav.version}" + (f", decord {decord}" if decord else "")
 
+    @property
+    def fallback(self) -> VideoReader | None:
+        """PyAV, where decord is in use."""
+        return self._pyav if self._decord is not None else None
+
     def probe(self, path: Path) -> VideoInfo:
         """Return facts about a video; see :meth:`VideoReader.probe`."""
         return self._pyav.probe(path)
 
-    def chooses_decord(self, info: VideoInfo) -> bool:
-        """Whether a file is of the kind that decord decodes exactly.
-
-        Args:
-            info: Facts about the file.
-
-        Returns:
-            False also where decord is not installed.
-        """
-        return self._decord is not None and not self._decord.objection(info)
-
     def iter_frames(self, path: Path, times_sec: Sequence[float]) -> Iterator[Image]:
         """Yield the frame on display at each time; see :meth:`VideoReader.iter_frames`."""
         times = ascending_times(times_sec).tolist()
-        if self._decord is None or not self.chooses_decord(self.probe(path)):
-            return self._pyav.iter_frames(path, times)
-        return self._iter_decord_first(self._decord, path, times)
+        if self._decord is not None:
+            objection = self._decord.objection(self.probe(path))
+            if not objection:
+                return self._iter_decord_first(self._decord, path, times)
+            _report(objection, f"{objection}: PyAV decodes such files")
+        return self._pyav.iter_frames(path, times)
 
     def _iter_decord_first(self, decord: DecordReader, path: Path, times_sec: list[float]) -> Iterator[Image]:
         """Yield from decord as long as it can, then from PyAV."""
@@ -78,5 +87,15 @@ class AutoReader(VideoReader):
             for image in decord.iter_frames(path, times_sec):
                 yield image
                 done += 1
-        except VideoError:
-            yield from self._pyav.iter_frames(path, times_sec[done:])
+        except VideoError as failure:
+            # Not before PyAV succeeds: a damaged file fails with one line, that of PyAV.
+            for image in self._pyav.iter_frames(path, times_sec[done:]):
+                _report(path, f"{str(failure).removesuffix(f'; {REMEDY}')}; PyAV decodes it")
+                yield image
+
+
+def _report(cause: str | Path, message: str) -> None:
+    """Log a warning, once per cause."""
+    if cause not in _reported:
+        _reported.add(cause)
+        _LOG.warning(message)

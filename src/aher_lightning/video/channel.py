@@ -1,4 +1,4 @@
-"""Python values over a socket: what the process of a decoder and its owner say to each other."""
+"""Python values over a socket: how a decoding process and its owner talk."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import struct
 import time
 
 _PROTOCOL = 5
-"""Of :mod:`pickle`; the first that lets the memory of arrays travel beside the pickle, without a copy of it."""
+"""Of :mod:`pickle`; the first that sends the memory of arrays beside the pickle, without copying it."""
 
 _SIZE = struct.Struct("!Q")
 
 
 class Channel:
-    """Sends and receives values, one after another; arrays are neither copied into a pickle nor out of it.
+    """Sends and receives values one after another, without copying arrays into or out of a pickle.
 
     Both ends must trust each other, as with every pickle.
 
@@ -37,19 +37,19 @@ class Channel:
         self._connection = connection
         self._deadline: float | None = None
 
-    def limit(self, time_limit_sec: float | None) -> None:
-        """Set by when all that follows must be done.
+    def limit(self, time_limit_sec: float) -> None:
+        """Set a deadline for everything that follows.
 
         Args:
-            time_limit_sec: Seconds from now; ``None`` for no limit.
+            time_limit_sec: Seconds from now.
         """
-        self._deadline = None if time_limit_sec is None else time.monotonic() + time_limit_sec
+        self._deadline = time.monotonic() + time_limit_sec
 
     def send(self, value: object) -> None:
-        """Send a value.
+        """Send a value; nothing is sent if it cannot be pickled.
 
         Args:
-            value: What :mod:`pickle` can store; if it cannot, nothing is sent.
+            value: The value.
 
         Raises:
             OSError: If the other end is closed.
@@ -60,11 +60,11 @@ class Channel:
         parts = [memoryview(content), *(buffer.raw() for buffer in buffers)]
         sizes = b"".join(_SIZE.pack(number) for number in (len(parts), *(part.nbytes for part in parts)))
         for part in (memoryview(sizes), *parts):
-            self._await()
+            self._set_timeout()
             self._connection.sendall(part)
 
     def receive(self) -> object:
-        """Return the next value; its arrays can be written into.
+        """Return the next value; its arrays are writable.
 
         Returns:
             The value.
@@ -73,8 +73,7 @@ class Channel:
             EOFError: If the other end is closed.
             TimeoutError: If the limit has passed.
         """
-        count = self._receive_size()
-        sizes = [self._receive_size() for _ in range(count)]
+        sizes = [self._receive_size() for _ in range(self._receive_size())]
         content, *buffers = [self._receive_bytes(size) for size in sizes]
         value: object = pickle.loads(content, buffers=buffers)
         return value
@@ -84,35 +83,32 @@ class Channel:
         try:
             self._connection.shutdown(socket.SHUT_RDWR)
         except OSError:
-            return  # the other end has gone already
+            return  # the other end is already gone
 
     def close(self) -> None:
-        """Let go of the socket, of which a forked process may have another copy."""
+        """Release the socket, of which a forked process may have another copy."""
         self._connection.close()
 
     def _receive_size(self) -> int:
         """The next number."""
-        (number,) = _SIZE.unpack(self._receive_bytes(_SIZE.size))
-        return int(number)
+        return int(_SIZE.unpack(self._receive_bytes(_SIZE.size))[0])
 
     def _receive_bytes(self, size: int) -> bytearray:
         """The next ``size`` bytes."""
         content = bytearray(size)
         rest = memoryview(content)
         while rest:
-            self._await()
+            self._set_timeout()
             received = self._connection.recv_into(rest)
             if not received:
                 raise EOFError("the other end is closed")
             rest = rest[received:]
         return content
 
-    def _await(self) -> None:
-        """Let the socket wait until the limit at most."""
-        if self._deadline is None:
-            self._connection.settimeout(None)
-            return
-        rest_sec = self._deadline - time.monotonic()
-        if rest_sec <= 0:
-            raise TimeoutError("the time limit has passed")
-        self._connection.settimeout(rest_sec)
+    def _set_timeout(self) -> None:
+        """Let the next operation take what is left until the deadline."""
+        if self._deadline is not None:
+            rest_sec = self._deadline - time.monotonic()
+            if rest_sec <= 0:
+                raise TimeoutError("the time limit has passed")
+            self._connection.settimeout(rest_sec)

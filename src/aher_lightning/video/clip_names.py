@@ -1,27 +1,27 @@
-"""Where clips go: file names made of names that others wrote, which never lead out of their folder."""
+"""Safe file names for clips, from arbitrary names of categories and videos."""
 
 from __future__ import annotations
 
 import hashlib
 
 _UNSAFE = set('/\\:*?"<>|%')
-"""What separates folders or is refused by some system, and the sign that stands for these."""
+"""What separates folders or is refused by some system, and the escape character."""
 
 _LONGEST_BYTES = 120
-"""So that the names of video and times, and what a file system adds, stay below the usual limit of 255."""
+"""Leaves room for times and suffixes below the usual limit of 255."""
 
 
 def safe_name(name: str) -> str:
-    """Return a name for a file or folder, the same for the same name and another for another.
+    """Return a file or folder name that is unique for a name and stays in its folder.
 
-    What cannot stand in a file name is encoded as in addresses, ``%`` and two digits for each byte; so are dots and
-    spaces at either end, which would hide a file or be lost. Names that are too long are cut and told apart by a hash.
+    Unsafe characters are percent-encoded, and so are dots and spaces at either end, which would hide a file or be lost.
+    Names that are too long are cut and end in a hash.
 
     Args:
         name: Name of a category or a video; not empty.
 
     Returns:
-        A plain file name of at most 120 bytes.
+        A file name of at most 120 bytes.
 
     Example:
         >>> safe_name("Hammer throw"), safe_name("../../etc"), safe_name("50%")
@@ -45,10 +45,10 @@ def clip_name(video: str, start_sec: float, end_sec: float, number: int = 1) -> 
         video: Name of the video, without its ending.
         start_sec: Start in seconds.
         end_sec: End in seconds.
-        number: Which one it is of those with the same name, from 1.
+        number: Its number among clips of the same name, from 1.
 
     Returns:
-        The name, times to hundredths of a second.
+        The name, with times to hundredths of a second.
 
     Example:
         >>> clip_name("v1", 1.5, 64.0), clip_name("v1", 1.5, 64.0, 2)
@@ -59,10 +59,10 @@ def clip_name(video: str, start_sec: float, end_sec: float, number: int = 1) -> 
 
 
 def _is_unsafe(letter: str) -> bool:
-    """Whether a letter cannot stand anywhere in a file name."""
+    """Whether a letter is not allowed anywhere in a file name."""
     return letter in _UNSAFE or not (letter.isprintable() or letter == "\N{ZERO WIDTH JOINER}")
 
 
 def _encode(letter: str) -> str:
-    """A letter as addresses write it."""
+    """A letter, percent-encoded."""
     return "".join(f"%{byte:02X}" for byte in letter.encode("utf-8", "surrogatepass"))

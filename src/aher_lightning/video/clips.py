@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from aher_lightning.errors import VideoError
 from aher_lightning.video.contract import TemporalContract
 from aher_lightning.video.reader import Image, VideoReader
 
@@ -23,41 +21,8 @@ _ROUNDING_FRAMES = 1e-6
 """A duration of so many grid frames more or less than an integer is that integer."""
 
 
-class ClipSequence(NamedTuple):
-    """The clips of a video or of a span of it, with their places.
-
-    Attributes:
-        clips: Pixels, uint8, shape ``(N, 3, F, H, W)``.
-        first_centre_sec: Centre of the first clip, in seconds after the start of the span.
-        step_sec: Seconds between neighbouring centres.
-    """
-
-    clips: Tensor
-    first_centre_sec: float
-    step_sec: float
-
-
-def grid_times(duration_sec: float, fps: float) -> list[float]:
-    """Return the times at which frames are taken: the middle of every whole grid frame.
-
-    The middle, so that a grid as fast as the video meets each of its frames once in spite of rounding.
-
-    Args:
-        duration_sec: Seconds to cover.
-        fps: Grid frames per second.
-
-    Returns:
-        ``(i + 0.5) / fps`` for all that lie within the duration, at least one.
-
-    Example:
-        >>> grid_times(1.0, 4.0)
-        [0.125, 0.375, 0.625, 0.875]
-    """
-    return [(position + 0.5) / fps for position in range(_count_grid_frames(duration_sec, fps))]
-
-
 def count_clips(duration_sec: float, contract: TemporalContract) -> int:
-    """Return how many clips a span has: those that lie within it entirely, or one.
+    """Return how many clips fit into a duration, at least one.
 
     Args:
         duration_sec: Seconds to cover.
@@ -77,7 +42,8 @@ def count_clips(duration_sec: float, contract: TemporalContract) -> int:
 def frame_times(duration_sec: float, contract: TemporalContract) -> npt.NDArray[np.float64]:
     """Return when the frames of all clips are taken; clip ``k`` starts ``k * snippet_stride`` frames in.
 
-    Frames before the start or after the end, which a short span or an early first clip asks for, repeat
+    In the middle of every whole grid frame, so that a grid as fast as the video meets each of its frames once in spite
+    of rounding. Frames before the start or after the end, which a short video or an early first clip asks for, repeat
     the first or the last grid frame.
 
     Args:
@@ -85,7 +51,7 @@ def frame_times(duration_sec: float, contract: TemporalContract) -> npt.NDArray[
         contract: How frames become clips.
 
     Returns:
-        Ascending seconds after the start of the span, one per grid frame.
+        Ascending seconds after the start, one per grid frame.
 
     Example:
         >>> frame_times(0.3, TemporalContract(fps=10.0, clip_length=4, first_centre_frames=2.0)).round(2).tolist()
@@ -98,9 +64,7 @@ def frame_times(duration_sec: float, contract: TemporalContract) -> npt.NDArray[
 
 
 def fit_frame(image: Image, resize: int, crop: int) -> Tensor:
-    """Return a picture with its shorter side resized and its central square cut out.
-
-    Bilinear with antialiasing, so that small pictures do not depend on single pixels of large ones.
+    """Return the central square of a picture after resizing its shorter side, bilinear with antialiasing.
 
     Args:
         image: RGB uint8, shape ``(H, W, 3)``.
@@ -108,7 +72,7 @@ def fit_frame(image: Image, resize: int, crop: int) -> Tensor:
         crop: Side of the square in pixels, at most ``resize``.
 
     Returns:
-        Pixels, uint8, shape ``(3, crop, crop)``; a view, as whoever puts frames together copies them anyway.
+        Pixels, uint8, shape ``(3, crop, crop)``; a view.
     """
     pixels = torch.from_numpy(image).permute(2, 0, 1)
     height, width = image.shape[:2]
@@ -144,33 +108,11 @@ def iter_fitted_frames(
         yield fitted
 
 
-def iter_grid_frames(
-    reader: VideoReader, path: Path, contract: TemporalContract, span_sec: tuple[float, float] | None = None
-) -> Iterator[Tensor]:
-    """Yield the frames of all clips in order, each once, resized and cropped.
-
-    Args:
-        reader: Decodes the video.
-        path: File to read.
-        contract: How frames become clips.
-        span_sec: Start and end in seconds; ``None`` for the whole video.
-
-    Yields:
-        Pixels, uint8, shape ``(3, H, W)``; do not write into them.
-
-    Raises:
-        VideoError: If the video cannot be decoded, or ends before the span starts.
-    """
-    start_sec, duration_sec = _span(reader, path, span_sec)
-    times = frame_times(duration_sec, contract) + start_sec
-    yield from iter_fitted_frames(reader, path, contract, times.tolist())
-
-
 def iter_clips(frames: Iterator[Tensor], contract: TemporalContract) -> Iterator[Tensor]:
-    """Yield one clip after another, keeping the frames of one; for videos whose clips do not fit into memory.
+    """Yield one clip after another, holding the frames of one.
 
     Args:
-        frames: Frames of all clips in order, each once, as :func:`iter_grid_frames` yields them, pixels ``(3, H, W)``.
+        frames: The frames at :func:`frame_times`, pixels ``(3, H, W)``.
         contract: How frames become clips.
 
     Yields:
@@ -184,37 +126,11 @@ def iter_clips(frames: Iterator[Tensor], contract: TemporalContract) -> Iterator
             yield torch.stack(list(window), dim=1)
 
 
-def read_clips(
-    reader: VideoReader, path: Path, contract: TemporalContract, span_sec: tuple[float, float] | None = None
-) -> ClipSequence:
-    """Return the clips of a video, or of a span of it, of which alone the frames are decoded and kept.
-
-    Args:
-        reader: Decodes the video.
-        path: File to read.
-        contract: How frames become clips.
-        span_sec: Start and end in seconds; ``None`` for the whole video. What exceeds the end of the video is cut
-            off. The clips count from the start of the span.
-
-    Returns:
-        Clips and their places.
-
-    Raises:
-        VideoError: If the video cannot be decoded, or ends before the span starts.
-    """
-    _, duration_sec = _span(reader, path, span_sec)
-    shape = (count_clips(duration_sec, contract), 3, contract.clip_length, contract.crop, contract.crop)
-    clips = torch.empty(shape, dtype=torch.uint8)
-    for position, clip in enumerate(iter_clips(iter_grid_frames(reader, path, contract, span_sec), contract)):
-        clips[position] = clip
-    return ClipSequence(clips, contract.first_centre_sec, contract.step_sec)
-
-
 def clips_from_frames(frames: Tensor, contract: TemporalContract) -> Tensor:
-    """Return all clips of frames that were read before by :func:`iter_grid_frames`.
+    """Return all clips at once.
 
     Args:
-        frames: Pixels, uint8, shape ``(M, 3, H, W)``.
+        frames: The frames at :func:`frame_times`, uint8, shape ``(M, 3, H, W)``.
         contract: How frames become clips.
 
     Returns:
@@ -229,8 +145,8 @@ def normalize_clips(clips: Tensor, mean: Sequence[float], std: Sequence[float]) 
 
     Args:
         clips: Pixels, uint8, shape ``(N, 3, F, H, W)``.
-        mean: One number per channel.
-        std: One number per channel.
+        mean: Mean of each channel.
+        std: Standard deviation of each channel.
 
     Returns:
         Normalized pixels, float32, shape ``(N, 3, F, H, W)``.
@@ -253,17 +169,3 @@ def _count_grid_frames(duration_sec: float, fps: float) -> int:
 def _first_frame(contract: TemporalContract) -> float:
     """Where the first clip starts, in grid frames; negative if it starts before the video."""
     return contract.first_centre_frames - contract.clip_length / 2
-
-
-def _span(reader: VideoReader, path: Path, span_sec: tuple[float, float] | None) -> tuple[float, float]:
-    """Start and duration of what is to be read, cut off at the end of the video."""
-    duration_sec = reader.probe(path).duration_sec
-    if span_sec is None:
-        return 0.0, duration_sec
-    start_sec, end_sec = span_sec
-    if not 0 <= start_sec < min(end_sec, duration_sec):
-        raise VideoError(
-            f"{path}: no frames from {start_sec:.2f} to {end_sec:.2f} s, the video lasts {duration_sec:.2f} s; "
-            "check its annotation, or that it is the right file"
-        )
-    return start_sec, min(end_sec, duration_sec) - start_sec

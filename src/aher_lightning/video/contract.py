@@ -9,42 +9,40 @@ from dataclasses import asdict, dataclass, fields
 from aher_lightning.errors import ContractError
 
 ChannelTriple = tuple[float, float, float]
-"""One number per colour channel, in the order red, green, blue."""
+"""One number per colour channel: red, green, blue."""
 
 _IMAGENET_MEAN: ChannelTriple = (0.485, 0.456, 0.406)
 _IMAGENET_STD: ChannelTriple = (0.229, 0.224, 0.225)
 
-
 PROVENANCE = ("backbone", "weights_sha256", "reader", "reader_version")
-"""Fields that say who made the features; the others say of which pixels, and when."""
+"""Fields that say what made the features; the others say from which pixels, and when."""
 
 
 @dataclass(frozen=True)
 class TemporalContract:
-    """How a video becomes snippets, and who turned them into features.
+    """How a video becomes snippets, and what turned them into features.
 
-    Frames are taken at ``(i + 0.5) / fps`` seconds after the first frame. Snippet ``k`` consists of
-    ``clip_length`` such frames around the centre ``(k * snippet_stride + first_centre_frames) / fps``
-    seconds. Every feature store and every checkpoint carries its contract; two that differ are refused,
-    because features of another contract are silently wrong.
+    Frames are taken at ``(i + 0.5) / fps`` seconds after the first frame. Snippet ``k`` consists of ``clip_length``
+    such frames around the centre ``(k * snippet_stride + first_centre_frames) / fps`` seconds. Every feature store and
+    every checkpoint carries its contract; two that differ are refused, since the features would be silently wrong.
 
     Args:
         fps: Grid frames per second, whatever the frame rate of the file.
         clip_length: Grid frames behind one feature vector.
         snippet_stride: Grid frames from one snippet to the next.
-        first_centre_frames: Centre of the first snippet in grid frames; half the clip length unless the
-            first clip starts before the video does.
+        first_centre_frames: Centre of the first snippet in grid frames; less than half the clip length if the first
+            clip starts before the video.
         resize: Shorter side in pixels before cropping.
         crop: Side of the central square in pixels.
         mean: Subtracted from RGB values in ``[0, 1]``.
         std: Divides what remains.
-        backbone: Name of the network behind the features; empty where there is none yet.
-        weights_sha256: Fingerprint of its weights; empty where there is none yet.
-        reader: Name of the video reader that decoded the frames; empty where it does not matter.
+        backbone: Name of the network behind the features; empty if there is none yet.
+        weights_sha256: Fingerprint of its weights; empty if there are none yet.
+        reader: Name of the video reader that decoded the frames; empty if it does not matter.
         reader_version: Version of that reader.
 
     Raises:
-        ContractError: If a value makes no sense, such as a crop larger than the picture.
+        ContractError: If a value is invalid, such as a crop larger than the picture.
 
     Example:
         >>> contract = TemporalContract(fps=10.0)
@@ -66,14 +64,15 @@ class TemporalContract:
     reader_version: str = ""
 
     def __post_init__(self) -> None:
-        # A contract that went through JSON or YAML must equal the original: no lists, no int for float.
+        # A contract read from JSON or YAML must equal the original: no lists, no int for float.
         for name in ("mean", "std"):
             object.__setattr__(self, name, _triple(getattr(self, name), name))
         for name in ("fps", "first_centre_frames"):
             object.__setattr__(self, name, _number(getattr(self, name), name))
         for name in ("clip_length", "snippet_stride", "resize", "crop"):
-            if not _is_positive_integer(getattr(self, name)):
-                raise ContractError(f"{name} must be a positive integer, but is {getattr(self, name)!r}; correct it")
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ContractError(f"{name} must be a positive integer, but is {value!r}; correct it")
         if self.fps <= 0:
             raise ContractError(f"fps must be positive, but is {self.fps!r}; give grid frames per second")
         if self.crop > self.resize:
@@ -92,19 +91,15 @@ class TemporalContract:
         return self.snippet_stride / self.fps
 
     def to_dict(self) -> dict[str, object]:
-        """Return the fields as plain values that JSON can hold.
-
-        Returns:
-            Field names and values, with lists for tuples.
-        """
+        """Return the fields as plain values for JSON, with lists for tuples."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> TemporalContract:
-        """Rebuild a contract from what :meth:`to_dict` gave.
+        """Rebuild a contract from :meth:`to_dict`.
 
         Args:
-            values: Field names and values; every field must be there.
+            values: All field names and values.
 
         Returns:
             The contract.
@@ -128,11 +123,11 @@ class TemporalContract:
         """Refuse a contract that differs from this one.
 
         Args:
-            other: Contract of the features, the checkpoint or the data to be used.
+            other: Contract of features, checkpoint or data.
             ignore: Names of fields that may differ.
 
         Raises:
-            ContractError: Naming each differing field with both values.
+            ContractError: If they differ, with each field and both values.
             ValueError: If ``ignore`` names a field that does not exist.
 
         Example:
@@ -151,13 +146,8 @@ class TemporalContract:
         if differences:
             raise ContractError(
                 f"the temporal contracts differ: {'; '.join(differences)}; "
-                "use the settings that the features or the checkpoint were made with, or extract again"
+                "use the settings of the features or the checkpoint, or extract again"
             )
-
-
-def _is_positive_integer(value: object) -> bool:
-    """Whether a value is an int above zero; ``True`` is none."""
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def _number(value: object, name: str) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 from aher_lightning.errors import VideoError
 from aher_lightning.video.clip_names import clip_name, safe_name
 from aher_lightning.video.encoders import choose_encoder
-from aher_lightning.video.probing import FrameIndex, has_presentation_times, index_frames, open_video
+from aher_lightning.video.probing import FrameIndex, can_seek, has_presentation_times, index_frames, open_video
 from aher_lightning.video.pyav_reader import PyAVReader
 from aher_lightning.video.reader import TIME_TOLERANCE_SEC
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
     from av.packet import Packet
     from av.video.stream import VideoStream
-
-_SEEKABLE_FORMATS = {"mov", "matroska"}
-"""Formats whose index leads to the key frame that is asked for; others are read from their beginning."""
 
 _QUALITY = {"libx264": {"crf": "18"}}
 """Options of encoders that have one quality for all videos: hardly a difference to be seen."""
@@ -181,7 +178,7 @@ def _add_copy(path: Path, sink: OutputContainer, stream: VideoStream) -> VideoSt
 
 def _packets(source: InputContainer, stream: VideoStream, first: int, end: int) -> Iterator[Packet[Any]]:
     """Yield the packets from the key frame of a time stamp to the last that starts before another."""
-    if source.format.name.split(",")[0] in _SEEKABLE_FORMATS:
+    if can_seek(source):
         source.seek(first, stream=stream, backward=True)
     has_started = False
     for packet in source.demux(stream):

@@ -1,88 +1,66 @@
-"""The fast reader for common files: decord, where it is installed."""
+"""The reader of common files by decord, which has wheels for Linux and Windows on x86-64."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from aher_lightning.errors import VideoError
-from aher_lightning.video.probing import index_frames
-from aher_lightning.video.reader import Image, VideoInfo, VideoReader, ascending_times
+from aher_lightning.video.numbered_reader import EXACT_CONTAINERS, EXACT_PIXEL_FORMATS, REMEDY, Library, NumberedReader
+from aher_lightning.video.probing import FrameIndex, open_video
+from aher_lightning.video.reader import VideoInfo
 
-_REMEDY = "choose the AutoReader, which reads it with PyAV"
-_EXACT_CONTAINERS = {"mov", "matroska"}
 _EXACT_CODECS = {"h264", "hevc", "vp9", "mpeg4"}
-_EXACT_PIXEL_FORMATS = {"yuv420p", "yuvj420p"}
 
 
-class DecordReader(VideoReader):
-    """Decode with decord, which counts frames; which number is shown when, the packets of the file say.
+class DecordReader(NumberedReader):
+    """Decode with decord, in one thread.
 
     Refuses files on which decord is known to be wrong, see :meth:`objection`;
     :class:`~aher_lightning.video.auto_reader.AutoReader` reads those with PyAV.
     """
 
-    @property
-    def version(self) -> str:
-        """Version of decord; empty where it is not installed."""
-        try:
-            return version("decord")
-        except PackageNotFoundError:
-            return ""
-
-    def probe(self, path: Path) -> VideoInfo:
-        """Return facts about a video, found by PyAV; see :meth:`VideoReader.probe`."""
-        return index_frames(path).info
+    name = "decord"
 
     def objection(self, info: VideoInfo) -> str:
-        """Return why decord must not decode a file, or an empty text if it decodes it exactly.
-
-        Args:
-            info: Facts about the file.
-
-        Returns:
-            The reason.
-        """
+        """Return why decord must not decode a file; see :meth:`NumberedReader.objection`."""
         if not self.version:
-            return 'decord is not installed (pip install "aher-lightning[decord]")'
-        if info.rival_streams:
-            return "decord may choose another of its equally large video streams"
-        if info.container.split(",")[0] not in _EXACT_CONTAINERS:
+            return "decord is not installed (it has wheels for Linux and Windows on x86-64)"
+        if info.further_streams:
+            return "decord may choose another of several video streams"
+        if info.rotation:
+            return "decord turns rotated pictures itself"
+        if info.container.split(",")[0] not in EXACT_CONTAINERS:
             return f"decord is wrong on some files in this format ({info.container})"
-        if info.codec not in _EXACT_CODECS or info.pixel_format not in _EXACT_PIXEL_FORMATS:
+        if info.codec not in _EXACT_CODECS or info.pixel_format not in EXACT_PIXEL_FORMATS:
             return f"decord is not exact for this codec ({info.codec}, {info.pixel_format})"
         return ""
 
-    def iter_frames(self, path: Path, times_sec: Sequence[float]) -> Iterator[Image]:
-        """Yield the frame on display at each time; see :meth:`VideoReader.iter_frames`."""
-        times = ascending_times(times_sec)
-        index = index_frames(path)
-        if objection := self.objection(index.info):
-            raise VideoError(f"{path}: {objection}; {_REMEDY}")
-        return self._iter_frames(index.info, index.frames_at(times))
-
-    def _iter_frames(self, info: VideoInfo, numbers: npt.NDArray[np.intp]) -> Iterator[Image]:
-        """Yield frames by number, each converted once."""
+    def load(self) -> Library:
+        """Import decord; see :meth:`NumberedReader.load`."""
         # Lazily, and after torch: in the other order loading both has crashed processes.
         import torch  # noqa: F401  # isort: skip
         import decord  # isort: skip
 
         decord.logging.set_level(decord.logging.QUIET)
-        try:
-            video = decord.VideoReader(str(info.path.absolute()), num_threads=1)
-            if len(video) != info.frame_count:
-                raise VideoError(f"{info.path}: decord sees {len(video)} frames of {info.frame_count}; {_REMEDY}")
-            shown = -1
-            for number in numbers.tolist():
-                if number != shown:
-                    shown, image = number, video[number].asnumpy()
-                    if image.shape != (info.height, info.width, 3):  # narrow pictures come with four channels
-                        raise VideoError(f"{info.path}: decord gives pictures of shape {image.shape}; {_REMEDY}")
-                yield image
-        except decord.DECORDError as failure:
-            reason = str(failure).strip().splitlines()[-1]
-            raise VideoError(f"{info.path}: decord cannot decode it ({reason}); {_REMEDY}") from None
+
+        def open_exact(index: FrameIndex) -> object:
+            path = index.info.path
+            if len(index.key_times_sec) > 1 and _changes_size(path, path.stat().st_mtime_ns):
+                raise VideoError(f"{path}: decord scales pictures whose size changes on the way; {REMEDY}")
+            return decord.VideoReader(str(path.absolute()), num_threads=1)
+
+        return Library(
+            open=open_exact,
+            to_array=lambda frame: frame.asnumpy(),
+            failures=(decord.DECORDError,),
+        )
+
+
+@lru_cache(maxsize=4096)
+def _changes_size(path: Path, modified_ns: int) -> bool:
+    """Whether the key frames of a file of that age differ in size."""
+    del modified_ns
+    with open_video(path) as (container, stream):
+        stream.codec_context.skip_frame = "NONKEY"
+        return len({(frame.width, frame.height) for frame in container.decode(stream)}) > 1

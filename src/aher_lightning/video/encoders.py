@@ -8,10 +8,10 @@ _NAMES = ("libx264", "libopenh264")
 
 
 def choose_encoder() -> str:
-    """Return the name of the H.264 encoder that PyAV offers here.
+    """Return the name of an H.264 encoder that PyAV has.
 
     Returns:
-        "libx264" where it exists, else "libopenh264".
+        "libx264" if available, else "libopenh264".
 
     Raises:
         VideoError: If PyAV was built without either.
@@ -21,4 +21,4 @@ def choose_encoder() -> str:
     for name in _NAMES:
         if name in av.codecs_available:
             return name
-    raise VideoError("PyAV has no H.264 encoder here: install its binary wheel with `pip install --force-reinstall av`")
+    raise VideoError("PyAV has no H.264 encoder here; install its binary wheel by `pip install --force-reinstall av`")

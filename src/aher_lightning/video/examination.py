@@ -8,25 +8,25 @@ from pathlib import Path
 from aher_lightning.video.reader import VideoInfo, VideoReader
 
 _ASKED_PER_FRAME = 4
-"""How often frames of varying rate are asked for, in units of their mean rate; few of them are shorter than that."""
+"""Samples per frame on average if the frame rate varies; few frames are shorter than that."""
 
 
 def examine_video(reader: VideoReader, path: Path, decodes: bool = False) -> VideoInfo:
     """Return facts about a video that can be read.
 
-    Probing reads all packets and decodes one picture. It finds files that are cut off or no video; damage within the
-    pictures is found by decoding them only.
+    Probing reads all packets and decodes one picture, which finds truncated files and other files. Damaged pictures are
+    found by decoding only.
 
     Args:
         reader: Reads the video.
-        path: File to look at.
-        decodes: Whether to decode all of it too.
+        path: The file.
+        decodes: Whether to decode all frames.
 
     Returns:
         The facts.
 
     Raises:
-        VideoError: If the file is missing, empty, truncated, no video, or, as far as it is decoded, damaged.
+        VideoError: If the file is missing, empty, truncated, no video, or damaged where it is decoded.
     """
     info = reader.probe(path)
     if decodes:
@@ -36,6 +36,6 @@ def examine_video(reader: VideoReader, path: Path, decodes: bool = False) -> Vid
 
 
 def _times_of_all_frames(info: VideoInfo) -> Iterator[float]:
-    """Times in seconds at which, one after another, the frames of a video are on display."""
+    """Seconds at which the frames of a video are on display, one after another."""
     count = info.frame_count * (1 if info.has_constant_rate else _ASKED_PER_FRAME)
     return ((position + 0.5) * info.duration_sec / count for position in range(count))

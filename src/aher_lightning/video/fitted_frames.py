@@ -1,4 +1,4 @@
-"""Many small frames of a video in one array: what snippets are cut from. All at once, or part by part."""
+"""Many small frames of a video in one array, all at once or part by part."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aher_lightning.video.reader import Image, VideoReader
 def read_fitted_frames(
     reader: VideoReader, path: Path, contract: TemporalContract, times_sec: Sequence[float]
 ) -> Image:
-    """Return the frames on display at some times, resized and cropped; only small frames are held.
+    """Return the frames on display at some times, resized and cropped.
 
     Args:
         reader: Decodes the video.
@@ -38,13 +38,11 @@ def read_fitted_frames(
 
 
 _opened: Iterator[Tensor] = iter(())
-"""What is left of the video that this process has opened last; one that decodes for another reads one at a time."""
+"""The rest of the video that this process opened last; a child decodes one at a time."""
 
 
 def open_fitted_frames(reader: VideoReader, path: Path, contract: TemporalContract, times_sec: Sequence[float]) -> None:
-    """Have this process give the frames of a video part by part, by :func:`next_fitted_frames`.
-
-    A file is then opened once. Opening a video of a day takes a second.
+    """Open a video for :func:`next_fitted_frames`: once, as opening a video of a day takes a second.
 
     Args:
         reader: Decodes the video.
@@ -63,7 +61,7 @@ def next_fitted_frames(count: int) -> Image:
         count: How many at most.
 
     Returns:
-        Pixels, uint8, shape ``(M, 3, H, W)``; no frame once all have been given.
+        Pixels, uint8, shape ``(M, 3, H, W)``; no frame at the end.
 
     Raises:
         VideoError: If the video cannot be decoded.

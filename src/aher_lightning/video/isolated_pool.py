@@ -1,4 +1,4 @@
-"""As many child processes for decoding as there are threads that decode."""
+"""Child processes for decoding, one per thread that decodes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import TypeVar
 
 from aher_lightning.video.isolation import IsolatedWorker
@@ -18,8 +17,8 @@ Result = TypeVar("Result")
 class IsolatedPool:
     """Lends each call a worker that is not busy; any number of threads may call at once.
 
-    There are never more children than calls at the same time. A copy of the pool in another process, be it pickled or
-    forked, has children of its own. Used as a context, it ends them on leaving.
+    There are never more children than simultaneous calls. A copy of the pool in another process, be it pickled or
+    forked, has children of its own.
     """
 
     def __init__(self) -> None:
@@ -29,38 +28,14 @@ class IsolatedPool:
     def __reduce__(self) -> tuple[type[IsolatedPool], tuple[()]]:
         return type(self), ()
 
-    def __enter__(self) -> IsolatedPool:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
     def call(self, function: Callable[..., Result], *args: object, path: Path, time_limit_sec: float) -> Result:
-        """Call a function in a child; see :meth:`~aher_lightning.video.isolation.IsolatedWorker.call`.
-
-        Args:
-            function: Can be imported, as can what its arguments are made of.
-            *args: Its arguments.
-            path: The video that it works on, for messages.
-            time_limit_sec: How long it may take.
-
-        Returns:
-            What the function returns.
-
-        Raises:
-            VideoError: If the child crashes, or is not done in time.
-            ConfigError: If function or arguments cannot get into a child, or none can be started.
-            RuntimeError: If the pool is closed, before or meanwhile.
-            Exception: What the function raises.
-        """
+        """Call a function in a child; see :meth:`~aher_lightning.video.isolation.IsolatedWorker.call`."""
         with self.lend(path) as worker:
             return worker.call(function, *args, path=path, time_limit_sec=time_limit_sec)
 
     @contextmanager
     def lend(self, path: Path) -> Iterator[IsolatedWorker]:
-        """Lend a worker for several calls, which its child may remember something between.
+        """Lend a worker for several calls, between which its child may remember something.
 
         Args:
             path: The video that it works on, for messages.
@@ -71,11 +46,18 @@ class IsolatedPool:
         Raises:
             RuntimeError: If the pool is closed.
         """
-        worker = self._take(path)
+        if self._owner != os.getpid():
+            self._forget()
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError(f"{path}: reading was aborted")
+            # The one used last, as it may remember the packets of this video.
+            worker = self._idle.pop() if self._idle else IsolatedWorker()
+            self._busy.add(worker)
         try:
             yield worker
         finally:
-            self._give_back(worker)
+            self._take_back(worker)
 
     def close(self) -> None:
         """End all children for good; calls that wait for one fail."""
@@ -98,18 +80,7 @@ class IsolatedPool:
         self._idle: list[IsolatedWorker] = []
         self._busy: set[IsolatedWorker] = set()
 
-    def _take(self, path: Path) -> IsolatedWorker:
-        """A worker that nobody else has; the one used last, as it may remember the packets of this video."""
-        if self._owner != os.getpid():
-            self._forget()
-        with self._lock:
-            if self._is_closed:
-                raise RuntimeError(f"{path}: reading was given up")
-            worker = self._idle.pop() if self._idle else IsolatedWorker()
-            self._busy.add(worker)
-        return worker
-
-    def _give_back(self, worker: IsolatedWorker) -> None:
+    def _take_back(self, worker: IsolatedWorker) -> None:
         """Let others have a worker."""
         with self._lock:
             self._busy.discard(worker)

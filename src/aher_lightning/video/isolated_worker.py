@@ -1,4 +1,4 @@
-"""The process in which decoders run apart: it does what its owner sends, until there is no owner any more."""
+"""The child process in which decoders run: it does what its owner asks until the owner is gone."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import signal
 import socket
 import traceback
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from aher_lightning.video.channel import Channel
 
 START_LIMIT_SEC = 300.0
-"""How long a process may take to start and to import what a request needs; torch from a slow disk takes a while."""
+"""How long a child may take to start and to import what a request needs; torch from a slow disk takes a while."""
 
 GRACE_SEC = 1.0
-"""How much later than the owner's limit the process ends by itself, in case that there is no owner any more."""
+"""How much later than the owner's limit the child ends by itself, in case the owner is gone."""
 
 
 class Request(NamedTuple):
     """What is to be done.
 
     Attributes:
-        content: Pickle of a function and its arguments; apart, as loading it may import much, or fail.
+        content: Pickle of a function and its arguments; separate, as loading it may import much, or fail.
         time_limit_sec: How long the function may run.
     """
 
@@ -31,49 +31,27 @@ class Request(NamedTuple):
     time_limit_sec: float
 
 
-class Loaded(NamedTuple):
-    """First answer to a request: the function has been imported, and its time runs."""
-
-
-class Unloadable(NamedTuple):
-    """First and only answer to a request whose function or arguments cannot be imported.
+class Outcome(NamedTuple):
+    """What came of a request.
 
     Attributes:
-        reason: Why, one line.
-    """
-
-    reason: str
-
-
-class Returned(NamedTuple):
-    """Second answer: the function has returned.
-
-    Attributes:
-        value: Its result.
+        value: What the function returned.
+        error: What it raised, if anything.
+        traceback: Where it raised that.
     """
 
     value: object
-
-
-class Raised(NamedTuple):
-    """Second answer: the function has failed.
-
-    Attributes:
-        error: What it raised.
-        traceback: Where, several lines.
-    """
-
-    error: BaseException
-    traceback: str
+    error: BaseException | None = None
+    traceback: str = ""
 
 
 def main() -> None:
     """Answer requests that come over standard input, a socket, until its other end is closed."""
-    # What was there before may have told this process to ignore its alarm clock.
+    # The parent process may have disabled the alarm clock.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     channel = Channel(socket.socket(fileno=os.dup(0)))
-    # A decoder that reads standard input must not get at the requests.
+    # A decoder that reads standard input must not consume requests.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     serve(channel)
     # At once: threads of a decoder may be stuck, and nothing is left to be saved.
@@ -88,64 +66,55 @@ def serve(channel: Channel) -> None:
     """
     try:
         while True:
-            answer(channel)
+            _answer(channel)
     except (EOFError, ConnectionError):
-        return  # nobody is there to work for
+        return  # the owner is gone
 
 
-def answer(channel: Channel) -> None:
-    """Answer one request.
-
-    The kernel ends this process soon after the limit, whatever it does then: the owner may be gone, and a decoder
-    that is stuck in native code lets no line of Python run any more.
-
-    Args:
-        channel: Where the request comes from.
-
-    Raises:
-        EOFError: If the other end is closed.
-    """
-    request = channel.receive()
-    if not isinstance(request, Request):
-        raise TypeError(f"expected a request, but received {type(request).__name__}")
-    signal.setitimer(signal.ITIMER_REAL, START_LIMIT_SEC + GRACE_SEC)
-    try:
-        function, arguments = pickle.loads(request.content)
-    except Exception as error:  # importing runs code of others, which may raise anything
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        channel.send(Unloadable(_one_line(error)))
-        return
-    channel.send(Loaded())
-    signal.setitimer(signal.ITIMER_REAL, request.time_limit_sec + GRACE_SEC)
-    outcome = run(function, arguments)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    try:
-        channel.send(outcome)
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        channel.send(Raised(TypeError(f"the result cannot be sent ({_one_line(error)})"), ""))
-
-
-def run(function: Callable[..., object], arguments: tuple[object, ...]) -> Returned | Raised:
-    """Call a function and return what comes of it.
+def run(function: Callable[..., object], arguments: tuple[object, ...]) -> Outcome:
+    """Call a function and catch whatever it raises.
 
     Args:
         function: What to call.
         arguments: Its arguments.
 
     Returns:
-        The result; or the error, one of class RuntimeError in place of one that cannot travel or is no ``Exception``.
+        The result or the error; a RuntimeError in place of one that cannot be pickled or is no ``Exception``.
     """
     try:
-        return Returned(function(*arguments))
+        return Outcome(function(*arguments))
     except BaseException as error:  # the owner raises it again
-        where = traceback.format_exc()
-        # A decoder must not end the owner by what Python ends programs with.
+        # What ends a Python program must not end the owner.
         travels = isinstance(error, Exception) and _can_travel(error)
-        return Raised(error if travels else RuntimeError(_one_line(error)), where)
+        return Outcome(None, error if travels else RuntimeError(_one_line(error)), traceback.format_exc())
+
+
+def _answer(channel: Channel) -> None:
+    """Answer one request: first an empty text once it is loaded, or why it cannot be, and then its outcome.
+
+    The kernel ends this process soon after the limit in any case: the owner may be gone, and a decoder that is stuck in
+    native code stops all Python code.
+    """
+    request = cast(Request, channel.receive())
+    signal.setitimer(signal.ITIMER_REAL, START_LIMIT_SEC + GRACE_SEC)
+    try:
+        function, arguments = pickle.loads(request.content)
+    except Exception as error:  # importing runs foreign code, which may raise anything
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        channel.send(_one_line(error))
+        return
+    channel.send("")
+    signal.setitimer(signal.ITIMER_REAL, request.time_limit_sec + GRACE_SEC)
+    outcome = run(function, arguments)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        channel.send(outcome)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        channel.send(Outcome(None, TypeError(f"the result cannot be sent ({_one_line(error)})")))
 
 
 def _can_travel(error: BaseException) -> bool:
-    """Whether an error is the same after a pickle; constructors with arguments of their own prevent that."""
+    """Whether an error survives pickling, which constructors with arguments of their own prevent."""
     try:
         copy = pickle.loads(pickle.dumps(error))
     except Exception:  # anything that it raises is the answer

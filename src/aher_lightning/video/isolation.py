@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar, cast
 
-from aher_lightning.errors import AherError, ConfigError, VideoError
+from aher_lightning.errors import AherError, ConfigError, DecoderLostError
 from aher_lightning.video.channel import Channel
-from aher_lightning.video.isolated_worker import START_LIMIT_SEC, Loaded, Raised, Request, Returned, Unloadable
+from aher_lightning.video.isolated_worker import START_LIMIT_SEC, Outcome, Request
 
 Result = TypeVar("Result")
 
@@ -24,27 +24,22 @@ REAP_LIMIT_SEC = 5.0
 """How long to wait for a killed process: one that waits for a lost network drive ends when the kernel lets it."""
 
 _GONE = (EOFError, ConnectionError)
-"""What the channel says when the child has ended."""
+"""What the channel raises when the child has ended."""
 
 _WITHOUT = "or decode in this process: leave out 'time_limit_sec'"
 
 
 class IsolatedWorker:
-    """Calls functions in a child process, which is started when it is needed and replaced when it is lost.
+    """Calls functions in a child process, which is started when needed and replaced when lost.
 
     Works in the main process, in threads, and in the daemonic processes of data loaders: the child is a plain
-    subprocess, which imports the function anew. It decodes with one thread. A copy of the worker in another process,
-    be it pickled or forked, has a child of its own. The child ends with its owner, even if that is killed. For one
-    thread at a time; only :meth:`abort` may come from another one. Linux and macOS.
+    subprocess, which imports the function anew and decodes with one thread. It ends with its owner, even if that is
+    killed. For one thread at a time; only :meth:`abort` may come from another one. Linux and macOS.
     """
 
     def __init__(self) -> None:
         self._child: _Child | None = None
-        self._close: Callable[[], object] = _nothing
         self._is_aborted = False
-
-    def __reduce__(self) -> tuple[type[IsolatedWorker], tuple[()]]:
-        return type(self), ()
 
     def call(self, function: Callable[..., Result], *args: object, path: Path, time_limit_sec: float) -> Result:
         """Call a function in the child.
@@ -59,8 +54,8 @@ class IsolatedWorker:
             What the function returns.
 
         Raises:
-            VideoError: If the child crashes, or is not done in time; the next call gets another child.
-            ConfigError: If function or arguments cannot get into the child, or the child cannot be started.
+            DecoderLostError: If the child crashes or exceeds the time limit; the next call starts another child.
+            ConfigError: If function or arguments cannot be sent to the child, or the child cannot be started.
             RuntimeError: If the worker is aborted, before or meanwhile.
             Exception: What the function raises.
         """
@@ -71,9 +66,9 @@ class IsolatedWorker:
             # Whatever it was, the next answer would be one to this call.
             self.close()
             raise
-        if isinstance(outcome, Raised):
-            if isinstance(outcome.error, AherError):
-                raise outcome.error
+        if isinstance(outcome.error, AherError):
+            raise outcome.error
+        if outcome.error is not None:
             raise outcome.error from _RemoteError(outcome.traceback)
         return cast(Result, outcome.value)
 
@@ -86,50 +81,51 @@ class IsolatedWorker:
 
     def close(self) -> None:
         """End the child, if there is one; another call starts another."""
-        self._close()
-        self._child, self._close = None, _nothing
+        if self._child is not None:
+            self._child.close()
+        self._child = None
 
-    def _run(self, request: Request, path: Path) -> Returned | Raised:
+    def _run(self, request: Request, path: Path) -> Outcome:
         """Have a request done."""
         child = self._send(request, path)
+        too_slow = DecoderLostError(
+            f"{path}: not decoded within {request.time_limit_sec:g} s; raise 'time_limit_sec' if it is long, "
+            "or convert or remove the file"
+        )
         try:
             return child.outcome(request.time_limit_sec)
         except TimeoutError:
-            raise _too_slow(path, request.time_limit_sec) from None
+            raise too_slow from None
         except _GONE:
             self._refuse_if_aborted(path)
             ending = child.ending()
-            if ending == _signal_name(signal.SIGALRM):  # it has looked at the clock before this process did
-                raise _too_slow(path, request.time_limit_sec) from None
-            raise VideoError(f"{path}: its decoder crashed ({ending}); convert the file again or remove it") from None
+            if ending == _signal_name(signal.SIGALRM):  # the child noticed first
+                raise too_slow from None
+            raise DecoderLostError(f"{path}: its decoder crashed ({ending}); convert or remove the file") from None
 
     def _send(self, request: Request, path: Path) -> _Child:
         """Return a child that has loaded the request."""
         self._refuse_if_aborted(path)
-        if self._child is not None and self._child.is_ours:
-            try:
+        if self._child is not None:
+            # It may be lost since its last request, which is no fault of this one.
+            with suppress(*_GONE):
                 self._child.load(request)
-            except _GONE:
-                pass  # lost since its last request, which is no fault of this one
-            else:
                 return self._child
         self.close()
         child = self._child = _Child()
-        # If nobody closes the worker, its child ends with the last reference to it, or with the program.
-        self._close = weakref.finalize(self, child.close)
         self._refuse_if_aborted(path)
         try:
             child.load(request)
         except _GONE:
             self._refuse_if_aborted(path)
             reason = child.ending()
-            raise ConfigError(f"the process for decoding cannot be started ({reason}); see above, {_WITHOUT}") from None
+            raise ConfigError(f"the decoding process cannot be started ({reason}); see above, {_WITHOUT}") from None
         return child
 
     def _refuse_if_aborted(self, path: Path) -> None:
         """Fail if nobody wants a result any more."""
         if self._is_aborted:
-            raise RuntimeError(f"{path}: reading was given up")
+            raise RuntimeError(f"{path}: reading was aborted")
 
 
 class _RemoteError(Exception):
@@ -140,10 +136,13 @@ class _RemoteError(Exception):
 
 
 class _Child:
-    """A running child process and the channel to it."""
+    """A running child process and the channel to it.
+
+    Attributes:
+        close: Kills the child, at the latest when the last reference to this object or the program ends.
+    """
 
     def __init__(self) -> None:
-        self._owner = os.getpid()
         here, there = socket.socketpair()
         self._channel = Channel(here)
         code = (
@@ -161,46 +160,36 @@ class _Child:
                 # Ctrl-C is for this process, which then ends its children.
                 start_new_session=True,
             )
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether this process has started the child, and not one that this process was forked from."""
-        return self._owner == os.getpid()
+        self.close = weakref.finalize(self, _end, self._process, self._channel, os.getpid())
 
     def load(self, request: Request) -> None:
         """Send a request and wait until its function is loaded."""
         self._channel.limit(START_LIMIT_SEC)
         try:
             self._channel.send(request)
-            reply = self._channel.receive()
+            reason = self._channel.receive()
         except TimeoutError:
             raise ConfigError(
-                f"the process for decoding did not start within {START_LIMIT_SEC:g} s; try again, {_WITHOUT}"
+                f"the decoding process did not start within {START_LIMIT_SEC:g} s; try again, {_WITHOUT}"
             ) from None
-        if isinstance(reply, Unloadable):
+        if reason:
             raise ConfigError(
-                f"the process for decoding cannot import what it needs ({reply.reason}); "
-                f"define readers in a module that can be imported, {_WITHOUT}"
+                f"the decoding process cannot import what it needs ({reason}); "
+                f"define readers in an importable module, {_WITHOUT}"
             )
-        if not isinstance(reply, Loaded):
-            raise TypeError(f"expected to hear that the request is loaded, but received {type(reply).__name__}")
 
-    def outcome(self, time_limit_sec: float) -> Returned | Raised:
+    def outcome(self, time_limit_sec: float) -> Outcome:
         """Wait for the outcome of the request."""
         self._channel.limit(time_limit_sec)
-        reply = self._channel.receive()
-        if not isinstance(reply, (Returned, Raised)):
-            raise TypeError(f"expected an outcome, but received {type(reply).__name__}")
-        return reply
+        return cast(Outcome, self._channel.receive())
 
     def abort(self) -> None:
         """Kill the child, and wake who waits for it."""
-        if self.is_ours:
-            self._process.kill()
-            self._channel.abort()
+        self._process.kill()
+        self._channel.abort()
 
     def ending(self) -> str:
-        """Return how the child ended, which it did without being told to."""
+        """Return how the child ended by itself."""
         try:
             status = self._process.wait(REAP_LIMIT_SEC)
         except subprocess.TimeoutExpired:
@@ -209,16 +198,17 @@ class _Child:
             return f"exit code {status}"
         return _signal_name(-status) + (", out of memory?" if status == -signal.SIGKILL else "")
 
-    def close(self) -> None:
-        """Kill the child if it still runs."""
-        self._channel.close()
-        if not self.is_ours:
-            # A copy, made by forking: the child belongs to the other process, which will wait for it.
-            self._process.returncode = 0
-            return
-        self._process.kill()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(REAP_LIMIT_SEC)
+
+def _end(process: subprocess.Popen[bytes], channel: Channel, owner: int) -> None:
+    """Kill a child that still runs."""
+    channel.close()
+    if owner != os.getpid():
+        # A copy, made by forking: the child belongs to the other process, which will wait for it.
+        process.returncode = 0
+        return
+    process.kill()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(REAP_LIMIT_SEC)
 
 
 def _pack(function: Callable[..., object], arguments: tuple[object, ...]) -> bytes:
@@ -228,17 +218,8 @@ def _pack(function: Callable[..., object], arguments: tuple[object, ...]) -> byt
     except (pickle.PicklingError, TypeError, AttributeError) as failure:
         reason = " ".join(str(failure).split())
         raise ConfigError(
-            f"the process for decoding cannot be sent what it needs ({reason}); use readers that can be pickled, "
-            f"{_WITHOUT}"
+            f"the decoding process cannot be sent what it needs ({reason}); use readers that can be pickled, {_WITHOUT}"
         ) from None
-
-
-def _too_slow(path: Path, time_limit_sec: float) -> VideoError:
-    """The error about a video that takes too long."""
-    return VideoError(
-        f"{path}: not decoded within {time_limit_sec:g} s; raise 'time_limit_sec' if it is long, "
-        "else convert the file again or remove it"
-    )
 
 
 def _signal_name(number: int) -> str:
@@ -247,7 +228,3 @@ def _signal_name(number: int) -> str:
         return f"signal {signal.Signals(number).name}"
     except ValueError:  # real-time signals have no names
         return f"signal {number}"
-
-
-def _nothing() -> None:
-    """Close what is not open."""

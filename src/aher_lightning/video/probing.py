@@ -35,13 +35,13 @@ _JITTER_SEC = 0.002
 
 
 class FrameIndex(NamedTuple):
-    """When each frame of a video is shown, from its packets.
+    """When each frame of a video is shown, according to its packets.
 
     Attributes:
         info: Facts about the video.
         start_sec: Time stamp of the first frame in seconds.
         times_sec: Start of every frame after the first frame's, ascending, ``(n,)``.
-        key_times_sec: Those of the frames at which decoding can start, ascending, ``(k,)``.
+        key_times_sec: Those of the frames at which decoding can begin, ascending, ``(k,)``.
         stream_number: Place of the video stream among all streams of the file, from 0.
     """
 
@@ -117,6 +117,18 @@ def has_presentation_times(container: InputContainer) -> bool:
         False where the order of decoded frames is all there is: their ``dts`` then tells the time.
     """
     return "avi" not in container.format.name.split(",")
+
+
+def can_seek(container: InputContainer) -> bool:
+    """Return whether a seek finds the right key frame, and all that follows decodes without earlier frames.
+
+    Args:
+        container: Open file.
+
+    Returns:
+        False for formats that must be read from the beginning.
+    """
+    return container.format.name.split(",")[0] in {"mov", "matroska"}
 
 
 def quarter_turns(frame: VideoFrame) -> int:
@@ -247,7 +259,6 @@ class _Packets:
         duration = self.end_sec - float(starts[0])
         rotation = quarter_turns(frame) * 90
         width, height = (frame.width, frame.height) if rotation % 180 == 0 else (frame.height, frame.width)
-        streams = [stream for stream in self.container.streams.video if stream.codec_context is not None]
         places = np.linspace(0.0, times[-1], len(times))
         info = VideoInfo(
             path=path,
@@ -261,7 +272,7 @@ class _Packets:
             container=self.container.format.name,
             pixel_format=frame.format.name,
             has_constant_rate=bool(np.abs(times - places).max() <= _JITTER_SEC),
-            rival_streams=[_count_pixels(stream) for stream in streams].count(_count_pixels(self.stream)) - 1,
+            further_streams=len(self.container.streams.video) - 1,
         )
         keys = np.sort(np.asarray(self.key_starts)) - starts[0]
         return FrameIndex(info, float(starts[0]), times, keys, self.stream.index)

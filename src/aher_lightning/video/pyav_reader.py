@@ -1,4 +1,4 @@
-"""The reader that always works: PyAV, which brings FFmpeg along on every platform."""
+"""The reader for all files: PyAV, which brings FFmpeg along on every platform."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ import numpy.typing as npt
 from lightning_utilities.core.imports import compare_version
 
 from aher_lightning.errors import VideoError
-from aher_lightning.video.probing import FrameIndex, has_presentation_times, index_frames, open_video, quarter_turns
+from aher_lightning.video.probing import (
+    FrameIndex,
+    can_seek,
+    has_presentation_times,
+    index_frames,
+    open_video,
+    quarter_turns,
+)
 from aher_lightning.video.reader import TIME_TOLERANCE_SEC, Image, VideoInfo, VideoReader, ascending_times
 
 if TYPE_CHECKING:
@@ -22,14 +29,11 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-_SEEKABLE_FORMATS = {"mov", "matroska"}
-"""Formats that mark as key frame only what decodes without earlier frames."""
-
 _WORTH_SEEKING_FRAMES = 8
-"""Decoding fewer frames than this costs less than a seek."""
+"""Decoding fewer frames than this takes less time than a seek."""
 
 _SCALES_IN_THREADS = "17"
-"""First version of PyAV that converts pictures in several threads unless told otherwise."""
+"""First version of PyAV that converts pictures in several threads by default."""
 
 _LOST_SEC = 0.25
 """More missing at the end of decoding than this is damage; decoders may hold back a frame or two."""
@@ -38,8 +42,7 @@ _LOST_SEC = 0.25
 class PyAVReader(VideoReader):
     """Decode with PyAV.
 
-    Reads forward only; where no frame is wanted before a later key frame it jumps there. Rotation
-    metadata is applied.
+    Reads forward, and jumps to a later key frame where no frame before it is wanted. Applies rotation metadata.
 
     Args:
         thread_count: Decoder threads; keep 1 inside loader workers, 0 lets FFmpeg choose.
@@ -61,14 +64,12 @@ class PyAVReader(VideoReader):
 
     def iter_frames(self, path: Path, times_sec: Sequence[float]) -> Iterator[Image]:
         """Yield the frame on display at each time; see :meth:`VideoReader.iter_frames`."""
-        times = ascending_times(times_sec)
-        index = index_frames(path)
-        return self._iter_frames(path, index, times)
+        return self._iter_frames(ascending_times(times_sec), index_frames(path))
 
-    def _iter_frames(self, path: Path, index: FrameIndex, times_sec: npt.NDArray[np.float64]) -> Iterator[Image]:
+    def _iter_frames(self, times_sec: npt.NDArray[np.float64], index: FrameIndex) -> Iterator[Image]:
         """Yield pictures, converting each frame once."""
         convert = _picture_converter()
-        with open_video(path, self.thread_count) as (container, stream):
+        with open_video(index.info.path, self.thread_count) as (container, stream):
             cursor = _FrameCursor(container, stream, index)
             shown: VideoFrame | None = None
             for request in _requests(index, times_sec, has_presentation_times(container)):
@@ -82,8 +83,7 @@ def _picture_converter() -> Callable[[VideoFrame], Image]:
     """Return a function that makes upright RGB pictures of frames."""
     from av.video.reformatter import VideoReformatter
 
-    # One reformatter for all frames, and one thread: a new one per frame, or threads for such small work (the default
-    # since PyAV 17), cost as much as decoding.
+    # One reformatter, and one thread: a new one per frame, or threads for such small work, cost as much as decoding.
     reformat = partial(VideoReformatter().reformat, format="rgb24")
     if compare_version("av", operator.ge, _SCALES_IN_THREADS):
         reformat = partial(reformat, threads=1)
@@ -133,7 +133,7 @@ class _FrameCursor:
         self._container, self._stream, self._index = container, stream, index
         self._unit_sec = float(stream.time_base or 0)
         self._uses_pts = has_presentation_times(container)
-        self._can_seek = container.format.name.split(",")[0] in _SEEKABLE_FORMATS
+        self._can_seek = can_seek(container)
         self._start_sec = index.start_sec if self._uses_pts else None
         self._shown: VideoFrame | None = None
         self._next: VideoFrame | None = None

@@ -10,17 +10,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from aher_lightning.errors import VideoError
-
 Image = npt.NDArray[np.uint8]
 """One picture, RGB, shape ``(H, W, 3)``, upright."""
 
 TIME_TOLERANCE_SEC = 1e-6
-"""A frame that starts so little after a time counts as shown at it; absorbs rounding, far below any frame duration."""
+"""A frame that starts this little after a time is shown at it; absorbs rounding, far below any frame duration."""
 
 
 class VideoInfo(NamedTuple):
-    """Facts about the best video stream of a file, counted from its packets rather than believed.
+    """Facts about the best video stream of a file, from its packets rather than its header.
 
     Attributes:
         path: The file.
@@ -30,11 +28,11 @@ class VideoInfo(NamedTuple):
         average_fps: Frames per second on average.
         frame_count: Number of frames found in the file.
         codec: Name of the decoder, such as ``h264``.
-        rotation: Degrees (0, 90, 180, 270) by which readers turn the stored picture anti-clockwise, to be upright.
-        container: Name of the file format as FFmpeg says it, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
+        rotation: Degrees (0, 90, 180, 270) by which readers turn the stored picture anti-clockwise.
+        container: FFmpeg's name of the file format, such as ``mov,mp4,m4a,3gp,3g2,mj2``.
         pixel_format: Name of the pixel format, such as ``yuv420p``.
         has_constant_rate: Whether all frames last equally long, up to the rounding of time stamps.
-        rival_streams: Number of further video streams with as many pixels; readers decode the one with most pixels.
+        further_streams: Number of further video streams; readers decode the one with most pixels.
     """
 
     path: Path
@@ -48,16 +46,14 @@ class VideoInfo(NamedTuple):
     container: str
     pixel_format: str
     has_constant_rate: bool
-    rival_streams: int
+    further_streams: int
 
 
 class VideoReader(ABC):
-    """Decodes video files; times are seconds after the first frame, whatever time stamp that carries.
+    """Decodes video files; times are seconds after the first frame, whatever its time stamp.
 
-    The frame of a time is the one on display then: the last that starts at or before it, the first
-    frame for earlier times, the last one for later times. Subclasses implement :meth:`probe` and
-    :meth:`iter_frames`; both must raise :class:`~aher_lightning.errors.VideoError` with one line that
-    names the file, the reason and the remedy.
+    The frame on display at a time is the last that starts no later, or the first frame for earlier times. Both methods
+    must raise :class:`~aher_lightning.errors.VideoError` with one line that names file, reason and remedy.
     """
 
     @property
@@ -65,12 +61,17 @@ class VideoReader(ABC):
     def version(self) -> str:
         """Version of the decoding library, for the temporal contract."""
 
+    @property
+    def fallback(self) -> VideoReader | None:
+        """The reader to try where this one crashes or hangs, if there is one."""
+        return None
+
     @abstractmethod
     def probe(self, path: Path) -> VideoInfo:
         """Return facts about a video.
 
         Args:
-            path: File to look at.
+            path: The file.
 
         Returns:
             The facts.
@@ -81,9 +82,9 @@ class VideoReader(ABC):
 
     @abstractmethod
     def iter_frames(self, path: Path, times_sec: Sequence[float]) -> Iterator[Image]:
-        """Yield the frame on display at each time, in one pass that holds few pictures at once.
+        """Yield the frame on display at each time, in one pass that holds few pictures.
 
-        Neighbouring times with the same frame may yield the same array again: do not write into it.
+        May yield the same array again: do not write into it.
 
         Args:
             path: File to decode.
@@ -97,31 +98,9 @@ class VideoReader(ABC):
             ValueError: If the times do not ascend or are not finite.
         """
 
-    def read_frames(self, path: Path, times_sec: Sequence[float]) -> Image:
-        """Return the frames on display at the given times at once; for few frames or small pictures.
-
-        Args:
-            path: File to decode.
-            times_sec: Seconds after the first frame, ascending; n of them.
-
-        Returns:
-            Pictures, RGB uint8, shape ``(n, H, W, 3)``.
-
-        Raises:
-            VideoError: If the file cannot be decoded, or the picture size changes on the way.
-            ValueError: If the times do not ascend or are not finite.
-        """
-        info = self.probe(path)
-        frames = np.empty((len(times_sec), info.height, info.width, 3), dtype=np.uint8)
-        for position, image in enumerate(self.iter_frames(path, times_sec)):
-            if image.shape != frames.shape[1:]:
-                raise VideoError(f"{path}: the picture size changes within the video; convert it to one size")
-            frames[position] = image
-        return frames
-
 
 def ascending_times(times_sec: Sequence[float]) -> npt.NDArray[np.float64]:
-    """Return requested times as an array, refusing what a single pass cannot serve.
+    """Return times as an array; refuse what a single pass cannot serve.
 
     Args:
         times_sec: Seconds after the first frame.

@@ -17,7 +17,7 @@ from aher_lightning.datamodules.rendered import RenderedDataModule
 from aher_lightning.errors import ConfigError, DataError
 from aher_lightning.video.pyav_reader import PyAVReader
 from aher_lightning.video.reader import VideoReader
-from tests.helpers.broken_readers import BrokenReader
+from tests.helpers.broken_readers import BrokenAutoReader, BrokenReader
 from tests.helpers.command_line import CONFIGS, trainer_words
 from tests.helpers.training import small_contract
 from tests.helpers.videos import write_corrupt, write_truncated
@@ -93,6 +93,15 @@ def test_broken_videos_are_told_with_the_reason(root: Path, tmp_path: Path) -> N
     decoded = reasons(tmp_path / "decoded.json")
     assert decoded.keys() - probed.keys() == {"am_val_00000", f"{category}--crash_decode"}
     assert decoded["am_val_00000"].startswith("is damaged")
+
+
+def test_a_video_on_which_decord_crashes_is_usable_by_pyav(root: Path, tmp_path: Path) -> None:
+    clip = min((root / "moments").rglob("*.mp4"))
+    shutil.copy(clip, clip.with_name("crash.mp4"))
+    data = data_module(root, BrokenAutoReader())
+    report = json.loads(check(data, tmp_path / "check.json", num_workers=2, decode=True).read_text())
+    assert report["unusable"] == []
+    assert report["usable"] == len(data.video_paths())
 
 
 def test_a_hang_ends_with_the_limit(root: Path, tmp_path: Path) -> None:

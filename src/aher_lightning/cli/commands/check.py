@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from aher_lightning.console import ProgressReporter, output_console
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.unusable_videos import UnusableVideo
 from aher_lightning.datasets.video_folder import find_namesakes
-from aher_lightning.errors import ConfigError, DataError
+from aher_lightning.errors import ConfigError, DataError, DecoderLostError
 from aher_lightning.files.json_files import check_writable
 from aher_lightning.reports.video_check import DurationDifference, VideoCheck
 from aher_lightning.video.auto_reader import AutoReader
@@ -45,7 +46,12 @@ class Reading(NamedTuple):
     def read(self, pool: IsolatedPool, path: Path) -> VideoInfo:
         """Read a video in a child process; see :func:`~aher_lightning.video.examination.examine_video`."""
         limit_sec = self.time_limit_sec
-        return pool.call(examine_video, self.reader, path, self.decodes, path=path, time_limit_sec=limit_sec)
+        try:
+            return pool.call(examine_video, self.reader, path, self.decodes, path=path, time_limit_sec=limit_sec)
+        except DecoderLostError:
+            if self.reader.fallback is None:
+                raise
+        return self._replace(reader=self.reader.fallback).read(pool, path)
 
 
 def check(
@@ -120,7 +126,7 @@ def read_all(
         ProgressReporter("Checking", len(paths), unit="videos") as progress,
         ThreadPoolExecutor(num_workers) as executor,
         # Left first, also when interrupted: no call goes on without it, so that the threads end at once.
-        IsolatedPool() as pool,
+        closing(IsolatedPool()) as pool,
     ):
         futures = {executor.submit(reading.read, pool, path): name for name, path in paths.items()}
         for future in as_completed(futures):
