@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from aher_lightning.errors import require_extra
 from aher_lightning.rendering.benchmark import render_benchmark
 from aher_lightning.rendering.plan import BenchmarkParameters
 from tests.helpers.command_line import TrainedRun, run_everything
+
+
+def pytest_configure() -> None:
+    """Compute in one thread, here and in all processes that tests start: more of them round sums in another order."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -120,6 +120,23 @@ def test_a_checkpoint_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch
     assert read_checkpoint(path)[STATE_KEY] == {"iteration": 1}
 
 
+def test_a_checkpoint_that_does_not_fit_into_memory_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    (tmp_path / "c.ckpt").touch()
+    monkeypatch.setattr(torch, "load", fail)
+    error: Exception = MemoryError()
+    with pytest.raises(MemoryError):
+        read_checkpoint(tmp_path / "c.ckpt")
+    error = KeyError("whatever")
+    with pytest.raises(CheckpointError, match=r"c\.ckpt: not a readable checkpoint \(damaged\)") as caught:
+        read_checkpoint(tmp_path / "c.ckpt")
+    assert caught.value.__cause__ is error
+
+
 def test_a_checkpoint_is_replaced_only_if_asked(tmp_path: Path) -> None:
     check_output(tmp_path / "c.ckpt", overwrite=False)
     (tmp_path / "c.ckpt").touch()

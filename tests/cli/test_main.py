@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from aher_lightning import __version__
-from aher_lightning.cli.main import find_configs, main
+from aher_lightning.cli.main import find_configs, find_user_error, main
 from aher_lightning.cli.shipped_configs import configs_folder
 from aher_lightning.cli.verbs import ANALYSES, TRAINER_VERBS, VERBS
-from aher_lightning.errors import ConfigError
+from aher_lightning.errors import ConfigError, DataError
 from tests.helpers.command_line import CONFIGS, TrainedRun, extract_words, trainer_words
 from tests.helpers.trained import checkpointed_localizer
 from tests.helpers.videos import VideoSpec, write_sound, write_truncated, write_video
@@ -160,7 +161,7 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
         ["evaluate"],
         ["evaluate", "--no-such-option", "1"],
         ["localize", "--checkpoint", "c.ckpt"],
-        ["analyze", "shares", "--ahernet", "m.json"],
+        ["analyze", "label-fractions", "--ahernet", "m.json"],
         ["render", "--output", "x", "--videos", "many"],
         ["fit", "--config", "no_such.yaml"],
         ["fit", "--config", "tiny", "--model.class_path", "NoSuchModule"],
@@ -233,7 +234,7 @@ def test_bad_checkpoints_fail_with_one_line(tmp_path: Path, tiny_benchmark: Path
         assert message in fails("localize", video, "--checkpoint", checkpoint, "--output", output)
         assert message in fails(*extract_words(tiny_benchmark, checkpoint, output))
         words = trainer_words("test", tiny_benchmark, output)
-        assert ("is a folder, and a checkpoint is a file" if is_folder else message) in fails(
+        assert ("is a folder, not a checkpoint file" if is_folder else message) in fails(
             *words, f"--ckpt_path={checkpoint}"
         )
         words = trainer_words("fit", tiny_benchmark, output)
@@ -424,3 +425,74 @@ def test_rendering_options_out_of_range_fail_with_one_line(tmp_path: Path, fails
     (tmp_path / "file").touch()
     assert "choose another --output" in fails("render", "--output", tmp_path / "file")
     assert not (tmp_path / "x").exists()
+
+
+# Failures
+
+
+def chained(outer: Exception, inner: Exception, *, is_cause: bool, is_suppressed: bool = False) -> Exception:
+    """Return an error as if raised while another one was handled, explicitly from it or not."""
+    outer.__context__, outer.__cause__ = inner, inner if is_cause else None
+    outer.__suppress_context__ = is_cause or is_suppressed
+    return outer
+
+
+def test_the_cause_of_an_error_is_told_and_not_what_was_merely_being_handled() -> None:
+    ours = DataError("a.npy: is broken; mend it")
+    assert find_user_error(ours) is ours
+    assert find_user_error(chained(ValueError("wrapped"), ours, is_cause=True)) is ours
+    wrapped = chained(ValueError(), ours, is_cause=True)
+    assert find_user_error(chained(RuntimeError("again"), wrapped, is_cause=True)) is ours
+    for mistake in (TypeError("in a fallback"), MemoryError(), RuntimeError("in a worker")):
+        for is_suppressed in (False, True):
+            assert find_user_error(chained(mistake, ours, is_cause=False, is_suppressed=is_suppressed)) is None
+
+
+def test_the_file_system_and_lightning_are_told_too() -> None:
+    assert "a.txt: No such file" in str(find_user_error(FileNotFoundError(2, "No such file", "a.txt")))
+    assert "Lightning says so" in str(find_user_error(MisconfigurationException("no such\n accelerator.")))
+
+
+def test_a_failure_shows_its_traceback_when_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["list-categories", "--checkpoint", str(tmp_path / "none.ckpt")]
+    assert main(words) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    for place in range(len(words) + 1):
+        assert main([*words[:place], "--debug", *words[place:]]) == 1
+        shown = capsys.readouterr().err
+        assert shown.count("Traceback (most recent call last)") == 1
+        assert shown.splitlines()[-1] == line
+    assert main(words) == 1
+    assert capsys.readouterr().err.splitlines() == [line]
+
+
+def test_a_mistake_of_ours_in_one_video_costs_that_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(video: Path, *_: object, **__: object) -> None:
+        if video.stem in failures:
+            raise failures[video.stem]
+
+    failures = {"a": ZeroDivisionError("by\nzero"), "b": MemoryError(), "d": DataError("no such\nthing")}
+    monkeypatch.setattr("aher_lightning.cli.commands.localize.cut_clips", fail)
+    _, checkpoint = checkpointed_localizer(tmp_path)
+    videos = [write_video(tmp_path / f"{name}.mp4", VideoSpec(num_frames=20)) for name in "abcd"]
+    words = ["localize", *map(str, videos), f"--checkpoint={checkpoint}", f"--output={tmp_path / 'out'}", "--show=0"]
+    words += [f"--clips={tmp_path / 'clips'}", "--time-limit-sec=null"]
+    assert main(words) == 1
+    lines = [
+        f"{videos[0]}: ZeroDivisionError: by zero; --debug shows the traceback",
+        f"{videos[1]}: MemoryError; --debug shows the traceback",
+        f"aher localize: {videos[3]}: no such thing",
+    ]
+    assert capsys.readouterr().err.splitlines() == lines
+    assert {path.name for path in (tmp_path / "out").glob("*.json")} == {".localize.json", "c.json"}
+    (tmp_path / "file").touch()  # what fails after the videos takes nothing of what they had to tell
+    assert main([*words, f"--fiftyone={tmp_path / 'file'}"]) == 1
+    *first, last = capsys.readouterr().err.splitlines()
+    assert first == [line.removeprefix("aher localize: ") for line in lines]
+    assert last.startswith(f"aher localize: {tmp_path / 'file'}")
+    assert main([*words, "--debug"]) == 1
+    shown = capsys.readouterr().err
+    assert [line for line in shown.splitlines() if line in lines] == lines
+    assert [shown.count(f"{video} failed:\nTraceback") for video in videos] == [1, 1, 0, 1]

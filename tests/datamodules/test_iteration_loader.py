@@ -6,7 +6,7 @@ import torch
 from torch.utils.data import Dataset
 
 from aher_lightning.datamodules.iteration_loader import IterationLoader
-from aher_lightning.datasets.sampling import IterationBatchSampler, SampleKey
+from aher_lightning.datasets.sampling import IterationSampler, SampleKey
 
 
 class Keys(Dataset[SampleKey]):
@@ -17,7 +17,7 @@ class Keys(Dataset[SampleKey]):
 
 
 def loader(first: int) -> IterationLoader:
-    sampler = IterationBatchSampler(5, 2, seed=0, stream="moments", first_iteration=lambda: first)
+    sampler = IterationSampler(5, 2, seed=0, stream="moments", first_iteration=lambda: first)
     return IterationLoader(Keys(), sampler, collate_fn=list)
 
 

@@ -19,13 +19,14 @@ from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.structures import SnippetSequence, UntrimmedBatch
 from aher_lightning.video.contract import TemporalContract
 from tests.helpers.toy import DURATION_SEC, MOMENT, UNTRIMMED, ToyDataModule, ToySource, toy_video
+from tests.helpers.training import quiet_trainer, toy_localizer
 
 
 class FakeTrainer:
     """What a data module asks of a trainer."""
 
     def __init__(self, rank: int = 0, world_size: int = 1, module: object = None) -> None:
-        self.default_root_dir = Path("nowhere")
+        self.default_root_dir, self.overfit_batches = Path("nowhere"), 0
         self.global_rank, self.world_size, self.lightning_module = rank, world_size, module
 
 
@@ -396,3 +397,9 @@ def test_windows_are_as_long_as_all_but_the_longest_training_videos() -> None:
     assert OfSomeLengths().window_sec == 30.0
     assert OfTwo().window_sec == 500.0
     assert OfSomeLengths(parts=["moments"]).window_sec is None
+
+
+def test_samplers_that_lightning_would_replace_are_refused(tmp_path: Path) -> None:
+    trainer = quiet_trainer(tmp_path, overfit_batches=1)
+    with pytest.raises(ConfigError, match=r"^'trainer\.overfit_batches' replaces samplers; remove it, and train on"):
+        trainer.fit(toy_localizer(), datamodule=ToyDataModule())

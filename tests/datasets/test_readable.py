@@ -5,7 +5,7 @@ import torch
 
 from aher_lightning.datasets.quarantine import Quarantine
 from aher_lightning.datasets.readable import MOST_ATTEMPTS, OmittingDataset, SubstitutingDataset
-from aher_lightning.datasets.sampling import IterationBatchSampler, SampleKey
+from aher_lightning.datasets.sampling import IterationSampler, SampleKey
 from aher_lightning.errors import ContractError, DataError, VideoError
 from aher_lightning.ops.randomness import random_generator
 
@@ -32,7 +32,7 @@ class Names:
 
 
 def keys(size: int, iterations: range) -> list[SampleKey]:
-    sampler = IterationBatchSampler(size, 3, seed=0, stream="moments")
+    sampler = IterationSampler(size, 3, seed=0, stream="moments")
     return [key for iteration in iterations for key in sampler.batch(iteration)]
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from aher_lightning.datasets.sampling import EvaluationSampler, IterationBatchSampler, SampleKey
+from aher_lightning.datasets.sampling import EvaluationSampler, IterationSampler, SampleKey
 
 
-def sampler(**options: int) -> IterationBatchSampler:
+def sampler(**options: int) -> IterationSampler:
     settings: dict[str, Any] = {"seed": 3, "rank": 0, "world_size": 1}
-    return IterationBatchSampler(10, 4, stream="moments", **(settings | options))
+    return IterationSampler(10, 4, stream="moments", **(settings | options))
 
 
 def indices(batch: list[SampleKey]) -> list[int]:
@@ -18,7 +18,7 @@ def indices(batch: list[SampleKey]) -> list[int]:
 
 
 def test_every_pass_visits_every_sample_once() -> None:
-    drawn = [key.place for batch in islice(sampler(), 10) for key in batch]
+    drawn = indices(list(islice(sampler(), 40)))
     for start in range(0, 40, 10):
         assert sorted(drawn[start : start + 10]) == list(range(10))
     assert drawn[:10] != drawn[10:20]
@@ -26,36 +26,41 @@ def test_every_pass_visits_every_sample_once() -> None:
 
 def test_an_iteration_is_a_pure_function_of_its_number() -> None:
     consumed = sampler()
-    list(islice(consumed, 25))
+    list(islice(consumed, 100))
     assert consumed.batch(7) == sampler().batch(7)
     assert sampler(seed=4).batch(7) != sampler().batch(7)
 
 
 def test_iteration_starts_where_the_module_stands() -> None:
     finished = 0
-    resumable = IterationBatchSampler(10, 4, seed=3, stream="moments", first_iteration=lambda: finished)
-    whole = list(islice(resumable, 6))
+    resumable = IterationSampler(10, 4, seed=3, stream="moments", first_iteration=lambda: finished)
+    whole = list(islice(resumable, 24))
     finished = 4
-    assert list(islice(resumable, 2)) == whole[4:]
-    assert [batch[0].iteration for batch in whole] == list(range(6))
+    assert list(islice(resumable, 8)) == whole[16:]
+    assert [key.iteration for key in whole[::4]] == list(range(6))
 
 
 def test_ranks_share_the_batch_of_one_large_process() -> None:
-    one = IterationBatchSampler(10, 8, seed=3, stream="moments")
+    one = IterationSampler(10, 8, seed=3, stream="moments")
     for iteration in range(5):
         parts = [sampler(rank=rank, world_size=2).batch(iteration) for rank in (0, 1)]
         assert parts[0] + parts[1] == one.batch(iteration)
 
 
 def test_streams_are_shuffled_differently() -> None:
-    other = IterationBatchSampler(10, 10, seed=3, stream="untrimmed").batch(0)
-    assert indices(other) != indices(IterationBatchSampler(10, 10, seed=3, stream="moments").batch(0))
+    other = IterationSampler(10, 10, seed=3, stream="untrimmed").batch(0)
+    assert indices(other) != indices(IterationSampler(10, 10, seed=3, stream="moments").batch(0))
+
+
+def test_the_order_has_no_end() -> None:
+    with pytest.raises(TypeError, match="moments: the order of samples has no end"):
+        len(sampler())
 
 
 @pytest.mark.parametrize(("size", "batch_size"), [(0, 4), (10, 0)])
 def test_nothing_to_draw_is_refused(size: int, batch_size: int) -> None:
     with pytest.raises(ValueError, match="moments: needs at least one sample"):
-        IterationBatchSampler(size, batch_size, seed=0, stream="moments")
+        IterationSampler(size, batch_size, seed=0, stream="moments")
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3, 8])

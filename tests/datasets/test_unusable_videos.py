@@ -110,6 +110,7 @@ def test_collecting_waits_for_another_process_no_longer_than_told(tmp_path: Path
         (VideoError("v/a.mp4: is empty; copy it again"), "is empty; copy it again", "is empty"),
         (VideoError("out of\n disk: space"), "out of disk: space", "out of disk"),
         (ValueError("odd\nvalue"), "ValueError: odd value", "ValueError"),
+        (MemoryError(), "MemoryError", "MemoryError"),
         (
             VideoError("v/a.mp4: not decoded within 60 s; raise"),
             "not decoded within 60 s; raise",

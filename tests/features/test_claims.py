@@ -90,7 +90,7 @@ def test_claims_are_touched_as_long_as_the_work_lasts(tmp_path: Path) -> None:
     with WorkClaims(tmp_path, stale_sec=0.06) as claims:
         claims.take("v_1")
         age(tmp_path / "v_1", 1000)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while time.time() - (tmp_path / "v_1").stat().st_mtime > 100 and time.monotonic() < deadline:
             time.sleep(0.005)
         assert time.time() - (tmp_path / "v_1").stat().st_mtime < 100
@@ -119,7 +119,7 @@ def test_of_many_processes_one_takes_over(tmp_path: Path) -> None:
     start.set()
     for process in processes:
         process.join()
-    assert wins.get(timeout=1)
+    assert wins.get(timeout=60)
     assert wins.empty()
     assert names(tmp_path) == []
 

@@ -67,7 +67,7 @@ def test_a_process_that_nobody_has_waited_for_is_gone() -> None:
     if pid == 0:
         os._exit(0)
     owner = this_process()._replace(pid=pid, started=0)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not owner.is_gone() and time.monotonic() < deadline:
         time.sleep(0.001)
     assert owner.is_gone()
@@ -160,12 +160,12 @@ def test_of_many_processes_one_creates_the_file(tmp_path: Path) -> None:
         process.start()
     for process in processes:
         process.join()
-    assert (tmp_path / "a").read_text() == str(wins.get(timeout=1))
+    assert (tmp_path / "a").read_text() == str(wins.get(timeout=60))
     assert wins.empty()
 
 
 def test_the_clock_of_a_folder(tmp_path: Path) -> None:
-    assert abs(file_clock(tmp_path) - time.time()) < 5
+    assert abs(file_clock(tmp_path) - time.time()) < 60
     assert names(tmp_path) == []
     assert read_or_none(tmp_path / "none") is None
 

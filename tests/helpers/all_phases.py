@@ -15,6 +15,7 @@ from aher_lightning.modules.phases import DetectorPhase, DiscriminatorPhase, Gen
 from aher_lightning.modules.variant_phases import ContextPhase, MomentTransferPhase
 from tests.helpers.end_to_end import PixelDataModule, end_to_end_module
 from tests.helpers.toy import CATEGORIES, MeanBackbone, ToyDataModule, toy_loss, toy_network
+from tests.helpers.training import toy_classifier
 
 SGD = partial(torch.optim.SGD, lr=0.02, momentum=0.9)
 """Some gradients, such as that of a bias which all categories share, are zero but for rounding. Adam divides by their
@@ -69,14 +70,20 @@ def from_pixels() -> BaseModule:
     return end_to_end_module(optimizer=SGD)
 
 
+def classifier() -> BaseModule:
+    """Recognition by Lightning's automatic optimization."""
+    return toy_classifier(dropout=0.0, augmentation=torch.nn.Identity(), optimizer=SGD)
+
+
 KINDS: dict[str, Callable[[], BaseModule]] = {
     "aher": every_phase,
     "localizer": every_other_phase,
     "mined": mined,
     "from_pixels": from_pixels,
+    "classifier": classifier,
 }
 
 
 def data_of(kind: str) -> type[ToyDataModule]:
     """Return the data that a kind is trained on."""
-    return PixelDataModule if kind == "from_pixels" else ToyDataModule
+    return PixelDataModule if kind in {"from_pixels", "classifier"} else ToyDataModule

@@ -22,7 +22,7 @@ def run_on_processes(function: Callable[..., object], num_processes: int, folder
     for process in processes:
         process.start()
     for process in processes:
-        process.join(timeout=120)
+        process.join(timeout=600)
     exit_codes = [process.exitcode for process in processes]
     assert exit_codes == [0] * num_processes, f"exit codes {exit_codes}; None stands for still running"
     return [pickle.loads((folder / f"{rank}.pickle").read_bytes()) for rank in range(num_processes)]

@@ -25,7 +25,6 @@ def quiet_trainer(folder: Path, iterations: int = 1, **options: Any) -> pl.Train
         "max_epochs": 1,
         "limit_train_batches": iterations,
         "limit_val_batches": 0,
-        "use_distributed_sampler": False,
         "logger": False,
         "enable_progress_bar": False,
         "enable_model_summary": False,

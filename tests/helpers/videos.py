@@ -111,6 +111,14 @@ def copy_shifted(source: Path, target: Path, by_sec: float = 0.0, title: str = "
     return target
 
 
+def write_turning(path: Path) -> Path:
+    """Write an MPEG transport stream of 64x48 pictures 0 to 19, then 96x128 ones from 20 on; two time stamps twice."""
+    parts = (VideoSpec(20), VideoSpec(20, width=96, height=128, first_number=20, start_sec=2.0))
+    content = [write_video(path.with_name(f"{number}.ts"), part).read_bytes() for number, part in enumerate(parts)]
+    path.write_bytes(b"".join(content))
+    return path
+
+
 def write_resized(path: Path) -> Path:
     """Write a Matroska file of 64x48 pictures 0 to 19, then 96x48 ones from 20 on, ten a second."""
     options = {"bf": "0"}

@@ -11,7 +11,8 @@ from aher_lightning import __version__
 from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
 from aher_lightning.errors import AherError, CheckpointError, ConfigError, ContractError, DataError
-from aher_lightning.inference.add_category import add_categories
+from aher_lightning.inference.add_category import add_categories, extend_memory
+from aher_lightning.inference.category_clips import ClipFeatures
 from aher_lightning.inference.category_list import describe_categories
 from aher_lightning.inference.localizer import Localizer
 from aher_lightning.inference.rebuild import load_module
@@ -83,6 +84,13 @@ def test_categories_join_one_after_another(checkpoint: Path, tmp_path: Path) -> 
     assert torch.equal(network_logits(second)[:, :4], network_logits(first))
     with pytest.raises(ConfigError, match="there is a category 'yawn' already"):
         add_categories(second, moments, third, categories=["yawn"])
+
+
+def test_features_beyond_half_precision_stay_finite() -> None:
+    memory = {"features": [torch.ones(1, 2, dtype=torch.float16)], "labels": torch.tensor([0])}
+    extended = extend_memory(memory, ClipFeatures([torch.tensor([[1e6, -1e6]])], torch.tensor([0]), []), 3)
+    assert extended["features"][0].tolist() == [[1.0, 1.0], [65504.0, -65504.0]]
+    assert extended["labels"].tolist() == [0, 3]
 
 
 def test_the_result_repeats(checkpoint: Path, tmp_path: Path) -> None:
@@ -179,7 +187,7 @@ def test_unsuitable_clips_are_refused(checkpoint: Path, tmp_path: Path) -> None:
 
 def test_an_output_that_is_there_is_refused_unless_asked_for(checkpoint: Path, tmp_path: Path) -> None:
     moments = write_clips(tmp_path / "moments", bow=2)
-    with pytest.raises(CheckpointError, match=r"last\.ckpt: is there already; .* --overwrite"):
+    with pytest.raises(CheckpointError, match=r"last\.ckpt: already exists; .* --overwrite"):
         add_categories(checkpoint, moments, checkpoint)
     add_categories(checkpoint, moments, checkpoint, overwrite=True)
     assert [one.name for one in describe_categories(checkpoint)][-1] == "bow"

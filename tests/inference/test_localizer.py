@@ -15,9 +15,10 @@ from aher_lightning.inference.merge import merge_windows
 from aher_lightning.inference.windows import split_windows
 from aher_lightning.video.clips import count_clips
 from tests.helpers.broken_readers import BrokenReader
+from tests.helpers.detectors import DETECTORS
 from tests.helpers.toy import MOMENT
 from tests.helpers.trained import checkpointed_localizer
-from tests.helpers.training import toy_localizer
+from tests.helpers.training import small_contract, toy_localizer
 from tests.helpers.videos import VideoSpec, write_sound, write_truncated, write_video
 
 
@@ -47,6 +48,21 @@ def test_equals_what_the_module_detects(localizer: Localizer, tmp_path: Path) ->
         (expected,) = localizer.module.detect(snippets, torch.tensor([6.0], dtype=torch.float64))
     for ours, theirs in zip(localizer.localize(video).detections, expected, strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+@pytest.mark.parametrize("window_sec", [None, 0.25, 1.0])
+def test_segments_of_every_detector_have_a_length(name: str, window_sec: float | None, tmp_path: Path) -> None:
+    module = DETECTORS[name]()
+    module.contract = small_contract(snippet_stride=1)
+    localizer = Localizer(module, window_sec=window_sec)
+    for num_frames in (1, 2, 3, 7, 23):
+        video = write_video(tmp_path / f"{num_frames}.mp4", VideoSpec(num_frames=num_frames))
+        found = localizer.localize(video)
+        starts, ends = found.detections.segments.unbind(dim=1)
+        assert (ends > starts).all()
+        assert (starts >= 0).all()
+        assert (ends <= found.duration_sec).all()
 
 
 @pytest.mark.parametrize("num_frames", [1, 3])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from aher_lightning.losses.actionness import actionness_loss, select_anchors
+from aher_lightning.losses.actionness import actionness_loss, select_anchors_over_processes
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def states() -> Tensor:
 
 def selected_loss(logits: Tensor, states: Tensor, ratio: float = 1.0, strict: bool = False) -> Tensor:
     """The loss over the anchors that are selected for it."""
-    return actionness_loss(logits, states, select_anchors(logits, states, ratio=ratio, strict=strict))
+    return actionness_loss(logits, states, select_anchors_over_processes(logits, states, ratio=ratio, strict=strict))
 
 
 def plain_loss(logits: Tensor, states: Tensor, ratio: float, strict: bool) -> float:
@@ -39,8 +39,8 @@ def test_hand_computed_loss() -> None:
     states = torch.tensor([[1, 0, 0, 0, -1]])  # one positive, hence 1 + B = 2 negatives
     expected = (math.log(4 / 3) + math.log(2) + math.log1p(math.exp(-5))) / 3
     assert selected_loss(logits, states).item() == pytest.approx(expected)
-    assert select_anchors(logits, states).tolist() == [[True, True, True, False, False]]
-    assert select_anchors(logits, states, strict=True).tolist() == [[True, True, False, False, False]]
+    assert select_anchors_over_processes(logits, states).tolist() == [[True, True, True, False, False]]
+    assert select_anchors_over_processes(logits, states, strict=True).tolist() == [[True, True, False, False, False]]
 
 
 @pytest.mark.parametrize("strict", [False, True])
@@ -56,7 +56,7 @@ def test_ignored_anchors_get_no_gradient(logits: Tensor, states: Tensor) -> None
     logits.requires_grad_()
     (gradient,) = torch.autograd.grad(selected_loss(logits, states, ratio=100.0), logits)
     assert torch.equal(gradient.abs().sum(dim=-1) > 0, states >= 0)
-    assert torch.equal(select_anchors(logits, states, ratio=100.0), states >= 0)
+    assert torch.equal(select_anchors_over_processes(logits, states, ratio=100.0), states >= 0)
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (2, 0), (2, 3)])

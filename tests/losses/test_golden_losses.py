@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from aher_lightning.losses.actionness import select_anchors
+from aher_lightning.losses.actionness import select_anchors_over_processes
 from aher_lightning.losses.adversarial import DiscriminatorLoss, GeneratorLoss
 from aher_lightning.losses.classification import cell_classification_loss, segment_classification_loss
 from aher_lightning.losses.localization import LocalizationLosses
@@ -120,7 +120,7 @@ def test_every_cell_has_the_label_of_its_video() -> None:
 def test_counts(case: Case) -> None:
     states, overlaps = case.matches.states, case.matches.overlaps
     assert case.outputs.actionness is not None
-    is_selected = select_anchors(case.outputs.actionness, states, ratio=case.ratio, strict=True)
+    is_selected = select_anchors_over_processes(case.outputs.actionness, states, ratio=case.ratio, strict=True)
     counts = {
         "n_pos": int((states == 1).sum()),
         "n_neg_candidates": int((states == 0).sum()),

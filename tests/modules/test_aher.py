@@ -29,7 +29,6 @@ def trainer(folder: Path, iterations: int, **options: Any) -> pl.Trainer:
         "default_root_dir": folder,
         "max_epochs": 1,
         "limit_train_batches": iterations,
-        "use_distributed_sampler": False,
         "logger": False,
         "enable_checkpointing": True,
         "enable_progress_bar": False,

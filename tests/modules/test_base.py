@@ -305,7 +305,7 @@ def count_on_rank(rank: int) -> tuple[int, float]:
     module = toy_localizer()
     if rank == 0:
         module.test_step(next(iter(ToyDataModule().test_dataloader())), 0)
-    return module.test_metrics.count_videos(), float(module.test_metrics.compute()["test/AUC"])
+    return module.test_metrics.count_videos_over_processes(), float(module.test_metrics.compute()["test/AUC"])
 
 
 @pytest.mark.ddp

@@ -49,13 +49,13 @@ def test_oracles_tell_wrong_labels_from_wrong_segments() -> None:
 
 def test_videos_are_counted() -> None:
     metrics = DetectionMetrics("val", MOMENTS)
-    assert metrics.count_videos() == 0
+    assert metrics.count_videos_over_processes() == 0
     nothing = detections([], [], [])
     for _ in range(2):
         metrics.update([nothing, nothing], batch())
-    assert metrics.count_videos() == 4
+    assert metrics.count_videos_over_processes() == 4
     metrics.reset()
-    assert metrics.count_videos() == 0
+    assert metrics.count_videos_over_processes() == 0
 
 
 def test_a_reset_forgets_everything() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from aher_lightning.modules.gradient_sync import average_gradients
+from aher_lightning.modules.gradient_sync import average_gradients_over_processes
 from tests.helpers.gloo import run_on_processes
 
 
@@ -18,8 +18,8 @@ def parameters() -> list[nn.Parameter]:
 def test_one_process_keeps_its_gradients() -> None:
     both, _, _, _ = found = parameters()
     both.grad = torch.ones(2, 3)
-    average_gradients(found)
-    average_gradients([])
+    average_gradients_over_processes(found)
+    average_gradients_over_processes([])
     assert torch.equal(both.grad, torch.ones(2, 3))
     assert found[1].grad is None
 
@@ -29,7 +29,7 @@ def averaged(rank: int) -> list[list[float] | None]:
     found[0].grad = torch.full((2, 3), 1.0 + rank)
     if rank == 1:
         found[1].grad = torch.arange(4.0)
-    average_gradients(found)
+    average_gradients_over_processes(found)
     return [None if one.grad is None else one.grad.flatten().tolist() for one in found]
 
 

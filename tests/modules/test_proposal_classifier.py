@@ -11,7 +11,7 @@ from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.modules.proposal_classifier import ProposalClassifierModule
 from aher_lightning.structures import SnippetSequences
 from tests.helpers.toy import CATEGORIES, CHANNELS, MeanBackbone, ToyDataModule, toy_network
-from tests.helpers.training import quiet_trainer, toy_classifier, toy_localizer, train
+from tests.helpers.training import quiet_trainer, toy_classifier, toy_localizer, train, untrimmed_batch
 
 
 def module(**options: Any) -> ProposalClassifierModule:
@@ -57,10 +57,22 @@ def test_random_proposals_repeat_in_every_test_run(tmp_path: Path) -> None:
     judge = module(proposals="random")
     runs = [quiet_trainer(tmp_path).test(judge, datamodule=ToyDataModule(), verbose=False) for _ in range(2)]
     assert runs[0] == runs[1]
-    first, second = (judge.detect(features(), DURATIONS)[0].segments for _ in range(2))
-    assert not torch.equal(first, second)
     other = quiet_trainer(tmp_path).test(module(proposals="random", seed=1), datamodule=ToyDataModule(), verbose=False)
     assert other != runs[0]
+
+
+@torch.no_grad()
+def test_a_video_has_the_same_random_proposals_in_whatever_batch_it_comes() -> None:
+    judge = module(proposals="random", num_random=5)
+    batch = untrimmed_batch(features(), [[[1.0, 2.0]]] * 2, [[0]] * 2)
+    first, second = judge.detect_in_batch(batch)
+    assert not torch.equal(first.segments, second.segments)
+    (alone,) = judge.detect_in_batch(untrimmed_batch(features(1), [[[1.0, 2.0]]], [[0]])._replace(video_ids=["v1"]))
+    assert set(map(tuple, alone.segments.tolist())) == set(map(tuple, second.segments.tolist()))
+    (other,) = module(proposals="random", num_random=5, seed=1).detect_in_batch(
+        untrimmed_batch(features(1), [[[1.0, 2.0]]], [[0]])
+    )
+    assert not torch.equal(other.segments, first.segments)
 
 
 def test_classifier_and_network_come_from_two_checkpoints(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_the_schedule_counts_iterations(tmp_path: Path) -> None:
 def test_neighbouring_snippets_are_grouped_to_detections() -> None:
     low, high = [0.0, 0.0, 0.0], [0.0, 9.0, 0.0]
     (found,) = plain_classifier().detect(features([low, high, high, low, low]), torch.tensor([10.0]))
-    torch.testing.assert_close(found.segments, torch.tensor([[2.0, 6.0]]))
+    torch.testing.assert_close(found.segments, torch.tensor([[2.0, 6.0]], dtype=torch.float64))
     assert found.labels.tolist() == [1]
     assert found.scores[0] > 0.99
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import Tensor, distributed
 
 from aher_lightning.annotations.activitynet import AnnotatedVideo
 from aher_lightning.callbacks import IterationCheckpoint
 from aher_lightning.modules.aher import AherModule
+from aher_lightning.modules.base import EvaluationOutput
 from tests.helpers.all_phases import KINDS, data_of, every_phase
 from tests.helpers.gloo import run_on_processes
 from tests.helpers.toy import CATEGORIES, MOMENT, MeanBackbone, ToyDataModule, toy_loss, toy_network, toy_video
@@ -109,4 +111,34 @@ def test_evaluation_is_the_same_to_the_last_digit(tmp_path: Path) -> None:
     assert first == second == validated(0, str(tmp_path / "one"))
     assert isinstance(first, dict)
     assert first["val/coverage"] == 1.0
-    assert first["val/mAP"] > 0
+    assert first["val/AUC"] > 0
+
+
+def under_a_default_trainer(_: int, folder: str) -> tuple[dict[str, float], list[str], dict[str, Tensor], float]:
+    """Metrics, the videos that this process predicts, and weights and coverage after training."""
+    world_size = distributed.get_world_size() if distributed.is_initialized() else 1
+    options: dict[str, Any] = {"devices": world_size, "max_epochs": 1, "limit_train_batches": 3, "logger": False}
+    trainer = pl.Trainer(default_root_dir=folder, accelerator="cpu", enable_progress_bar=False, **options)
+    torch.manual_seed(0)
+    module, data = every_phase(), FiveVideos(batch_size=BATCH // world_size, eval_batch_size=1)
+    (metrics,) = trainer.test(module, datamodule=data, verbose=False)
+    predicted = cast("list[EvaluationOutput]", trainer.predict(module, datamodule=data))
+    trainer.fit(module, datamodule=data)
+    weights = {key: value.clone() for key, value in module.state_dict().items()}
+    video_ids = [video_id for output in predicted for video_id in output.video_ids]
+    return dict(metrics), video_ids, weights, float(trainer.callback_metrics["val/coverage"])
+
+
+@pytest.mark.ddp
+def test_lightnings_default_trainer_leaves_samplers_alone(tmp_path: Path) -> None:
+    (tmp_path / "two").mkdir()
+    first, second = run_on_processes(under_a_default_trainer, 2, tmp_path / "two", str(tmp_path / "two"))
+    metrics, video_ids, weights, coverage = under_a_default_trainer(0, str(tmp_path / "one"))
+    assert isinstance(first, tuple)
+    assert isinstance(second, tuple)
+    assert first[0] == second[0] == metrics
+    assert sorted(first[1] + second[1]) == video_ids == [f"val{number}" for number in range(5)]
+    assert first[3] == second[3] == coverage == metrics["test/coverage"] == 1.0
+    for key, value in weights.items():
+        assert torch.equal(first[2][key], second[2][key]), key
+        assert float((first[2][key].double() - value.double()).abs().max()) <= TOLERANCE, key

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from aher_lightning.ops.precision import fresh_casts, to_float32
+from aher_lightning.ops.precision import fresh_casts, to_float16, to_float32
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -22,6 +22,15 @@ def test_half_precision_becomes_single_precision(dtype: torch.dtype) -> None:
 def test_other_types_stay_the_same_tensor(dtype: torch.dtype) -> None:
     values = torch.zeros(0, 2, dtype=dtype)
     assert to_float32(values) is values
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_what_half_precision_cannot_hold_is_cut_off(dtype: torch.dtype) -> None:
+    half = to_float16(torch.tensor([65504.0, 1e30, -torch.inf, torch.nan, 0.25], dtype=dtype))
+    assert half.dtype == torch.float16
+    assert half.tolist()[:3] == [65504.0, 65504.0, -65504.0]
+    assert half[3].isnan()
+    assert half[4] == 0.25
 
 
 def test_a_weight_that_changed_is_cast_anew() -> None:

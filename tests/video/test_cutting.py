@@ -11,7 +11,15 @@ from aher_lightning.errors import VideoError
 from aher_lightning.video import cutting
 from aher_lightning.video.cutting import cut_clips
 from aher_lightning.video.probing import index_frames
-from tests.helpers.videos import VideoSpec, copy_shifted, read_numbers, write_sound, write_truncated, write_video
+from tests.helpers.videos import (
+    VideoSpec,
+    copy_shifted,
+    read_numbers,
+    write_sound,
+    write_truncated,
+    write_turning,
+    write_video,
+)
 
 # Key frames every 12 frames of 0.1 s each: at 0, 1.2, 2.4 and 3.6 s.
 SPEC = VideoSpec(num_frames=40)
@@ -67,6 +75,21 @@ def test_encoded_clips_keep_the_times_of_their_frames(tmp_path: Path) -> None:
     (clip,) = cut(tmp_path, "v.mp4", spec, span(0.3, 1.6), reencode=True)
     assert numbers(clip) == [1, 2, 3, 4]
     np.testing.assert_allclose(index_frames(clip).times_sec, [0.0, 0.4, 0.5, 1.4], atol=1e-3)
+
+
+def test_clips_of_pictures_of_several_sizes_have_that_of_their_first(tmp_path: Path) -> None:
+    rows = [span(0.5, 1.0), span(1.0, 3.0), span(2.5, 3.0)]
+    clips = cut_clips(write_turning(tmp_path / "v.ts"), rows, tmp_path / "clips", reencode=True)
+    sizes = [(info.width, info.height) for info in (index_frames(clip).info for clip in clips)]
+    assert sizes == [(64, 48), (64, 48), (96, 128)]
+    assert numbers(clips[0]) == [5, 6, 7, 8, 9]
+    assert numbers(clips[2]) == [27, 28, 29, 30, 31]
+    with av.open(str(clips[1])) as container:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert read_numbers(pictures[:8]) == [*range(10, 18)]
+    upright = [picture[:, 14:50] for picture in pictures[-8:]]  # of height 48, between black bars
+    assert read_numbers(upright) == [*range(24, 32)]
+    assert all(picture[:, [0, 13, 50, 63]].max() < 25 for picture in pictures[-8:])
 
 
 def test_encoded_clips_are_upright_and_keep_their_colours(tmp_path: Path) -> None:

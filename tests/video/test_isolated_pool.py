@@ -73,7 +73,7 @@ def test_closing_ends_calls_that_wait_and_refuses_others() -> None:
         pool.close()
         with pytest.raises(RuntimeError, match=r"a\.mp4: reading was aborted"):
             future.result()
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 25  # the limit is 30
     assert not exists(idle)
     with pytest.raises(RuntimeError, match=r"a\.mp4: reading was aborted"):
         call(pool, max, 1, 2)

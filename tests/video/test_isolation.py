@@ -103,7 +103,7 @@ def test_a_hang_in_native_code_ends_with_the_limit(worker: IsolatedWorker) -> No
     started = time.monotonic()
     with pytest.raises(VideoError, match=r"^a\.mp4: not decoded within 0\.2 s; raise 'time_limit_sec' if it is long"):
         call(worker, functions.hang_in_native_code, limit_sec=0.2)
-    assert 0.2 <= time.monotonic() - started < 5
+    assert 0.2 <= time.monotonic() - started < 60  # the function hangs for ever
     assert not exists(before)
     assert child_id(worker) != before
 
@@ -113,8 +113,14 @@ def test_the_alarm_clock_of_the_child_counts_as_the_limit(worker: IsolatedWorker
         call(worker, functions.be_killed, signal.SIGALRM)
 
 
-def test_starting_the_child_does_not_count(worker: IsolatedWorker) -> None:
-    assert call(worker, functions.sleep_and_return, 0.0, 7, limit_sec=0.05) == 7
+def test_starting_the_child_does_not_count(
+    worker: IsolatedWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import time; time.sleep(3)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    started = time.monotonic()
+    assert call(worker, functions.sleep_and_return, 0.0, 7, limit_sec=2.5) == 7
+    assert time.monotonic() - started > 3
 
 
 def test_what_decoders_print_does_no_harm(worker: IsolatedWorker, capfd: pytest.CaptureFixture[str]) -> None:
@@ -228,7 +234,7 @@ input()
 @pytest.mark.parametrize("is_stuck", [False, True])
 def test_a_child_does_not_outlive_an_owner_that_is_killed(is_stuck: bool, tmp_path: Path) -> None:
     told = tmp_path / "process_id"
-    limit_sec = 1.0
+    limit_sec = 1.0 if is_stuck else 30.0
     work = f"functions.hang_and_tell, {str(told)!r}" if is_stuck else "max, 1, 2"
     script = ORPHAN.format(call=work, limit_sec=limit_sec)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(place for place in sys.path if place)}
@@ -241,4 +247,4 @@ def test_a_child_does_not_outlive_an_owner_that_is_killed(is_stuck: bool, tmp_pa
                 time.sleep(0.01)
         child = int(told.read_text() if is_stuck else owner.stdout.readline())
         owner.kill()
-    assert wait_until_gone(child, limit_sec + GRACE_SEC + 5)
+    assert wait_until_gone(child, limit_sec + GRACE_SEC + 60)

@@ -18,9 +18,10 @@ from aher_lightning.annotations.activitynet import (
 )
 from aher_lightning.annotations.category_lists import plain_name
 from aher_lightning.annotations.text_files import parse_seconds, read_instances, read_lines
-from aher_lightning.annotations.trimmed_clips import VIDEO_SUFFIXES, TrimmedClip, moment_id
+from aher_lightning.annotations.trimmed_clips import TrimmedClip, moment_id
 from aher_lightning.errors import AnnotationError, DataError
 from aher_lightning.files.json_files import MalformedError
+from aher_lightning.files.video_files import list_videos
 
 _LOG = logging.getLogger(__name__)
 
@@ -174,13 +175,12 @@ def find_kinetics_clips(root: Path, categories: Sequence[str]) -> dict[TrimmedCl
     if not root.is_dir():
         raise DataError(f"{root}: no such folder of clips; put them there as <category>/<clip>, or correct the path")
     wanted = {plain_name(category): category for category in categories}
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and plain_name(path.name) in wanted)
     files: dict[TrimmedClip, Path] = {}
-    for folder in sorted(path for path in root.iterdir() if path.is_dir() and plain_name(path.name) in wanted):
-        category = wanted[plain_name(folder.name)]
-        for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("._"):
-                name = path.stem if youtube_id(path.stem) else moment_id(category, path)
-                files[TrimmedClip(name, None, category)] = path
+    for path in list_videos(root, folders):
+        category = wanted[plain_name(path.parent.name)]
+        name = path.stem if youtube_id(path.stem) else moment_id(category, path)
+        files[TrimmedClip(name, None, category)] = path
     return files
 
 

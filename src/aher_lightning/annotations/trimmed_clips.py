@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from aher_lightning.annotations.activitynet import AnnotatedVideo
 from aher_lightning.errors import DataError
-
-VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".webm", ".avi", ".mov"})
+from aher_lightning.files.video_files import list_videos
 
 MOST_NAMED = 5
 """Categories that an error message names; a setting may have hundreds."""
@@ -43,9 +42,7 @@ def scan_moment_folder(root: Path, categories: Sequence[str]) -> list[TrimmedCli
         DataError: If the folder of a category does not exist.
     """
     return [
-        TrimmedClip(moment_id(category, path), None, category)
-        for category in categories
-        for path in _category_files(root, category)
+        TrimmedClip(moment_id(category, path), None, category) for category, path in _list_moments(root, categories)
     ]
 
 
@@ -62,7 +59,7 @@ def find_moments(root: Path, categories: Sequence[str]) -> dict[str, Path]:
     Raises:
         DataError: If the folder of a category does not exist, or two files have the same stem.
     """
-    return name_moments((category, path) for category in categories for path in _category_files(root, category))
+    return name_moments(_list_moments(root, categories))
 
 
 def name_moments(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
@@ -86,12 +83,13 @@ def name_moments(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
     return named
 
 
-def _category_files(root: Path, category: str) -> list[Path]:
-    """The video files of one category, in order of name."""
-    folder = root / category
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no folder of moments for category '{category}'; put its clips there")
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
+def _list_moments(root: Path, categories: Sequence[str]) -> list[tuple[str, Path]]:
+    """Category and file of each moment, in order of category and file name."""
+    folders = {root / category: category for category in categories}
+    for folder, category in folders.items():
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no folder of moments for category '{category}'; put its clips there")
+    return [(folders[path.parent], path) for path in list_videos(root, folders)] if folders else []
 
 
 def moment_id(category: str, path: Path) -> str:

@@ -79,6 +79,8 @@ def read_plain(path: Path) -> object:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # such files are refused below
             return cast("object", torch.load(path, map_location="cpu", weights_only=True))
+    except MemoryError:
+        raise
     except Exception as error:  # arbitrary bytes make the unpickler raise anything
         reason = "holds more than tensors and plain values" if isinstance(error, pickle.UnpicklingError) else "damaged"
         raise CheckpointError(f"{path}: not a readable checkpoint ({reason}); give a file of 'aher fit'") from error

@@ -11,7 +11,7 @@ from jsonargparse import SUPPRESS
 
 from aher_lightning.cli.argument_spelling import choices, find_empty_path, list_kinds, spell_flags, spell_lists
 from aher_lightning.cli.usage_errors import VerbParser
-from aher_lightning.cli.verbs import Verb
+from aher_lightning.cli.verbs import DEBUG_HELP, Verb
 from aher_lightning.errors import UsageError
 
 
@@ -30,7 +30,7 @@ def run_function(name: str, verb: Verb, arguments: Sequence[str]) -> object:
         import_module("aher_lightning.cli.components")
     module, function_name = verb.target.split(":")
     function: Callable[..., object] = getattr(import_module(module), function_name)
-    parser = VerbParser(prog=f"aher {name}", description=verb.summary)
+    parser = VerbParser(prog=f"aher {name}", description=verb.summary, epilog=DEBUG_HELP)
     parser.add_argument("--config", action="config", help="YAML file with any of the options below.")
     skip: set[str | int] = set()
     if verb.positional is not None:

@@ -5,8 +5,10 @@ Whatever takes long to import is imported when a verb is run: help, and words th
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from difflib import get_close_matches
 from importlib.metadata import version
 
@@ -14,12 +16,14 @@ from rich.markup import escape
 
 from aher_lightning import __version__
 from aher_lightning.cli.shipped_configs import check_config, find_config
-from aher_lightning.cli.verbs import TRAINER_VERBS, VERBS, VerbGroup
+from aher_lightning.cli.verbs import DEBUG, DEBUG_HELP, TRAINER_VERBS, VERBS, VerbGroup
 from aher_lightning.console import error_console, output_console
 from aher_lightning.errors import AherError, ConfigError, DataError, UsageError
 
 GO_ON = {"fit": "; if it has saved a checkpoint, go on with --ckpt_path last"}
 """What to do after an interruption, where it is not simply to give the command again."""
+
+_LOG = logging.getLogger(__name__)
 
 
 def run_verb(name: str, arguments: Sequence[str]) -> object:
@@ -90,7 +94,8 @@ def overview(command: str, summaries: Mapping[str, str]) -> str:
     """
     lines = [f"usage: {command} [options]     ({command} --help lists the options)", ""]
     lines += [f"  {name:<18} {summary}" for name, summary in summaries.items()]
-    return "\n".join([*lines, "", "A --config that is no local file is looked up among the shipped ones."])
+    lines += ["", "A --config that is no local file is looked up among the shipped ones."]
+    return "\n".join([*lines, DEBUG_HELP])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -102,7 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0 success, 1 the work failed, 2 wrong usage.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = [word for word in given if word != DEBUG]
     verb = words[0] if words else ""
     if verb in {"--version", "-V"}:
         output_console().print(f"aher_lightning {__version__}, torch {version('torch')}")
@@ -113,7 +119,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if verb not in {*VERBS, *TRAINER_VERBS}:
         error_console().print(unknown_verb(verb) if verb else usage(), markup=False)
         return 2
-    return run(verb, words[1:])
+    with show_tracebacks() if DEBUG in given else nullcontext():
+        return run(verb, words[1:])
+
+
+@contextmanager
+def show_tracebacks() -> Iterator[None]:
+    """Write what the package logs for debugging, the traceback of every failure, to standard error meanwhile."""
+    logger, handler = logging.getLogger("aher_lightning"), logging.StreamHandler()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
 
 
 def run(verb: str, arguments: Sequence[str]) -> int:
@@ -134,8 +155,6 @@ def run(verb: str, arguments: Sequence[str]) -> int:
             run_trainer([verb, *words])
         else:
             run_verb(verb, words)
-    except AherError as error:
-        return report_failure(verb, error)
     except SystemExit as stop:  # help was asked for, or Lightning was told to end
         return exit_code(verb, stop)
     except Exception as error:
@@ -143,6 +162,7 @@ def run(verb: str, arguments: Sequence[str]) -> int:
         cause = find_user_error(error)
         if cause is None:
             raise
+        _LOG.debug("aher %s failed:", verb, exc_info=error)
         return report_failure(verb, cause)
     except KeyboardInterrupt:
         return report_interruption(verb)
@@ -198,16 +218,19 @@ def report_failure(verb: str, error: AherError) -> int:
 def find_user_error(error: BaseException) -> AherError | None:
     """Return the error of ours that another one was raised from.
 
+    The parser raises its errors explicitly from those of constructors and links. What was merely being handled when
+    another error occurred is not followed: a mistake in a fallback is one of the program, whatever it falls back from.
+
     Args:
         error: Any error.
 
     Returns:
-        The first one of ours along the chain of causes; one made of what the file system or Lightning complains
-        about; else nothing.
+        The first one of ours along the chain of explicit causes; one made of what the file system or Lightning
+        complains about; else nothing.
     """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, AherError):
-        cause = cause.__cause__ or cause.__context__
+        cause = cause.__cause__
     if cause is None and isinstance(error, OSError) and error.filename is not None:
         return DataError(f"{error.filename}: {error.strerror}; choose another place or correct the path")
     if cause is None and is_lightnings(error):

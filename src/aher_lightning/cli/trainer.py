@@ -33,7 +33,7 @@ from aher_lightning.cli import components  # noqa: F401 - makes their short name
 from aher_lightning.cli.argument_spelling import choices, spell_flags
 from aher_lightning.cli.commands.dry_run import dry_run
 from aher_lightning.cli.usage_errors import OneLineErrors
-from aher_lightning.cli.verbs import TRAINER_VERBS
+from aher_lightning.cli.verbs import DEBUG_HELP, TRAINER_VERBS
 from aher_lightning.console import error_console
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.modules.base import BaseModule
@@ -202,14 +202,15 @@ def run_trainer(arguments: Sequence[str]) -> None:
         trainer_defaults={
             "max_epochs": 1,
             "min_epochs": 0,  # else callbacks that stop training are not heard
-            "use_distributed_sampler": False,
             "enable_checkpointing": True,
             "enable_progress_bar": False,
             "enable_model_summary": False,
             "num_sanity_val_steps": 0,
         },
         parser_class=TrainerParser,
-        parser_kwargs={verb: {"usage": f"aher {verb} --config FILE [options]"} for verb in TRAINER_VERBS},
+        parser_kwargs={
+            verb: {"usage": f"aher {verb} --config FILE [options]", "epilog": DEBUG_HELP} for verb in TRAINER_VERBS
+        },
         args=[verb, *spell_flags(words, {"dry_run"})],
     )
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+DEBUG = "--debug"
+"""The option of every verb that shows the traceback of whatever fails."""
+
+DEBUG_HELP = f"{DEBUG}, after any verb, shows the traceback of every failure."
+
 
 class Verb(NamedTuple):
     """A verb that is a plain function.

@@ -14,10 +14,11 @@ from aher_lightning.annotations.layouts import annotation_layout, read_annotatio
 from aher_lightning.annotations.trimmed_clips import TrimmedClip, name_moments
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.background import find_background, mix_background
-from aher_lightning.datasets.moment_layouts import CategoryFolders, CutMoments, MomentLayout, NamedFiles, list_videos
+from aher_lightning.datasets.moment_layouts import CategoryFolders, CutMoments, MomentLayout, NamedFiles
 from aher_lightning.datasets.name_pattern import NamePattern
 from aher_lightning.datasets.video_folder import find_videos
 from aher_lightning.errors import AnnotationError, ConfigError, DataError
+from aher_lightning.files.video_files import list_videos
 
 
 class FolderDataModule(MixedDataModule):

@@ -8,7 +8,7 @@ from typing import Any
 from torch.utils.data import DataLoader, Dataset
 
 from aher_lightning.datamodules.worker_errors import with_plain_errors
-from aher_lightning.datasets.sampling import IterationBatchSampler
+from aher_lightning.datasets.sampling import IterationSampler
 
 
 class IterationLoader(DataLoader[Any]):
@@ -23,8 +23,8 @@ class IterationLoader(DataLoader[Any]):
         **options: See :class:`torch.utils.data.DataLoader`.
     """
 
-    def __init__(self, dataset: Dataset[Any], sampler: IterationBatchSampler, **options: Any) -> None:  # noqa: ANN401
-        super().__init__(dataset, batch_sampler=sampler, **options)
+    def __init__(self, dataset: Dataset[Any], sampler: IterationSampler, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(dataset, sampler=sampler, batch_size=sampler.batch_size, **options)
         self.iterations = sampler
 
     @property

@@ -23,7 +23,7 @@ from aher_lightning.datasets.moments import MomentDataset
 from aher_lightning.datasets.quarantine import QUARANTINE_FILE, Quarantine, read_quarantine
 from aher_lightning.datasets.readable import OmittingDataset, SubstitutingDataset
 from aher_lightning.datasets.sample_rules import SampleRules
-from aher_lightning.datasets.sampling import EvaluationSampler, IterationBatchSampler
+from aher_lightning.datasets.sampling import EvaluationSampler, IterationSampler
 from aher_lightning.datasets.snippet_source import VideoSource
 from aher_lightning.datasets.untrimmed import UntrimmedDataset
 from aher_lightning.datasets.video_availability import OnMissing, VideoAvailability
@@ -300,7 +300,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         collate: Callable[..., UntrimmedBatch | MomentBatch],
     ) -> IterationLoader:
         rank, world_size = self._place()
-        sampler = IterationBatchSampler(
+        sampler = IterationSampler(
             len(dataset),
             self.batch_size,
             seed=self.seed,
@@ -333,7 +333,13 @@ class MixedDataModule(pl.LightningDataModule, ABC):
 
     def _place(self) -> tuple[int, int]:
         """Rank of this process and number of processes."""
-        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
+        if self.trainer is None:
+            return 0, 1
+        if self.trainer.overfit_batches:  # type: ignore[attr-defined]  # Lightning does not declare it
+            raise ConfigError(
+                "'trainer.overfit_batches' replaces samplers; remove it, and train on fewer videos instead"
+            )
+        return self.trainer.global_rank, self.trainer.world_size
 
     def _finished_iterations(self) -> int:
         """Where training stands, as the module counts it."""

@@ -10,7 +10,6 @@ from typing import Protocol
 
 from aher_lightning.annotations.activitynet import AnnotatedVideo, list_categories
 from aher_lightning.annotations.trimmed_clips import (
-    VIDEO_SUFFIXES,
     TrimmedClip,
     find_moments,
     foreground_clips,
@@ -21,6 +20,7 @@ from aher_lightning.annotations.trimmed_clips import (
 from aher_lightning.datasets.name_pattern import NamePattern
 from aher_lightning.datasets.video_folder import find_videos
 from aher_lightning.errors import DataError
+from aher_lightning.files.video_files import list_videos
 
 _LOG = logging.getLogger(__name__)
 
@@ -73,8 +73,8 @@ class CategoryFolders:
     @property
     def categories(self) -> list[str]:
         """Names of the folders with clips, sorted; see :attr:`MomentLayout.categories`."""
-        folders = sorted(path for path in _list_folder(self.root) if path.is_dir())
-        names = [folder.name for folder in folders if list_videos(folder)]
+        folders = sorted(path for path in self.root.iterdir() if path.is_dir()) if self.root.is_dir() else []
+        names = list(dict.fromkeys(path.parent.name for path in list_videos(self.root, folders)))
         if not names:
             raise DataError(
                 f"{self.root}: has no folder of clips for any category; put clips into {self.root}/<category>, or say "
@@ -163,25 +163,3 @@ class CutMoments:
     def paths(self, categories: Sequence[str]) -> dict[str, Path]:
         """Return the files of their videos that are there; see :meth:`MomentLayout.paths`."""
         return find_videos(self.root, dict.fromkeys(clip.video_id for clip in self.clips(categories)))
-
-
-def list_videos(root: Path) -> list[Path]:
-    """Return the video files of a folder, told by their ending.
-
-    Args:
-        root: The folder.
-
-    Returns:
-        Files in order of name.
-
-    Raises:
-        DataError: If the folder does not exist.
-    """
-    return sorted(path for path in _list_folder(root) if path.suffix.lower() in VIDEO_SUFFIXES)
-
-
-def _list_folder(root: Path) -> list[Path]:
-    """What lies in a folder, in no order."""
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder of videos; put the video files there or correct the path")
-    return list(root.iterdir())

@@ -1,12 +1,16 @@
-"""Which samples make up an iteration: a pure function of (seed, iteration, rank, world size)."""
+"""Which samples make up an iteration: a pure function of (seed, iteration, rank, world size).
+
+Both samplers are a ``DistributedSampler``, the one kind that Lightning never replaces.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from itertools import count
+from typing import NamedTuple, cast
 
 import torch
-from torch.utils.data import Sampler
+from torch.utils.data import Dataset, DistributedSampler
 
 from aher_lightning.ops.randomness import random_generator
 
@@ -25,8 +29,8 @@ class SampleKey(NamedTuple):
     seed_key: str = "evaluation"
 
 
-class IterationBatchSampler(Sampler[list[SampleKey]]):
-    """Yield the batches of iteration ``first_iteration()``, the next one, and so on without end.
+class IterationSampler(DistributedSampler[SampleKey]):
+    """Yield the samples of iteration ``first_iteration()``, of the next one, and so on without end.
 
     Samples run through one shuffled order after another; iteration ``i`` of all ranks together takes
     positions ``[i * B * W, (i + 1) * B * W)`` of that endless sequence and rank ``r`` the ``r``-th
@@ -59,12 +63,10 @@ class IterationBatchSampler(Sampler[list[SampleKey]]):
     ) -> None:
         if size < 1 or batch_size < 1:
             raise ValueError(f"{stream}: needs at least one sample and one per batch, got {size} and {batch_size}")
+        super().__init__(_places(size), num_replicas=world_size, rank=rank, seed=seed)
         self.size = size
         self.batch_size = batch_size
-        self.seed = seed
         self.stream = stream
-        self.rank = rank
-        self.world_size = world_size
         self.first_iteration = first_iteration
         self._round = -1
         self._order: list[int] = []
@@ -78,15 +80,17 @@ class IterationBatchSampler(Sampler[list[SampleKey]]):
         Returns:
             One key per sample of this rank's batch.
         """
-        first = (iteration * self.world_size + self.rank) * self.batch_size
+        first = (iteration * self.num_replicas + self.rank) * self.batch_size
         positions = range(first, first + self.batch_size)
         return [self._key(position, iteration) for position in positions]
 
-    def __iter__(self) -> Iterator[list[SampleKey]]:
-        iteration = self.first_iteration()
-        while True:
-            yield self.batch(iteration)
-            iteration += 1
+    def __iter__(self) -> Iterator[SampleKey]:
+        for iteration in count(self.first_iteration()):
+            yield from self.batch(iteration)
+
+    def __len__(self) -> int:
+        """Refuse to count: training never runs out of samples."""
+        raise TypeError(f"{self.stream}: the order of samples has no end")
 
     def _key(self, position: int, iteration: int) -> SampleKey:
         index = self._shuffled(position // self.size)[position % self.size]
@@ -101,7 +105,7 @@ class IterationBatchSampler(Sampler[list[SampleKey]]):
         return self._order
 
 
-class EvaluationSampler(Sampler[SampleKey]):
+class EvaluationSampler(DistributedSampler[SampleKey]):
     """Yield every sample exactly once over all ranks, never repeating any to even out their number.
 
     Args:
@@ -111,12 +115,16 @@ class EvaluationSampler(Sampler[SampleKey]):
     """
 
     def __init__(self, size: int, *, rank: int = 0, world_size: int = 1) -> None:
+        super().__init__(_places(size), num_replicas=world_size, rank=rank)
         self.size = size
-        self.rank = rank
-        self.world_size = world_size
 
     def __iter__(self) -> Iterator[SampleKey]:
-        return (SampleKey(index) for index in range(self.rank, self.size, self.world_size))
+        return (SampleKey(index) for index in range(self.rank, self.size, self.num_replicas))
 
     def __len__(self) -> int:
-        return len(range(self.rank, self.size, self.world_size))
+        return len(range(self.rank, self.size, self.num_replicas))
+
+
+def _places(size: int) -> Dataset[int]:
+    """What torch's sampler asks for its length alone."""
+    return cast("Dataset[int]", range(size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from aher_lightning.features.claims import exclusive
 from aher_lightning.files.json_files import json_type, read_json, read_json_object
 from aher_lightning.files.owners import write_whole
 
+_LOG = logging.getLogger(__name__)
 _VERSION = 1
 _POLL_SEC = 0.05
 
@@ -35,22 +37,27 @@ class UnusableVideo(NamedTuple):
 
     @classmethod
     def from_failure(cls, video: str, path: Path, failure: BaseException) -> UnusableVideo:
-        """Return a video that could not be read.
+        """Return a video that could not be used, and log the traceback for debugging.
 
         Args:
             video: Name of the video.
             path: Its file.
-            failure: Why it cannot be read.
+            failure: Why it cannot be used.
 
         Returns:
             The video, with its reason on one line: without the path that an error of ours begins with, with the
             class of any other error.
         """
+        _LOG.debug("%s failed:", path, exc_info=failure)
         text = " ".join(str(failure).split())
-        reason = (
-            text.removeprefix(f"{path}: ") if isinstance(failure, AherError) else f"{type(failure).__name__}: {text}"
-        )
-        return cls(video, str(path), reason)
+        if isinstance(failure, AherError):
+            return cls(video, str(path), text.removeprefix(f"{path}: "))
+        return cls(video, str(path), f"{type(failure).__name__}: {text}" if text else type(failure).__name__)
+
+    @property
+    def line(self) -> str:
+        """The file and what is wrong with it."""
+        return f"{self.path}: {self.reason}"
 
     @property
     def kind(self) -> str:

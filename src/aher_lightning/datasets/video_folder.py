@@ -7,9 +7,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from aher_lightning.annotations.trimmed_clips import VIDEO_SUFFIXES
 from aher_lightning.errors import DataError
 from aher_lightning.features.spans import snippets_in_span
+from aher_lightning.files.video_files import find_by_stem, list_videos
 from aher_lightning.structures import SnippetSequence
 from aher_lightning.video.clips import clips_from_frames, count_clips, frame_times
 from aher_lightning.video.contract import TemporalContract
@@ -137,9 +137,7 @@ def find_videos(root: Path, video_ids: Iterable[str], prefix: str = "") -> dict[
     Raises:
         DataError: If the folder does not exist.
     """
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder of videos; put the video files there or correct the path")
-    files = {path.stem: path for path in sorted(root.iterdir()) if path.suffix.lower() in VIDEO_SUFFIXES}
+    files = find_by_stem(root)
     return {video_id: files[prefix + video_id] for video_id in video_ids if prefix + video_id in files}
 
 
@@ -154,9 +152,8 @@ def find_namesakes(paths: Mapping[str, Path]) -> dict[str, list[Path]]:
     """
     namesakes: dict[tuple[Path, str], list[Path]] = {}
     for folder in {path.parent for path in paths.values()}:
-        for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in VIDEO_SUFFIXES:
-                namesakes.setdefault((folder, path.stem), []).append(path)
+        for path in list_videos(folder):
+            namesakes.setdefault((folder, path.stem), []).append(path)
     others = {
         video_id: [other for other in namesakes.get((path.parent, path.stem), []) if other != path]
         for video_id, path in paths.items()

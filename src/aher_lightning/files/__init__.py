@@ -1,1 +1,1 @@
-"""Files and folders: strict JSON, streaming of large JSON, atomic writes, ownership between processes."""
+"""Files and folders: strict JSON, streaming of large JSON, atomic writes, ownership, which files are videos."""

@@ -29,6 +29,7 @@ from aher_lightning.inference.category_training import ClassTraining, LevelProbl
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.modules.phased import PhasedModule
+from aher_lightning.ops.precision import to_float16
 from aher_lightning.structures import AddedCategory
 from aher_lightning.video.reader import VideoReader
 
@@ -124,9 +125,8 @@ def extend_memory(memory: dict[str, Any], clips: ClipFeatures, num_existing: int
     Returns:
         A new memory; labels of new categories follow those of the existing ones.
     """
-    largest = torch.finfo(torch.float16).max
     pairs = zip(memory["features"], clips.pooled, strict=True)
-    features = [torch.cat([old, new.clamp(-largest, largest).to(torch.float16)]) for old, new in pairs]
+    features = [torch.cat([old, to_float16(new)]) for old, new in pairs]
     return {"features": features, "labels": torch.cat([memory["labels"], clips.labels + num_existing])}
 
 
@@ -187,4 +187,4 @@ def _read_negatives(module: PhasedModule, root: Path, reader: VideoReader | None
     clips = _read(module, root, names, reader, show, "Reading negatives")
     require_clips(root, dict(zip(names, torch.bincount(clips.labels, minlength=len(names)).tolist(), strict=True)), 1)
     labels = torch.tensor([existing.index(name) for name in names])[clips.labels]
-    return {"features": [values.to(torch.float16) for values in clips.pooled], "labels": labels}
+    return {"features": [to_float16(values) for values in clips.pooled], "labels": labels}

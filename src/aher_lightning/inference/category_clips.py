@@ -13,8 +13,9 @@ from torch import Tensor
 from aher_lightning.annotations.category_lists import plain_name
 from aher_lightning.annotations.trimmed_clips import find_moments, scan_moment_folder
 from aher_lightning.datasets.collate import pack_snippets
+from aher_lightning.datasets.unusable_videos import UnusableVideo
 from aher_lightning.datasets.video_folder import VideoFolder
-from aher_lightning.errors import ConfigError, DataError, VideoError
+from aher_lightning.errors import ConfigError, DataError
 from aher_lightning.models.heads import pool_levels
 from aher_lightning.modules.phased import PhasedModule
 from aher_lightning.video.reader import VideoReader
@@ -64,7 +65,7 @@ class ClipFeatures(NamedTuple):
     Attributes:
         pooled: Pooled feature maps of each level, ``(N, d_j)``, on the CPU.
         labels: Categories of the clips, as places in the list that was asked for, int64 ``(N,)``.
-        unusable: One line about each clip that could not be decoded.
+        unusable: One line about each clip that could not be used.
     """
 
     pooled: list[Tensor]
@@ -130,7 +131,7 @@ def read_clips(
     """Read the clips of categories as training reads moments.
 
     All snippets of a clip, by the checkpoint's temporal contract, are brought to the length of a moment. Clips that
-    cannot be decoded are left out.
+    cannot be used are left out.
 
     Args:
         module: Turns snippets into feature maps.
@@ -151,11 +152,14 @@ def read_clips(
     for clip in scan_moment_folder(root, categories):
         try:
             snippets = pack_snippets([folder.read(clip.video_id)])
-        except VideoError as error:
-            unusable.append(str(error))
-        else:
             features = module.encode(snippets.on(module.device), network.moment_length)
             levels = pool_levels(network.levels(features))
+        except ConfigError:
+            raise
+        except Exception as failure:  # any failure, even a bug of ours, costs this clip alone
+            path = folder.path(clip.video_id)
+            unusable.append(UnusableVideo.from_failure(clip.video_id, path, failure).line)
+        else:
             pooled.append([values.cpu() for values in levels])
             labels.append(categories.index(clip.label))
         progress.advance(note=clip.video_id)

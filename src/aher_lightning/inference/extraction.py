@@ -216,7 +216,7 @@ class FeatureExtraction:
             snippets = decoded.result()
         except ConfigError:
             raise
-        except Exception as failure:  # readers of others may raise anything; it is told with the video
+        except Exception as failure:  # any failure, even a bug of ours, costs this video alone
             return UnusableVideo.from_failure(video_id, path, failure)
         features = self.encode(snippets.values)
         if not features.to(getattr(torch, self.dtype)).isfinite().all():

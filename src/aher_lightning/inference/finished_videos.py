@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aher_lightning.errors import PredictionError
-from aher_lightning.files.json_files import append_line, read_json_object, write_json
+from aher_lightning.files.json_files import append_line, check_writable, read_json_object, write_json
 from aher_lightning.inference.video_inputs import VideoInput
 
 SETTINGS_FILE = ".localize.json"
@@ -54,7 +54,8 @@ class FinishedVideos:
         overwrite: Whether to replace what is there, whatever it was made with.
 
     Raises:
-        PredictionError: If results in the folder were made with other settings, and must not be replaced.
+        PredictionError: If results in the folder were made with other settings, and must not be replaced, or the folder
+            cannot be written to.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class FinishedVideos:
         self.overwrite = overwrite
         self._path = folder / SETTINGS_FILE
         self._is_noted = False
+        check_writable(self._path, PredictionError)
         if self._path.is_file() and not overwrite:
             self._check()
         self._records = _read_records(folder / RECORD_FILE)

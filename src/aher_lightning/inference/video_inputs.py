@@ -9,8 +9,8 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from aher_lightning.annotations.activitynet import validate_video_id
-from aher_lightning.annotations.trimmed_clips import VIDEO_SUFFIXES
 from aher_lightning.errors import DataError
+from aher_lightning.files.video_files import VIDEO_SUFFIXES, choose_videos, list_videos
 
 
 class VideoInput(NamedTuple):
@@ -66,10 +66,11 @@ def _expand(word: Path) -> list[VideoInput]:
         found, reason = _look_into(word), "holds no video"
     elif has_magic(str(word)) and not word.exists():
         matches = _matches(word)
-        found = [video for path in matches for video in (_look_into(path) if path.is_dir() else _as_video(path))]
-        reason = "matches no video"
+        files = choose_videos(word, [path for path in matches if not path.is_dir()])
+        inside = [video for path in matches if path.is_dir() for video in _look_into(path)]
+        found, reason = [*map(_as_input, files), *inside], "matches no video"
     else:
-        return [VideoInput(word, PurePath(word.stem))]
+        return [_as_input(word)]
     if not found:
         raise DataError(f"{word}: {reason} ({', '.join(sorted(VIDEO_SUFFIXES))}); correct it")
     return found
@@ -86,11 +87,9 @@ def _matches(pattern: Path) -> list[Path]:
 
 def _look_into(folder: Path) -> list[VideoInput]:
     """The videos in a folder and below."""
-    found = [video for path in sorted(folder.rglob("*")) for video in _as_video(path)]
-    return [VideoInput(video.path, video.path.relative_to(folder).with_suffix("")) for video in found]
+    return [VideoInput(path, path.relative_to(folder).with_suffix("")) for path in list_videos(folder, below=True)]
 
 
-def _as_video(path: Path) -> list[VideoInput]:
-    """The file, if it is a video by its ending."""
-    is_video = path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
-    return [VideoInput(path, PurePath(path.stem))] if is_video else []
+def _as_input(path: Path) -> VideoInput:
+    """A file that is named by itself."""
+    return VideoInput(path, PurePath(path.stem))

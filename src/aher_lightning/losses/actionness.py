@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from aher_lightning.losses.reduction import gather_over_processes, masked_mean, sum_over_processes
+from aher_lightning.losses.reduction import gather_from_processes, mean_over_processes, sum_over_processes
 from aher_lightning.ops.matching import BACKGROUND, FOREGROUND
 from aher_lightning.ops.sampling import mine_hard_negatives
 
@@ -19,7 +19,7 @@ def actionness_loss(logits: Tensor, states: Tensor, selected: Tensor) -> Tensor:
     Args:
         logits: Background and action, shape ``(B, A, 2)``.
         states: 1 foreground, 0 background, -1 neither, int64 ``(B, A)``.
-        selected: Which anchors take part, see :func:`select_anchors`, bool ``(B, A)``.
+        selected: Which anchors take part, see :func:`select_anchors_over_processes`, bool ``(B, A)``.
 
     Returns:
         Scalar; 0 if no anchor takes part.
@@ -27,14 +27,16 @@ def actionness_loss(logits: Tensor, states: Tensor, selected: Tensor) -> Tensor:
     Example:
         >>> import torch
         >>> logits, states = torch.zeros(1, 3, 2), torch.tensor([[1, 0, -1]])
-        >>> actionness_loss(logits, states, select_anchors(logits, states))  # log 2
+        >>> actionness_loss(logits, states, select_anchors_over_processes(logits, states))  # log 2
         tensor(0.6931)
     """
     losses = functional.cross_entropy(logits.movedim(-1, 1), (states == FOREGROUND).long(), reduction="none")
-    return masked_mean(losses, selected)
+    return mean_over_processes(losses, selected)
 
 
-def select_anchors(logits: Tensor, states: Tensor, *, ratio: float = 1.0, strict: bool = False) -> Tensor:
+def select_anchors_over_processes(
+    logits: Tensor, states: Tensor, *, ratio: float = 1.0, strict: bool = False
+) -> Tensor:
     """Return the foreground anchors and the hard negatives of the whole batch.
 
     Args:
@@ -48,13 +50,13 @@ def select_anchors(logits: Tensor, states: Tensor, *, ratio: float = 1.0, strict
 
     Example:
         >>> import torch
-        >>> select_anchors(torch.zeros(1, 3, 2), torch.tensor([[1, 0, -1]]))
+        >>> select_anchors_over_processes(torch.zeros(1, 3, 2), torch.tensor([[1, 0, -1]]))
         tensor([[ True,  True, False]])
     """
     is_action = states == FOREGROUND
     background = logits.detach().softmax(dim=-1)[..., 0]
     # What is no candidate gets a probability of 2, so that one exchange between processes tells both.
-    shared, own_rows = gather_over_processes(background.where(states == BACKGROUND, 2.0))
+    shared, own_rows = gather_from_processes(background.where(states == BACKGROUND, 2.0))
     num_positives = sum_over_processes(is_action.sum())
     is_mined = mine_hard_negatives(shared, shared <= 1, num_positives, ratio=ratio, strict=strict)
     return is_action | is_mined[own_rows]

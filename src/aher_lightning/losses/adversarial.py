@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aher_lightning.losses.reduction import masked_mean
+from aher_lightning.losses.reduction import mean_over_processes
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, mask: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor, mask: Tensor) -
         >>> discriminator_loss(torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([[True, False]]))  # 2 log 2
         tensor(1.3863)
     """
-    return masked_mean(functional.softplus(-real_logits) + functional.softplus(fake_logits), mask)
+    return mean_over_processes(functional.softplus(-real_logits) + functional.softplus(fake_logits), mask)
 
 
 def generator_loss(fake_logits: Tensor, mask: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ def generator_loss(fake_logits: Tensor, mask: Tensor) -> Tensor:
         >>> generator_loss(torch.zeros(1, 2), torch.tensor([[True, True]]))  # log 2
         tensor(0.6931)
     """
-    return masked_mean(functional.softplus(-fake_logits), mask)
+    return mean_over_processes(functional.softplus(-fake_logits), mask)
 
 
 class DiscriminatorAccuracy(NamedTuple):
@@ -85,7 +85,7 @@ def discriminator_accuracy(real_logits: Tensor, fake_logits: Tensor, mask: Tenso
         (0.5, 1.0)
     """
     real, fake = (real_logits.detach() > 0).to(real_logits.dtype), (fake_logits.detach() <= 0).to(fake_logits.dtype)
-    return DiscriminatorAccuracy(masked_mean(real, mask), masked_mean(fake, mask))
+    return DiscriminatorAccuracy(mean_over_processes(real, mask), mean_over_processes(fake, mask))
 
 
 class DiscriminatorLoss(nn.Module):

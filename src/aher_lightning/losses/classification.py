@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional
 
-from aher_lightning.losses.reduction import masked_mean
+from aher_lightning.losses.reduction import mean_over_processes
 
 
 def segment_classification_loss(logits: Tensor, labels: Tensor, *, levels: Literal["sum", "mean"] = "sum") -> Tensor:
@@ -64,4 +64,4 @@ def cell_classification_loss(
     losses = functional.cross_entropy(logits, targets.clamp(min=0), reduction="none")
     if reduction == "sum":
         return losses.where(is_counted, 0).sum() / max(len(losses), 1)
-    return masked_mean(losses, is_counted)
+    return mean_over_processes(losses, is_counted)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from aher_lightning.errors import ConfigError
-from aher_lightning.losses.actionness import actionness_loss, select_anchors
+from aher_lightning.losses.actionness import actionness_loss, select_anchors_over_processes
 from aher_lightning.losses.classification import cell_classification_loss
 from aher_lightning.losses.offset import offset_loss
 from aher_lightning.losses.options import (
@@ -146,7 +146,7 @@ class LocalizationLoss(nn.Module):
         """Foreground anchors and hard negatives, ``(B, A)``; nothing without an actionness head to choose them."""
         if outputs.actionness is not None:
             options = self.actionness
-            return select_anchors(
+            return select_anchors_over_processes(
                 outputs.actionness, matches.states, ratio=options.negative_ratio, strict=options.strict
             )
         if self.offset.divide_by == "selected":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from aher_lightning.losses.reduction import masked_mean
+from aher_lightning.losses.reduction import mean_over_processes
 
 
 def offset_loss(predicted: Tensor, target: Tensor, mask: Tensor, counted: Tensor | None = None) -> Tensor:
@@ -31,4 +31,4 @@ def offset_loss(predicted: Tensor, target: Tensor, mask: Tensor, counted: Tensor
         tensor(2.6250)
     """
     distances = functional.smooth_l1_loss(predicted, target, reduction="none").sum(dim=-1)
-    return masked_mean(distances.where(mask, 0), mask if counted is None else counted)
+    return mean_over_processes(distances.where(mask, 0), mask if counted is None else counted)

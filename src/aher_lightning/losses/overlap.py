@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from aher_lightning.losses.reduction import masked_mean
+from aher_lightning.losses.reduction import mean_over_processes
 
 
 def overlap_loss(predicted: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -27,4 +27,4 @@ def overlap_loss(predicted: Tensor, target: Tensor, mask: Tensor | None = None) 
         >>> overlap_loss(torch.tensor([[0.5, 0.25]]), torch.tensor([[1.0, 0.25]]))
         tensor(0.1250)
     """
-    return masked_mean((predicted - target).square(), mask)
+    return mean_over_processes((predicted - target).square(), mask)

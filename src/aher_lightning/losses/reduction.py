@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, distributed
 
 
-def masked_mean(values: Tensor, mask: Tensor | None = None) -> Tensor:
+def mean_over_processes(values: Tensor, mask: Tensor | None = None) -> Tensor:
     """Return the mean of the values where a mask is True; 0, with a gradient of 0, where it nowhere is.
 
-    In distributed training the values are divided by the mean count of all processes.
+    In distributed training the sum is divided by the mean count of all processes; the average over processes is then
+    the mean over the whole batch.
 
     Args:
         values: Any shape.
@@ -24,7 +25,7 @@ def masked_mean(values: Tensor, mask: Tensor | None = None) -> Tensor:
         Scalar.
 
     Example:
-        >>> masked_mean(torch.tensor([1.0, 2.0, 9.0]), torch.tensor([True, True, False]))
+        >>> mean_over_processes(torch.tensor([1.0, 2.0, 9.0]), torch.tensor([True, True, False]))
         tensor(1.5000)
     """
     mask = torch.ones_like(values, dtype=torch.bool) if mask is None else mask
@@ -66,7 +67,7 @@ def sum_over_processes(count: Tensor) -> Tensor:
     return total
 
 
-def gather_over_processes(rows: Tensor) -> tuple[Tensor, slice]:
+def gather_from_processes(rows: Tensor) -> tuple[Tensor, slice]:
     """Return the rows of the whole training batch, in the order of the processes, and where one's own are.
 
     Args:
@@ -76,7 +77,7 @@ def gather_over_processes(rows: Tensor) -> tuple[Tensor, slice]:
         All rows ``(processes * B, ...)``, and the slice that selects the given ones.
 
     Example:
-        >>> gather_over_processes(torch.tensor([1, 2]))
+        >>> gather_from_processes(torch.tensor([1, 2]))
         (tensor([1, 2]), slice(0, 2, None))
     """
     if num_processes() == 1:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from aher_lightning.errors import CheckpointError, ConfigError
+from aher_lightning.ops.precision import to_float16
 
 
 class FeatureBank:
@@ -55,9 +56,8 @@ class FeatureBank:
             self._move(pooled, labels.device)
         pooled, labels = [values[-self.size :] for values in pooled], labels[-self.size :]
         places = (self._count + torch.arange(len(labels), device=labels.device)) % self.size
-        largest = torch.finfo(torch.float16).max
         for kept, values in zip(self._features, pooled, strict=True):
-            kept[places] = values.detach().clamp(-largest, largest).to(torch.float16)
+            kept[places] = to_float16(values.detach())
         self._labels[places] = labels
         self._count += len(labels)
 

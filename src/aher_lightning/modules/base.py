@@ -120,6 +120,10 @@ class BaseModule(pl.LightningModule, ABC):
             One entry per video, in seconds, labels indexing ``categories.names``.
         """
 
+    def detect_in_batch(self, batch: UntrimmedBatch) -> list[Detections]:
+        """Localize actions in the videos of a batch, where it matters which ones they are; see :meth:`detect`."""
+        return self.detect(batch.snippets, batch.durations_sec)
+
     def snippet_features(self, values: Tensor, augmentation: nn.Module | None = None) -> Tensor:
         """Return features of snippets, whether they come as pixels or as cached features.
 
@@ -266,9 +270,7 @@ class BaseModule(pl.LightningModule, ABC):
 
     def predict_step(self, batch: UntrimmedBatch, batch_idx: int) -> EvaluationOutput:
         """Return the detections."""
-        return EvaluationOutput(
-            batch.video_ids, batch.positions.tolist(), self.detect(batch.snippets, batch.durations_sec)
-        )
+        return EvaluationOutput(batch.video_ids, batch.positions.tolist(), self.detect_in_batch(batch))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what is needed to rebuild the module and to resume exactly."""
@@ -314,13 +316,13 @@ class BaseModule(pl.LightningModule, ABC):
             )
 
     def _evaluate(self, batch: UntrimmedBatch, metrics: DetectionMetrics) -> EvaluationOutput:
-        detections = self.detect(batch.snippets, batch.durations_sec)
+        detections = self.detect_in_batch(batch)
         metrics.update(detections, batch)
         return EvaluationOutput(batch.video_ids, batch.positions.tolist(), detections)
 
     def _log_metrics(self, metrics: DetectionMetrics) -> None:
         self._log_iteration()
-        coverage = self._coverage(metrics.count_videos())
+        coverage = self._coverage(metrics.count_videos_over_processes())
         if coverage is not None:
             self.log(f"{metrics.prefix}/coverage", coverage, sync_dist=False)
         self.log_dict({key: value.float() for key, value in metrics.compute().items()}, sync_dist=False)

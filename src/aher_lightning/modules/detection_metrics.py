@@ -40,7 +40,7 @@ class DetectionMetrics(nn.Module):
         self.scores.update(detections, targets, batch.positions.tolist())
         self.num_videos.update(len(batch.video_ids))
 
-    def count_videos(self) -> int:
+    def count_videos_over_processes(self) -> int:
         """Return how many videos were added, over all processes."""
         # A process without any video still takes part in the sum.
         self.num_videos.update(0)

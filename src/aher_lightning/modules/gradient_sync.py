@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 
-def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
+def average_gradients_over_processes(parameters: Sequence[nn.Parameter]) -> None:
     """Replace the gradients of parameters by their means over all processes.
 
     A parameter that has a gradient on some processes only counts as zero on the others; one without any stays without.

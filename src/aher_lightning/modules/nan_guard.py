@@ -50,7 +50,7 @@ class Incident(NamedTuple):
     random_state: Tensor | None = None
 
 
-def check_losses(
+def check_losses_over_processes(
     module: BaseModule, phase: str, losses: Mapping[str, Tensor], batch: Batch, random_state: Tensor | None = None
 ) -> None:
     """Stop training where a loss is infinite or no number, before any gradient of it is taken.
@@ -106,7 +106,7 @@ def read_incident(path: Path) -> Incident:
     """Return what happened when training stopped.
 
     Args:
-        path: File that :func:`check_losses` wrote.
+        path: File that :func:`check_losses_over_processes` wrote.
 
     Returns:
         Batch and weights, on the CPU.

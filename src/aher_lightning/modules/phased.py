@@ -25,9 +25,9 @@ from aher_lightning.models.base import Backbone
 from aher_lightning.models.feature_bank import FeatureBank
 from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.base import BaseModule
-from aher_lightning.modules.gradient_sync import average_gradients
+from aher_lightning.modules.gradient_sync import average_gradients_over_processes
 from aher_lightning.modules.iteration_data import IterationData, LabelledClips, LabelledVideos
-from aher_lightning.modules.nan_guard import Batch, check_losses
+from aher_lightning.modules.nan_guard import Batch, check_losses_over_processes
 from aher_lightning.modules.phase import Phase
 from aher_lightning.modules.phase_optimizer import PhaseOptimizer, make_phase_optimizers
 from aher_lightning.ops.precision import fresh_casts
@@ -221,7 +221,7 @@ class PhasedModule(BaseModule):
 
     def _check(self, phase: Phase, losses: Mapping[str, Tensor]) -> None:
         """Stop where a loss is not finite, before it spoils any weight."""
-        check_losses(self, phase.name, losses, self._batch, self._random_state)
+        check_losses_over_processes(self, phase.name, losses, self._batch, self._random_state)
 
     def _take_steps(
         self, optimizers: Sequence[tuple[PhaseOptimizer, LightningOptimizer]], losses: Mapping[str, Tensor]
@@ -244,7 +244,7 @@ class PhasedModule(BaseModule):
         # Lightning would send the gradients of all parameters, of other phases too.
         with self._without_sync():
             self.manual_backward(own.objective(losses), retain_graph=keep_graph)
-        average_gradients(own.parameters)
+        average_gradients_over_processes(own.parameters)
         if own.clip_norm > 0:
             nn.utils.clip_grad_norm_(own.parameters, own.clip_norm * self._loss_scale())
         return [parameter.grad for parameter in own.parameters]

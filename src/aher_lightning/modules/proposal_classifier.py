@@ -18,7 +18,7 @@ from aher_lightning.modules.snippet_classifier import class_probabilities
 from aher_lightning.ops.pooling import mean_over_segments
 from aher_lightning.ops.randomness import random_generator
 from aher_lightning.ops.resample import Resampling
-from aher_lightning.structures import Categories, Detections, SnippetSequences
+from aher_lightning.structures import Categories, Detections, SnippetSequences, UntrimmedBatch
 
 ProposalSource = Literal["network", "random"]
 """Where proposals come from: the localization network, or chance."""
@@ -76,20 +76,14 @@ class ProposalClassifierModule(BaseModule):
         self.untrimmed_classifier = nn.Linear(channels, len(categories.untrimmed))
         self.moment_classifier = nn.Linear(channels, len(categories.moment))
         self.load_initial_weights(("backbone", "network", "untrimmed_classifier", "moment_classifier"))
-        self._videos_drawn = 0
 
     def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
-        """Localize actions; see :meth:`BaseModule.detect`."""
-        features = self.encode(snippets, self.network.length)
-        if self.proposals == "random":
-            segments, overlaps = self._random_proposals(len(features))
-            segments, overlaps = segments.to(features), overlaps.to(features)
-        else:
-            outputs = self.network(features, self.categories.evaluated)
-            segments, overlaps = self.decoder.decode_segments(outputs, self.network.anchors), outputs.overlaps
-        probabilities = class_probabilities(self, features.transpose(1, 2)).transpose(1, 2)  # (B, K, T)
-        candidates = self.decoder.fuse(segments, mean_over_segments(probabilities, segments), overlaps)
-        return self.decoder.select(candidates, durations_sec)
+        """Localize actions; see :meth:`BaseModule.detect`. Random proposals go by the place of a video in these."""
+        return self._detect(snippets, durations_sec, [str(row) for row in range(len(durations_sec))])
+
+    def detect_in_batch(self, batch: UntrimmedBatch) -> list[Detections]:
+        """Localize actions; a video has the same random proposals in whatever batch, order and process it comes."""
+        return self._detect(batch.snippets, batch.durations_sec, batch.video_ids)
 
     def training_step(self, batch: object, batch_idx: int) -> None:
         """There is nothing to train; Lightning wants the method before it lets us say so."""
@@ -98,26 +92,21 @@ class ProposalClassifierModule(BaseModule):
         """Say that there is nothing to train."""
         raise ConfigError("ProposalClassifierModule trains nothing: use it with 'aher test', 'validate' or 'predict'")
 
-    def on_validation_start(self) -> None:
-        """Draw the same random proposals in every evaluation."""
-        super().on_validation_start()
-        self._videos_drawn = 0
+    def _detect(self, snippets: SnippetSequences, durations_sec: Tensor, video_ids: Sequence[str]) -> list[Detections]:
+        """Localize actions in videos that have names."""
+        features = self.encode(snippets, self.network.length)
+        if self.proposals == "random":
+            segments, overlaps = self._random_proposals(video_ids)
+            segments, overlaps = segments.to(features), overlaps.to(features)
+        else:
+            outputs = self.network(features, self.categories.evaluated)
+            segments, overlaps = self.decoder.decode_segments(outputs, self.network.anchors), outputs.overlaps
+        probabilities = class_probabilities(self, features.transpose(1, 2)).transpose(1, 2)  # (B, K, T)
+        candidates = self.decoder.fuse(segments, mean_over_segments(probabilities, segments), overlaps)
+        return self.decoder.select(candidates, durations_sec)
 
-    def on_test_start(self) -> None:
-        """Draw the same random proposals in every evaluation."""
-        super().on_test_start()
-        self._videos_drawn = 0
-
-    def on_predict_start(self) -> None:
-        """Draw the same random proposals in every evaluation."""
-        super().on_predict_start()
-        self._videos_drawn = 0
-
-    def _random_proposals(self, num_videos: int) -> tuple[Tensor, Tensor]:
-        """Segments with uniformly drawn ends ``(B, A, 2)``, all of overlap 1."""
-        drawn = []
-        for _ in range(num_videos):
-            generator = random_generator(self.seed, "proposals", self.global_rank, self._videos_drawn)
-            drawn.append(torch.rand(self.num_random, 2, generator=generator).sort(dim=-1).values)
-            self._videos_drawn += 1
-        return torch.stack(drawn), torch.ones(num_videos, self.num_random)
+    def _random_proposals(self, video_ids: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Segments with uniformly drawn ends ``(B, A, 2)``, a function of seed and video, all of overlap 1."""
+        generators = [random_generator(self.seed, "proposals", video_id) for video_id in video_ids]
+        ends = torch.stack([torch.rand(self.num_random, 2, generator=generator) for generator in generators])
+        return ends.sort(dim=-1).values, torch.ones(ends.shape[:2])

@@ -11,12 +11,13 @@ from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.nn import functional
 
+from aher_lightning.losses.reduction import mean_over_processes
 from aher_lightning.models.backbones.augmentation import ClipAugmentation
 from aher_lightning.models.base import Backbone
 from aher_lightning.modules.base import BaseModule, EvaluationOutput
 from aher_lightning.modules.detection_metrics import ground_truth
 from aher_lightning.modules.iteration_data import require_part
-from aher_lightning.modules.nan_guard import check_losses
+from aher_lightning.modules.nan_guard import check_losses_over_processes
 from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.ops.grouping import group_snippets
 from aher_lightning.ops.precision import to_float32
@@ -76,7 +77,9 @@ class SnippetClassifierModule(BaseModule):
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
         """Return the mean of the two classification losses."""
         losses = self.recognition_losses(batch)
-        check_losses(self, "recognition", losses, {"foreground": batch["foreground"], "moments": batch["moments"]})
+        check_losses_over_processes(
+            self, "recognition", losses, {"foreground": batch["foreground"], "moments": batch["moments"]}
+        )
         self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()})
         loss = (losses["foreground_cls"] + losses["moment_cls"]) / 2
         self.log("train/recognition", loss.detach(), prog_bar=True)
@@ -109,14 +112,18 @@ class SnippetClassifierModule(BaseModule):
         }
 
     def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
-        """Localize actions by grouping neighbouring snippets (AherNet0 of the paper, section 4.3)."""
+        """Localize actions by grouping neighbouring snippets (AherNet0 of the paper, section 4.3).
+
+        The only snippet of a video stands for all of it: its centre may lie behind the end of a short one.
+        """
         probabilities = class_probabilities(self, self.snippet_features(snippets.values))
         videos = probabilities.split_with_sizes(snippets.lengths.tolist())
         detections = []
         for row, video in enumerate(videos):
             groups = group_snippets(video, self.thresholds, self.max_detections)
             first, step = snippets.first_centres[row], snippets.steps[row]
-            segments = (first + (groups.segments - 0.5) * step).clamp(0.0, 1.0) * durations_sec[row]
+            places = groups.segments if len(video) == 1 else first + (groups.segments - 0.5) * step
+            segments = places.clamp(0.0, 1.0).double() * durations_sec[row]
             detections.append(groups._replace(segments=segments))
         return detections
 
@@ -179,5 +186,6 @@ def class_probabilities(module: BaseModule, features: Tensor) -> Tensor:
 
 
 def _snippet_loss(logits: Tensor, batch: MomentBatch) -> Tensor:
-    """Cross entropy of every snippet against the label of its clip."""
-    return functional.cross_entropy(to_float32(logits), batch.labels.repeat_interleave(batch.snippets.lengths))
+    """Cross entropy of every snippet against the label of its clip, mean over the snippets of all processes."""
+    labels = batch.labels.repeat_interleave(batch.snippets.lengths)
+    return mean_over_processes(functional.cross_entropy(to_float32(logits), labels, reduction="none"))

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from aher_lightning.losses.localization import LocalizationLoss
-from aher_lightning.losses.reduction import masked_mean
+from aher_lightning.losses.reduction import mean_over_processes
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.modules.iteration_data import IterationData
 from aher_lightning.modules.phase import Phase
@@ -89,7 +89,7 @@ class ContextPhase(Phase):
             errors.append((context - real).square().mean(dim=(1, 2)))
             is_long_enough = (background[:, 1] - background[:, 0]) * network.length >= 1
             masks.append(is_long_enough & is_real.any(dim=1))
-        return {"context_l2": masked_mean(torch.stack(errors), torch.stack(masks))}
+        return {"context_l2": mean_over_processes(torch.stack(errors), torch.stack(masks))}
 
 
 def draw_instances(is_real: Tensor, generator: torch.Generator) -> Tensor:

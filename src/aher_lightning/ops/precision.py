@@ -30,6 +30,23 @@ def to_float32(values: Tensor) -> Tensor:
     return values.float() if values.dtype in _HALF_PRECISIONS else values
 
 
+def to_float16(values: Tensor) -> Tensor:
+    """Return values in half precision, those that it cannot hold as the largest and smallest that it can.
+
+    Args:
+        values: Any shape and floating-point type.
+
+    Returns:
+        The values, float16, finite unless they are no numbers; the same shape.
+
+    Example:
+        >>> to_float16(torch.tensor([1e6, -1e6, 0.5]))
+        tensor([ 6.5504e+04, -6.5504e+04,  5.0000e-01], dtype=torch.float16)
+    """
+    largest = torch.finfo(torch.float16).max
+    return values.to(torch.float16).clamp(-largest, largest)  # the bound itself is beyond what bfloat16 can hold
+
+
 @contextmanager
 def fresh_casts() -> Generator[None, None, None]:
     """Let mixed precision cast weights anew wherever it needs them.

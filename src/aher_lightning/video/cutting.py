@@ -18,7 +18,7 @@ from aher_lightning.video.clip_names import clip_name, safe_name
 from aher_lightning.video.encoders import choose_encoder
 from aher_lightning.video.probing import FrameIndex, can_seek, has_presentation_times, index_frames, open_video
 from aher_lightning.video.pyav_reader import PyAVReader
-from aher_lightning.video.reader import TIME_TOLERANCE_SEC
+from aher_lightning.video.reader import TIME_TOLERANCE_SEC, Image
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -59,7 +59,8 @@ def cut_clips(video: Path, rows: Sequence[LabelledSpan], folder: Path, reencode:
 
     Copying is fast and loses nothing, but can begin at key frames only: a clip starts at the last one before its
     segment, up to one group of pictures early (often 1 to 10 s), and may end a few frames late. Encoded anew, in
-    H.264, a clip has exactly the frames on display from start to end, upright and with their times.
+    H.264, a clip has exactly the frames on display from start to end, upright and with their times, all of the size of
+    the first.
 
     Segments are cut to the video. Names of folders are those of the categories, made safe by
     :func:`~aher_lightning.video.clip_names.safe_name`; segments of the same category and times are numbered. Clips
@@ -209,18 +210,41 @@ def _encode_clip(index: FrameIndex, row: LabelledSpan, target: Path) -> None:
 
     bounds = np.array([max(row.start_sec, 0.0), row.end_sec - 2 * TIME_TOLERANCE_SEC])
     first, last = index.frames_at(bounds).tolist()
-    times = index.times_sec[first : last + 1].tolist()
-    # H.264 has pictures of even size only.
-    width, height = index.info.width // 2 * 2, index.info.height // 2 * 2
+    times = index.times_sec[first : last + 1]
+    # Of frames with one time stamp, as files put together of several have them, a player shows one; a sink takes one.
+    stamps, shown = np.unique(((times - times[0]) * _CLOCK).round().astype(int), return_index=True)
+    images = PyAVReader().iter_frames(index.info.path, times[shown].tolist())
     with av.open(str(target.absolute()), "w", format="mp4") as sink:
         stream = _add_encoder(sink, index.info.average_fps)
-        stream.width, stream.height = width, height
-        for time_sec, image in zip(times, PyAVReader().iter_frames(index.info.path, times), strict=True):
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), format="rgb24")
+        size: tuple[int, int] | None = None
+        for stamp, image in zip(stamps.tolist(), images, strict=True):
+            if size is None:  # known from the first picture alone: their size may change on the way
+                size = stream.height, stream.width = _even_size(image)
+            picture = av.VideoFrame.from_ndarray(_fit_picture(image, size), format="rgb24")
             frame = picture.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range=_LIMITED)
-            frame.pts, frame.time_base = round((time_sec - times[0]) * _CLOCK), Fraction(1, _CLOCK)
+            frame.pts, frame.time_base = stamp, Fraction(1, _CLOCK)
             _mux(sink, stream.encode(frame))
         _mux(sink, stream.encode(None))
+
+
+def _even_size(image: Image) -> tuple[int, int]:
+    """Height and width of a picture without an odd line: H.264 has pictures of even size only."""
+    return image.shape[0] // 2 * 2, image.shape[1] // 2 * 2
+
+
+def _fit_picture(image: Image, size: tuple[int, int]) -> Image:
+    """A picture of the height and width of its clip; one of another size is scaled and put between black bars."""
+    import av
+
+    if _even_size(image) == size:
+        return np.ascontiguousarray(image[: size[0], : size[1]])
+    scale = min(size[0] / image.shape[0], size[1] / image.shape[1])
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    fitted = np.zeros((*size, 3), dtype=np.uint8)
+    scaled = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(width=width, height=height)
+    fitted[top : top + height, left : left + width] = scaled.to_ndarray()
+    return fitted
 
 
 def _add_encoder(sink: OutputContainer, average_fps: float) -> VideoStream:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from lightning_utilities.core.imports import compare_version
 
 from aher_lightning.errors import VideoError
 from aher_lightning.video.probing import (
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
 
 _WORTH_SEEKING_FRAMES = 8
 """Decoding fewer frames than this takes less time than a seek."""
-
-_SCALES_IN_THREADS = "17"
-"""First version of PyAV that converts pictures in several threads by default."""
 
 _LOST_SEC = 0.25
 """More missing at the end of decoding than this is damage; decoders may hold back a frame or two."""
@@ -84,9 +79,7 @@ def _picture_converter() -> Callable[[VideoFrame], Image]:
     from av.video.reformatter import VideoReformatter
 
     # One reformatter, and one thread: a new one per frame, or threads for such small work, cost as much as decoding.
-    reformat = partial(VideoReformatter().reformat, format="rgb24")
-    if compare_version("av", operator.ge, _SCALES_IN_THREADS):
-        reformat = partial(reformat, threads=1)
+    reformat = partial(VideoReformatter().reformat, format="rgb24", threads=1)
 
     def convert(frame: VideoFrame) -> Image:
         picture = np.asarray(reformat(frame).to_ndarray(), dtype=np.uint8)

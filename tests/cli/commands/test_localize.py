@@ -19,7 +19,7 @@ from aher_lightning.video.auto_reader import AutoReader
 from tests.helpers.command_line import TrainedRun
 from tests.helpers.toy import MOMENT
 from tests.helpers.trained import checkpointed_localizer
-from tests.helpers.videos import REAL_VIDEOS, VideoSpec, needs_real_videos, write_video
+from tests.helpers.videos import REAL_VIDEOS, VideoSpec, needs_real_videos, write_turning, write_video
 
 
 def localize(*arguments: Any, **options: Any) -> list[Path]:
@@ -132,6 +132,32 @@ def test_videos_of_one_name_are_kept_apart(checkpoint: Path, tmp_path: Path) -> 
     with pytest.raises(ConfigError, match="FiftyOne tells videos by their names, and two have the same"):
         localize([tmp_path / "in"], checkpoint, tmp_path / "other", fiftyone=tmp_path / "fiftyone")
     assert not (tmp_path / "other").exists()
+
+
+def test_a_folder_of_all_kinds_of_files(checkpoint: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.mp4", "b.M4V", "c.ts"):
+        write_video(folder / name, VideoSpec(num_frames=20))
+    write_video(folder / "d.mpg", VideoSpec(num_frames=50, fps=25, codec="mpeg2video"))
+    write_video(folder / "e.wmv", VideoSpec(num_frames=20, codec="wmv2"))
+    write_video(folder / "f.flv", VideoSpec(num_frames=20, codec="flv1"))
+    (folder / "types.ts").write_text("export interface Video { name: string }")
+    (folder / "._a.mp4").touch()
+    (folder / "notes.txt").touch()
+    with pytest.raises(VideoError, match=r"types\.ts: is damaged or no video"):
+        localize([folder], checkpoint, tmp_path / "out", show=0)
+    assert {path.stem for path in (tmp_path / "out").glob("[!.]*.json")} == set("abcdef")
+    assert caplog.messages[-1] == f"{folder}: skipped 2 files that are no videos (._* 1, .txt 1)"
+
+
+def test_a_video_whose_pictures_change_their_size_is_localized(checkpoint: Path, tmp_path: Path) -> None:
+    video = write_turning(tmp_path / "in.ts")
+    formats = ",".join(FORMATS)
+    localize([video], checkpoint, tmp_path / "out", formats=formats, clips=tmp_path / "clips", show=0)
+    assert {path.name for path in (tmp_path / "out").glob("in.*")} == {f"in.{ending}" for ending in FORMATS}
+    sizes = {(info.width, info.height) for info in map(AutoReader().probe, (tmp_path / "clips").rglob("*.mp4"))}
+    assert sizes == {(64, 48), (96, 128)}
 
 
 def test_copied_clips_are_refused_where_they_cannot_be_cut(checkpoint: Path, tmp_path: Path) -> None:

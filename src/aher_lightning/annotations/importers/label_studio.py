@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 from aher_lightning.annotations.importers.collector import SegmentCollector, at_place
 from aher_lightning.annotations.importers.json_values import as_list, as_object, positive_number
 from aher_lightning.annotations.importers.media_names import media_name, video_id_of
-from aher_lightning.annotations.trimmed_clips import VIDEO_SUFFIXES
 from aher_lightning.files.json_files import MalformedError, finite_number, json_type
+from aher_lightning.files.video_files import VIDEO_SUFFIXES
 
-_MEDIA_SUFFIXES = VIDEO_SUFFIXES | {".m4v", ".ogv", ".mpg", ".mp3", ".wav", ".m4a", ".aac", ".flac", ".ogg"}
+_MEDIA_SUFFIXES = (*VIDEO_SUFFIXES, ".mp3", ".wav", ".m4a", ".aac", ".flac", ".ogg")
 
 
 _Span = tuple[str, str, tuple[float, float] | None]

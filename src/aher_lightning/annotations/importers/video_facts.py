@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aher_lightning.annotations.trimmed_clips import VIDEO_SUFFIXES
-from aher_lightning.errors import DataError
+from aher_lightning.files.video_files import find_by_stem
 from aher_lightning.video.auto_reader import AutoReader
 from aher_lightning.video.reader import VideoInfo, VideoReader
 
@@ -22,10 +21,8 @@ class VideoFacts:
     """
 
     def __init__(self, root: Path, *, reader: VideoReader | None = None) -> None:
-        if not root.is_dir():
-            raise DataError(f"{root}: no such folder of videos; put the video files there or correct the path")
         self._reader = reader or AutoReader()
-        self._paths = {path.stem: path for path in sorted(root.iterdir()) if path.suffix.lower() in VIDEO_SUFFIXES}
+        self._paths = find_by_stem(root)
         self._known: dict[str, VideoInfo] = {}
 
     def find(self, video_id: str) -> VideoInfo | None:

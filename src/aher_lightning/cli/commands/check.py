@@ -135,7 +135,7 @@ def read_all(
                 durations_sec[name] = future.result().duration_sec
             except ConfigError:
                 raise
-            except Exception as failure:  # readers of others may raise anything; it is told with the video
+            except Exception as failure:  # any failure, even a bug of ours, costs this video alone
                 unusable.append(UnusableVideo.from_failure(name, paths[name], failure))
             progress.advance(note=f"{len(unusable)} unusable" if unusable else "")
     return durations_sec, unusable

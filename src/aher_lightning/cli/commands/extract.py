@@ -133,6 +133,6 @@ def _summarize(result: ExtractionResult, output: Path, seconds: float) -> None:
     if result.elsewhere:
         console.print(f"{result.elsewhere} videos are still being worked on by other processes")
     for failure in result.failures[:SHOWN_FAILURES]:
-        console.print(f"  {failure.path}: {failure.reason}", markup=False)
+        console.print(f"  {failure.line}", markup=False)
     if len(result.failures) > SHOWN_FAILURES:
         console.print(f"  and {len(result.failures) - SHOWN_FAILURES} more")

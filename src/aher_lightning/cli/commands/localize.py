@@ -12,8 +12,10 @@ from rich.text import Text
 
 from aher_lightning.annotations.activitynet import AnnotatedVideo
 from aher_lightning.annotations.layouts import read_annotations
+from aher_lightning.cli.verbs import DEBUG
 from aher_lightning.console import ProgressReporter, counted, error_console, output_console
-from aher_lightning.errors import ConfigError, VideoError
+from aher_lightning.datasets.unusable_videos import UnusableVideo
+from aher_lightning.errors import AherError, ConfigError, VideoError
 from aher_lightning.inference.finished_videos import FinishedVideos
 from aher_lightning.inference.localizer import LocalizedVideo, Localizer
 from aher_lightning.inference.selection import category_labels
@@ -85,7 +87,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
 
     Raises:
         AherError: If an option, the checkpoint or the folder of results cannot be used.
-        VideoError: If a video cannot be decoded; the others are finished first.
+        VideoError: If a video fails, for whatever reason; the others are finished first.
     """
     if show < 0 or (top_k is not None and top_k < 1):
         raise ConfigError("'show' must be at least 0 and 'top_k' at least 1; correct them")
@@ -107,7 +109,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
     waiting = _leave_out_finished(files, finished)
     if waiting:
         localizer.frames.start()
-    failures: list[VideoError] = []
+    failures: list[str] = []
     for video, own in waiting.items():
         started = time.monotonic()
         try:
@@ -116,14 +118,20 @@ def localize(  # noqa: PLR0913 - one option each, all by name
             finished.note_settings(one["json"] for one in waiting.values())
             if clips is not None:
                 cut_clips(video.path, report.best(), clips / video.name.parent, reencode=not copy_clips)
-        except VideoError as error:
-            failures.append(error)
-            continue
-        write_outputs(own, report)
-        finished.add(video)
-        _tell(report, own["json"], show, seconds)
+            write_outputs(own, report)
+            finished.add(video)
+        except ConfigError:  # it would fail for every video
+            raise
+        except Exception as failure:  # any failure, even a bug of ours, costs this video alone
+            line = UnusableVideo.from_failure(video.path.stem, video.path, failure).line
+            failures.append(line if isinstance(failure, AherError) else f"{line}; {DEBUG} shows the traceback")
+        else:
+            _tell(report, own["json"], show, seconds)
     if fiftyone is not None:
-        _export(fiftyone, {video.path: own["json"] for video, own in files.items()}, localizer)
+        try:
+            _export(fiftyone, {video.path: own["json"] for video, own in files.items()}, localizer)
+        except AherError as failure:
+            failures.append(str(failure))
     _raise_failures(failures)
     return [own["json"] for own in waiting.values()]
 
@@ -136,12 +144,12 @@ def _refuse_namesakes(inputs: Sequence[VideoInput]) -> None:
         )
 
 
-def _raise_failures(failures: Sequence[VideoError]) -> None:
+def _raise_failures(failures: Sequence[str]) -> None:
     """Print all failures but the last, which ends the command; nothing happens without any."""
     for failure in failures[:-1]:
-        error_console().print(str(failure), markup=False)
+        error_console().print(failure, markup=False)
     if failures:
-        raise failures[-1]
+        raise VideoError(failures[-1])
 
 
 def _leave_out_finished(files: _Files, finished: FinishedVideos) -> _Files:
