@@ -1,4 +1,4 @@
-"""What is shown while work goes on: a progress bar on a terminal, a few quiet lines elsewhere."""
+"""Progress on a console: a bar on a terminal, a few plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,33 +13,27 @@ from rich.segment import Segment
 from rich.table import Column
 
 LINES_WITHOUT_TERMINAL = 4
-"""How many lines tell the progress of one task where there is no terminal."""
+"""Progress lines of one task where there is no terminal."""
 
-STEADY_SEC = 1.0
-"""No speed is told before so many seconds: it would be that of the first steps."""
+_STEADY_SEC = 1.0
+"""Elapsed seconds before a speed is shown: an earlier one would be that of the first steps."""
 
 
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that turn the direction of what follows: with them, a name can look like another one."""
+"""Characters that change the direction of text: with them, one name can look like another."""
 
 
 class PlainConsole(Console):
-    """A console on which text is text: control characters in names of others are shown, not obeyed."""
+    """A console that shows control characters instead of obeying them."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Yield what is to be written; what rich itself has to say to the terminal passes as it is."""
+        """Yield what is to be written; rich's own control codes pass unchanged."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=visible(segment.text))
 
 
 def visible(text: str) -> str:
-    r"""Return a text in which characters that steer a terminal, or that no terminal can show, are spelt out.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        The text, line breaks and tabs as they were.
+    r"""Return a text with escapes in place of control and unprintable characters; line breaks and tabs stay.
 
     Example:
         >>> print(visible("wave\x1b[31m"))
@@ -51,12 +45,12 @@ def visible(text: str) -> str:
 
 
 def _is_steering(sign: str) -> bool:
-    """Whether a character does something else than to be seen."""
+    """Whether a character is a control character, a surrogate or a change of direction."""
     return sign not in "\n\t" and (unicodedata.category(sign) in {"Cc", "Cs"} or sign in _DIRECTIONS)
 
 
 def output_console() -> Console:
-    """Return a console on standard output; made anew, so that redirected output is honoured."""
+    """Return a console on standard output; a new one, so that redirection is respected."""
     return PlainConsole(highlight=False, soft_wrap=True)
 
 
@@ -70,11 +64,8 @@ def counted(count: int, one: str, many: str = "") -> str:
 
     Args:
         count: The number.
-        one: The noun of one.
-        many: The noun of several, if that is not the same with an s.
-
-    Returns:
-        Both.
+        one: Singular.
+        many: Plural, if it is not formed with an s.
 
     Example:
         >>> counted(1, "clip"), counted(0, "clip"), counted(2, "category", "categories")
@@ -84,13 +75,13 @@ def counted(count: int, one: str, many: str = "") -> str:
 
 
 class ProgressReporter:
-    """Report the progress of one task, its speed and the time left; use it as a context.
+    """Report the progress of one task, its speed and the time left; use it as a context manager.
 
     Args:
-        description: What is done, a few words.
+        description: The task, in a few words.
         total: Number of steps.
         unit: What a step is, plural.
-        console: Where to write; standard output if not given.
+        console: Console to write to; ``None`` for standard output.
 
     Example:
         >>> with ProgressReporter("Counting", total=2, unit="sheep") as progress:
@@ -111,7 +102,7 @@ class ProgressReporter:
         self._bar: Progress | None = None
         if self.console.is_terminal:
             whole = Column(no_wrap=True)
-            rest = Column(no_wrap=True, overflow="ellipsis", ratio=1)  # what a narrow terminal has no room for
+            rest = Column(no_wrap=True, overflow="ellipsis", ratio=1)  # truncated on a narrow terminal
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False, table_column=whole),
                 BarColumn(bar_width=14, table_column=whole),
@@ -140,8 +131,8 @@ class ProgressReporter:
         """Report finished steps.
 
         Args:
-            steps: How many more are finished.
-            note: Something to show beside the bar; an empty note leaves the last one.
+            steps: Number of further steps that are finished.
+            note: Text beside the bar; an empty note keeps the last one.
         """
         before, self.done = self.done, self.done + steps
         self._note = note or self._note
@@ -151,12 +142,12 @@ class ProgressReporter:
             self.console.print(self._line(), markup=False)
 
     def _begin(self) -> None:
-        """Start the clock; what is done already was done by somebody else, and tells nothing about the speed."""
+        """Start the clock; steps that are already done do not count for the speed."""
         self._started = time.monotonic()
         self._done_before = self.done
 
     def _line(self) -> str:
-        """What a terminal would show."""
+        """Return the progress as a plain line."""
         elapsed_sec, speed = time.monotonic() - self._started, self._speed()
         times = [speed] if speed else []
         if self.done == self.total:
@@ -168,13 +159,13 @@ class ProgressReporter:
         return "  ".join(part for part in [*parts, f"({', '.join(times)})" if times else ""] if part)
 
     def _speed(self) -> str:
-        """Finished steps per second; empty while it is too early to tell."""
+        """Return finished steps per second; empty while it is too early to tell."""
         elapsed_sec, steps = time.monotonic() - self._started, self.done - self._done_before
-        if elapsed_sec < STEADY_SEC or not steps:
+        if elapsed_sec < _STEADY_SEC or not steps:
             return ""
         speed = steps / elapsed_sec
         return f"{speed:.0f} {self.unit}/s" if speed >= 10 else f"{speed:.2g} {self.unit}/s"
 
     def _part(self, done: int) -> int:
-        """Which of the few equal parts of the work is being done."""
+        """Return which of the few equal parts of the work is being done."""
         return done * LINES_WITHOUT_TERMINAL // max(self.total, 1)

@@ -44,7 +44,7 @@ def test_the_plane_depends_on_features_and_seed_alone() -> None:
 @needs_sklearn
 def test_more_features_than_the_components_are_reduced_first() -> None:
     assert embed_features(torch.randn(4, 300, generator=torch.Generator().manual_seed(0))).shape == (4, 2)
-    with pytest.raises(DataError, match="2 features cannot be shown in a plane; take more anchors"):
+    with pytest.raises(DataError, match="2 features are too few for t-SNE; take more anchors"):
         embed_features(torch.zeros(2, 4))
 
 

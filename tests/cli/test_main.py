@@ -357,7 +357,7 @@ def test_bad_annotations_fail_with_one_line(name: str, tiny_benchmark: Path, tmp
         ("{", "is not valid JSON"),
         ("[]", "holds a JSON array"),
         ('{"results": []}', '"results" is a JSON array'),
-        ('{"results": {"../x": []}}', "no plain file name"),
+        ('{"results": {"../x": []}}', "not a plain file name"),
         ('{"results": {"v": [{"label": "a", "score": 1}]}}', "prediction 0"),
     ],
 )

@@ -36,20 +36,22 @@ def test_excluded_categories_leave_their_videos_behind(path: Path) -> None:
     assert truth.categories == ["wave", "Ambiguous", "point", "jump", "bow"]
 
 
-def test_blocked_videos_are_gone(path: Path) -> None:
-    truth = read_ground_truth(path, GroundTruthChoice("test", blocked=frozenset({"a", "d", "elsewhere"})))
+def test_excluded_videos_are_gone(path: Path) -> None:
+    truth = read_ground_truth(path, GroundTruthChoice("test", excluded_videos=frozenset({"a", "d", "elsewhere"})))
     assert list(truth.videos) == ["b", "c"]
-    assert truth.num_blocked == 1
+    assert truth.num_excluded == 1
     everything = read_ground_truth(path, GroundTruthChoice("test"))
-    assert (list(everything.videos), everything.num_blocked) == (["a", "b", "c"], 0)
+    assert (list(everything.videos), everything.num_excluded) == (["a", "b", "c"], 0)
 
 
-def test_only_listed_videos_stay(path: Path) -> None:
-    choice = GroundTruthChoice("test", listed=frozenset({"a", "b", "d", "elsewhere"}), blocked=frozenset({"b"}))
+def test_only_included_videos_stay(path: Path) -> None:
+    choice = GroundTruthChoice(
+        "test", included_videos=frozenset({"a", "b", "d", "elsewhere"}), excluded_videos=frozenset({"b"})
+    )
     truth = read_ground_truth(path, choice)
     assert list(truth.videos) == ["a"]
-    # Predictions in the others do not count, as if these were blocked.
-    assert (truth.num_blocked, truth.blocked) == (2, frozenset({"b", "c"}))
+    # Predictions in the others do not count, as if these were excluded.
+    assert (truth.num_excluded, truth.excluded_videos) == (2, frozenset({"b", "c"}))
 
 
 def test_groups_leave_out_everything_else(path: Path) -> None:
@@ -66,11 +68,17 @@ def test_groups_leave_out_everything_else(path: Path) -> None:
     [
         (GroundTruthChoice("validation"), "no video is in the subset 'validation'"),
         (GroundTruthChoice("training", excluded_categories=("bow",)), "the subset 'training' has no instance"),
-        (GroundTruthChoice("training", blocked=frozenset("d")), "no instance outside of its 1 blocked videos; block"),
-        (GroundTruthChoice("training", {"a": ["bow"]}, blocked=frozenset("d")), "outside of its 1 blocked videos"),
         (
-            GroundTruthChoice("test", listed=frozenset({"v_a"})),
-            "none of the 1 listed videos is there: it has names such",
+            GroundTruthChoice("training", excluded_videos=frozenset("d")),
+            "no instance outside its 1 excluded videos; exclude",
+        ),
+        (
+            GroundTruthChoice("training", {"a": ["bow"]}, excluded_videos=frozenset("d")),
+            "outside its 1 excluded videos",
+        ),
+        (
+            GroundTruthChoice("test", included_videos=frozenset({"v_a"})),
+            "none of the 1 included videos is annotated: annotated ids look",
         ),
         (GroundTruthChoice("test", {"a": ["swim"]}), "no video of the subset 'test' has an instance of the 1 categ"),
         (GroundTruthChoice("test", {"a": ["wave"], "b": ["swim"]}), "has no instance of the group 'b'"),

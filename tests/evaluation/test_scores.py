@@ -11,7 +11,7 @@ PROPOSALS = ScoreOptions(proposals=True)
 
 
 def test_the_report_says_what_the_scores_mean() -> None:
-    truth = truth_of({"a": [("wave", 1, 2)]}, blocked=["b", "c"])
+    truth = truth_of({"a": [("wave", 1, 2)]}, excluded=["b", "c"])
     report = evaluation_report(truth, predictions_of(truth, {}), PROTOCOLS["thumos14"])
     rules = report["protocol"]
     assert (rules["name"], rules["subset"], rules["blocked_videos"]) == ("thumos14", "validation", 2)

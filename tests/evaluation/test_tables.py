@@ -19,8 +19,8 @@ def test_videos_of_the_ground_truth_are_numbered_first() -> None:
     assert (tables.num_videos, tables.num_unknown_videos) == (2, 1)
 
 
-def test_predictions_in_blocked_videos_do_not_count() -> None:
-    truth = truth_of({"a": [("wave", 1, 2)]}, blocked=["b"])
+def test_predictions_in_excluded_videos_do_not_count() -> None:
+    truth = truth_of({"a": [("wave", 1, 2)]}, excluded=["b"])
     found = predictions_of(truth, {"b": [("wave", 0.9, 1, 2)], "a": [("wave", 0.8, 3, 4)]})
     tables = evaluation_tables(truth, found, PROTOCOL)
     assert tables.found.scores.tolist() == [0.8]
@@ -53,12 +53,12 @@ def test_all_categories_that_count_can_be_one() -> None:
 
 
 def test_ids_that_are_spelt_in_another_way_are_noticed() -> None:
-    truth = truth_of({"abc": [("wave", 1, 2)]}, blocked=["b"])
+    truth = truth_of({"abc": [("wave", 1, 2)]}, excluded=["b"])
     found = predictions_of(truth, {"v_abc": [("wave", 0.9, 1, 2)], "v_def": [("wave", 0.9, 1, 2)], "abc": []})
-    message = "none of the 2 predicted videos is in the ground truth: it has names such as 'abc', .* such as 'v_abc'"
+    message = "none of the 2 predicted videos is in the ground truth: annotated ids look like 'abc', .* like 'v_abc'"
     with pytest.raises(PredictionError, match=message):
         evaluation_tables(truth, found, PROTOCOL)
     nothing = predictions_of(truth, {"v_abc": []})
     assert len(evaluation_tables(truth, nothing, PROTOCOL).found.videos) == 0
-    blocked = predictions_of(truth, {"b": [("wave", 0.9, 1, 2)]})
-    assert len(evaluation_tables(truth, blocked, PROTOCOL).found.videos) == 0
+    excluded = predictions_of(truth, {"b": [("wave", 0.9, 1, 2)]})
+    assert len(evaluation_tables(truth, excluded, PROTOCOL).found.videos) == 0

@@ -18,7 +18,7 @@ def truth_of(
     *,
     extra: Sequence[str] = (),
     groups: CategoryGroups | None = None,
-    blocked: Sequence[str] = (),
+    excluded: Sequence[str] = (),
 ) -> GroundTruth:
     """Return ground truth of (label, start, end) in videos of 100 s; the categories are those that occur, and more."""
     annotated = {
@@ -26,7 +26,7 @@ def truth_of(
         for name, spans in videos.items()
     }
     categories = [*list_categories(annotated), *extra]
-    return GroundTruth(annotated, "validation", categories, groups or {}, [], frozenset(blocked), len(blocked))
+    return GroundTruth(annotated, "validation", categories, groups or {}, [], frozenset(excluded), len(excluded))
 
 
 def predictions_of(truth: GroundTruth, videos: Mapping[str, Sequence[Found]]) -> Predictions:

@@ -68,7 +68,9 @@ def test_nothing_but_empty_updates_gives_empty_tables() -> None:
 
 
 def test_lengths_must_agree(one: Detections) -> None:
-    with pytest.raises(ValueError, match="predictions, targets and video_ids must be equally many, but are 1, 1 and 2"):
+    with pytest.raises(
+        ValueError, match="predictions, targets and video_ids must have equal lengths, but have 1, 1 and 2"
+    ):
         Counter().update([one], [one], [0, 1])
 
 

@@ -43,7 +43,7 @@ def test_numbers_can_be_chosen(case: MetricCase) -> None:
     metric = ProposalRecall(average_numbers=(5,))
     metric.update(case.predictions, case.targets, range(case.num_videos))
     assert list(values_of(metric)) == ["AR@5", "AUC"]
-    with pytest.raises(ValueError, match=r"must lie in 1 to 100, got \[0\]"):
+    with pytest.raises(ValueError, match=r"must be in 1 to 100; got \[0\]"):
         ProposalRecall(average_numbers=(0,))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from aher_lightning.errors import ConfigError
 from aher_lightning.reports.csv_table import write_csv
 
 
@@ -28,5 +29,5 @@ def test_a_table_may_be_empty_and_is_replaced(tmp_path: Path) -> None:
 
 def test_an_unwritable_place_is_an_error_with_the_name(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="file"):
+    with pytest.raises(ConfigError, match=r"file/t\.csv: cannot be written"):
         write_csv(tmp_path / "file" / "t.csv", ["a"], [])

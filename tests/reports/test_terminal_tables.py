@@ -4,7 +4,14 @@ import pytest
 from rich.console import Console
 from rich.table import Column
 
-from aher_lightning.reports.terminal_tables import number_column, open_table, percent, printable, signed_percent
+from aher_lightning.reports.terminal_tables import (
+    first_names,
+    number_column,
+    open_table,
+    percent,
+    printable,
+    signed_percent,
+)
 
 
 def test_fractions_become_percent() -> None:
@@ -25,6 +32,11 @@ def test_differences_have_a_sign_and_zero_has_one_only() -> None:
 def test_names_cannot_steer_a_terminal(name: str, shown: str) -> None:
     assert printable(name) == shown
     assert printable(name).encode("utf-8")
+
+
+def test_few_names_are_listed_safely() -> None:
+    assert first_names([]) == ""
+    assert first_names(["a\x1b[2J", "b", "c", "d"]) == "a\N{REPLACEMENT CHARACTER}[2J, b, c, ..."
 
 
 def test_numbers_keep_their_width_where_there_is_no_room() -> None:

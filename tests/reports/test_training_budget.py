@@ -8,7 +8,6 @@ from rich.table import Table
 
 from aher_lightning.datasets.video_availability import LeftOut
 from aher_lightning.reports.training_budget import (
-    first_names,
     left_out_table,
     memory_table,
     memory_text,
@@ -57,4 +56,3 @@ def test_sizes_of_parts() -> None:
 def test_missing_videos_are_named_safely() -> None:
     found = lines(left_out_table({"moments": LeftOut(9, ["a\x1b[2J", "b", "c", "d"], ["e"])}))
     assert found[-1] == ["moments", "9", "4", "1", "a\N{REPLACEMENT CHARACTER}[2J,", "b,", "c,", "..."]
-    assert first_names([]) == ""

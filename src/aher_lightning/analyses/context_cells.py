@@ -18,7 +18,7 @@ class Cells(NamedTuple):
 
     Attributes:
         features: One feature vector per cell, ``(M, d)``.
-        sources: Number of the video or moment that each cell is from, int64 ``(M,)``.
+        sources: Number of the video or moment of each cell, int64 ``(M,)``.
     """
 
     features: Tensor
@@ -51,16 +51,13 @@ def cell_states(states: Tensor, cells_per_level: Sequence[int]) -> list[Tensor]:
 
 
 def select_cells(levels: Sequence[Tensor], states: Sequence[Tensor], state: int, first_source: int = 0) -> list[Cells]:
-    """Take the cells of one state out of feature maps.
+    """Return the cells of one state, per level.
 
     Args:
         levels: Feature maps, shapes ``(B, d_j, n_j)``.
-        states: What :func:`cell_states` returned for the same B videos.
-        state: The state wanted.
+        states: Result of :func:`cell_states` for the same B videos.
+        state: The state to select.
         first_source: Number of the first of the B videos.
-
-    Returns:
-        The cells of each level.
     """
     selected = []
     for features, of_level in zip(levels, states, strict=True):
@@ -70,14 +67,7 @@ def select_cells(levels: Sequence[Tensor], states: Sequence[Tensor], state: int,
 
 
 def join_cells(parts: Sequence[Sequence[Cells]]) -> list[Cells]:
-    """Put the cells of several batches together, level by level.
-
-    Args:
-        parts: For each batch, the cells of each level.
-
-    Returns:
-        The cells of each level.
-    """
+    """Concatenate the cells of several batches, level by level."""
     return [Cells(*(torch.cat(field) for field in zip(*cells, strict=True))) for cells in zip(*parts, strict=True)]
 
 
@@ -102,7 +92,7 @@ def choose_level(kinds: Mapping[str, Sequence[Cells]], wanted: int, level: int |
     """
     fewest = [min(len(one.features) for one in cells) for cells in zip(*kinds.values(), strict=True)]
     if level is not None and not 1 <= level <= len(fewest):
-        raise ConfigError(f"level is {level}, but the network has levels 1 to {len(fewest)}; choose one of them")
+        raise ConfigError(f"level is {level}, but the network has levels 1 to {len(fewest)}; choose one of these")
     enough = (number for number, count in enumerate(fewest, start=1) if count >= wanted)
     chosen = level or next(enough, 1 + fewest.index(max(fewest)))
     if not fewest[chosen - 1]:
@@ -112,15 +102,6 @@ def choose_level(kinds: Mapping[str, Sequence[Cells]], wanted: int, level: int |
 
 
 def draw_cells(cells: Cells, count: int, *key: int | str) -> Cells:
-    """Return cells drawn at random without repetition.
-
-    Args:
-        cells: M cells to draw from.
-        count: How many; all are taken if there are no more.
-        key: What the choice depends on.
-
-    Returns:
-        ``min(M, count)`` cells.
-    """
+    """Return ``min(M, count)`` of M cells, drawn at random without replacement by the key."""
     order = torch.randperm(len(cells.sources), generator=random_generator(*key))[:count]
     return Cells(cells.features[order], cells.sources[order])

@@ -1,4 +1,4 @@
-"""Features as points of a plane, and how well a linear classifier tells two kinds of features apart.
+"""t-SNE of features, and how well a linear classifier separates two kinds of features.
 
 Needs scikit-learn, the extra ``analysis``; it is imported on use.
 """
@@ -14,14 +14,14 @@ from aher_lightning.analyses.context_cells import Cells
 from aher_lightning.errors import DataError, require_extra
 from aher_lightning.ops.randomness import random_generator
 
-PRINCIPAL_COMPONENTS = 256
+_PRINCIPAL_COMPONENTS = 256
 """Components that t-SNE starts from, section 4.4 of the paper."""
 
-PERPLEXITY = 30.0
-"""Neighbours that t-SNE counts for each point, its usual value."""
+_PERPLEXITY = 30.0
+"""Effective number of neighbours in t-SNE, the common default."""
 
-FOLDS = 5
-"""Parts of the cross-validation."""
+_FOLDS = 5
+"""Folds of the cross-validation."""
 
 
 def embed_features(features: Tensor, seed: int = 0) -> Tensor:
@@ -42,17 +42,17 @@ def embed_features(features: Tensor, seed: int = 0) -> Tensor:
 
     Raises:
         ConfigError: If scikit-learn is not installed.
-        DataError: If there are less than three features.
+        DataError: If there are fewer than three features.
     """
     require_extra("analysis", "this analysis")
     if len(features) < 3:
-        raise DataError(f"{len(features)} features cannot be shown in a plane; take more anchors")
+        raise DataError(f"{len(features)} features are too few for t-SNE; take more anchors")
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
-    components = min(PRINCIPAL_COMPONENTS, *features.shape)
-    perplexity = min(PERPLEXITY, (len(features) - 1) / 3)
+    components = min(_PRINCIPAL_COMPONENTS, *features.shape)
+    perplexity = min(_PERPLEXITY, (len(features) - 1) / 3)
     with threadpool_limits(limits=1):
         reduced = PCA(components, svd_solver="full").fit_transform(features.double().cpu().numpy())
         points = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced)
@@ -60,26 +60,25 @@ def embed_features(features: Tensor, seed: int = 0) -> Tensor:
 
 
 def separability(first: Cells, second: Cells, seed: int = 0) -> float:
-    """Return how often a linear classifier that has not seen a video tells which kind its cells are.
+    """Return how accurately a linear classifier tells two kinds of cells apart in unseen videos.
 
     Logistic regression on standardized features, cross-validated, both kinds of equal weight. Cells of one video
-    or moment stay in one part: neighbouring cells are alike, so that a classifier could otherwise know them by
-    heart.
+    or moment stay in one fold: neighbouring cells are alike, so the classifier could otherwise memorize them.
 
     Args:
         first: M cells of one kind.
         second: Cells of another kind, more or fewer; sources of the two kinds are counted separately.
-        seed: Decides which videos form a part.
+        seed: Seed of the folds.
 
     Returns:
-        Accuracy in ``[0, 1]``, the mean of both kinds: 0.5 where they cannot be told apart.
+        Balanced accuracy in ``[0, 1]``: 0.5 where the kinds cannot be told apart.
 
     Raises:
         ConfigError: If scikit-learn is not installed.
         DataError: If a kind comes from one video only.
     """
     require_extra("analysis", "this analysis")
-    parts = min(FOLDS, *(len(set(cells.sources.tolist())) for cells in (first, second)))
+    parts = min(_FOLDS, *(len(set(cells.sources.tolist())) for cells in (first, second)))
     if parts < 2:
         raise DataError("cells of a single video cannot be compared; take more moments and validation videos")
     from sklearn.linear_model import LogisticRegression
@@ -97,15 +96,7 @@ def separability(first: Cells, second: Cells, seed: int = 0) -> float:
 
 
 def deal_folds(sources: Sequence[int], parts: int, seed: int) -> list[int]:
-    """Deal sources to the parts of a cross-validation, as evenly as possible.
-
-    Args:
-        sources: The source of each sample, N of them.
-        parts: Number of parts; no more than there are sources.
-        seed: What the choice depends on.
-
-    Returns:
-        The part of each sample.
+    """Assign sources to the folds of a cross-validation, as evenly as possible, and return the fold of each sample.
 
     Example:
         >>> folds = deal_folds([7, 7, 3], parts=2, seed=0)

@@ -13,7 +13,7 @@ class FractionPoint(NamedTuple):
     """One point of figure 6; the fields are the columns of its table.
 
     Attributes:
-        fraction: Share of the temporal annotations that the system was trained on, in ``[0, 1]``.
+        fraction: Fraction of the temporal annotations that the system was trained on, in ``[0, 1]``.
         mAP: Its average mAP, in ``[0, 1]``.
     """
 
@@ -22,16 +22,16 @@ class FractionPoint(NamedTuple):
 
 
 def parse_fractions(scores: Mapping[str, float]) -> list[FractionPoint]:
-    """Return the points in order of their fraction.
+    """Return the points by ascending fraction.
 
     Args:
-        scores: Average mAP by fraction, written as a number such as ``"0.25"``.
+        scores: Average mAP by fraction, a string such as ``"0.25"``.
 
     Returns:
         The points, at least one.
 
     Raises:
-        ConfigError: If there is none, a fraction is no number in ``(0, 1]``, or two are the same.
+        ConfigError: If there is no fraction, one is not in ``(0, 1]``, or two are the same.
 
     Example:
         >>> parse_fractions({"1": 0.3, "0.5": 0.2})
@@ -39,20 +39,18 @@ def parse_fractions(scores: Mapping[str, float]) -> list[FractionPoint]:
     """
     points = sorted(FractionPoint(_parse_fraction(text), score) for text, score in scores.items())
     if not points:
-        raise ConfigError('no fraction of annotations is given; write supervised as {"0.1": FILE, "1.0": FILE}')
+        raise ConfigError('no label fraction is given; write supervised as {"0.1": FILE, "1.0": FILE}')
     for one, other in pairwise(points):
         if one.fraction == other.fraction:
-            raise ConfigError(f"the fraction {one.fraction:g} is given twice; leave one of them out")
+            raise ConfigError(f"the label fraction {one.fraction:g} is given twice; remove one of them")
     return points
 
 
 def overtaking_fraction(points: Sequence[FractionPoint], level: float) -> float | None:
-    """Return the fraction of annotations from which on a curve stays at or above a level.
-
-    Between points the curve is a straight line.
+    """Return the fraction of annotations from which on a piecewise linear curve stays at or above a level.
 
     Args:
-        points: The curve, in order of fraction; at least one point.
+        points: The curve by ascending fraction; at least one point.
         level: The average mAP to reach.
 
     Returns:
@@ -71,11 +69,11 @@ def overtaking_fraction(points: Sequence[FractionPoint], level: float) -> float 
 
 
 def _parse_fraction(text: str) -> float:
-    """A fraction of the annotations."""
+    """Parse a label fraction."""
     try:
         fraction = float(text)
     except ValueError:
         fraction = -1.0
     if not 0 < fraction <= 1:
-        raise ConfigError(f"{text!r} is no fraction of the annotations; give numbers above 0 and up to 1")
+        raise ConfigError(f"{text!r} is not a label fraction; give numbers above 0 and up to 1")
     return fraction

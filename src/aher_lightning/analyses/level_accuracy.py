@@ -1,4 +1,4 @@
-"""How often the proposals of each pyramid level get the right category, under one classifier and another."""
+"""Classification accuracy of the proposals of each pyramid level under two classifiers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor
 
 from aher_lightning.ops.segments import temporal_iou
 
-NOT_COUNTED = -1
-"""Category of a proposal that covers no instance well enough to have one."""
+_NOT_COUNTED = -1
+"""Category of a proposal that overlaps no instance enough."""
 
 
 class LevelAccuracy(NamedTuple):
@@ -20,9 +20,9 @@ class LevelAccuracy(NamedTuple):
     Attributes:
         level: Pyramid level, from 1, the finest.
         cells: Cells of the level.
-        proposals: How many proposals of the level were counted.
-        accuracy_ahernet: Share of them that AherNet's anchor-level classifier labels right; ``None`` of none.
-        accuracy_ahernet_minus: The same of the classifier of moments.
+        proposals: Number of counted proposals of the level.
+        accuracy_ahernet: Accuracy of AherNet's anchor-level classifier on them; ``None`` without proposals.
+        accuracy_ahernet_minus: Accuracy of the classifier of moments.
     """
 
     level: int
@@ -57,9 +57,9 @@ def true_categories(proposals: Tensor, segments: Tensor, labels: Tensor, min_tio
     if not 0 < min_tiou <= 1:
         raise ValueError(f"the smallest tIoU must be in (0, 1], got {min_tiou}")
     if segments.shape[1] == 0:
-        return torch.full(proposals.shape[:2], NOT_COUNTED, device=proposals.device)
+        return torch.full(proposals.shape[:2], _NOT_COUNTED, device=proposals.device)
     overlaps, closest = (temporal_iou(proposals, segments) * (labels >= 0).unsqueeze(1)).max(dim=-1)
-    return labels.gather(1, closest).masked_fill(overlaps < min_tiou, NOT_COUNTED)
+    return labels.gather(1, closest).masked_fill(overlaps < min_tiou, _NOT_COUNTED)
 
 
 def count_per_level(true: Tensor, predicted: Sequence[Tensor], anchors_per_level: Sequence[int]) -> Tensor:
@@ -78,29 +78,26 @@ def count_per_level(true: Tensor, predicted: Sequence[Tensor], anchors_per_level
         tensor([[2, 0],
                 [1, 0]])
     """
-    is_counted = true != NOT_COUNTED
+    is_counted = true != _NOT_COUNTED
     masks = torch.stack([is_counted, *(is_counted & (labels == true) for labels in predicted)])  # (1 + S, B, A)
     parts = masks.split_with_sizes(list(anchors_per_level), dim=-1)
     return torch.stack([part.sum(dim=(1, 2)) for part in parts], dim=1)
 
 
 def level_accuracies(counts: Tensor, cells_per_level: Sequence[int]) -> list[LevelAccuracy]:
-    """Return the table of figure 4.
+    """Return the table of figure 4, one row per level.
 
     Args:
         counts: Proposals, those that AherNet labels right and those that AherNet- does, int64 ``(3, L)``.
         cells_per_level: Cells of the L levels.
-
-    Returns:
-        One row per level.
     """
     rows = enumerate(zip(cells_per_level, *counts.tolist(), strict=True), start=1)
     return [
-        LevelAccuracy(level, cells, total, _share(right, total), _share(right_minus, total))
+        LevelAccuracy(level, cells, total, _accuracy(right, total), _accuracy(right_minus, total))
         for level, (cells, total, right, right_minus) in rows
     ]
 
 
-def _share(right: int, total: int) -> float | None:
-    """Accuracy, if there is anything to be right about."""
+def _accuracy(right: int, total: int) -> float | None:
+    """Return the accuracy; ``None`` without proposals."""
     return right / total if total else None

@@ -1,4 +1,4 @@
-"""What a timeline shows of a video: its instances and the best detections, as bars."""
+"""The bars of a timeline: instances and the best detections of a video."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class TimelineBar(NamedTuple):
 
     Attributes:
         video: Video id.
-        row: ``"ground truth"``, or the name of the system that found it.
+        row: ``"ground truth"``, or the name of the system.
         start: Start in seconds.
         end: End in seconds.
         label: Category name.
-        score: Confidence; ``None`` of ground truth.
+        score: Confidence; ``None`` for ground truth.
     """
 
     video: str
@@ -34,14 +34,7 @@ class TimelineBar(NamedTuple):
 
 
 def ground_truth_bars(video: AnnotatedVideo) -> list[TimelineBar]:
-    """Return the instances of a video, cut to its length.
-
-    Args:
-        video: The video.
-
-    Returns:
-        One bar per instance, in order of the file.
-    """
+    """Return the instances of a video, clipped to it, in file order."""
     instances = video.clipped().instances
     return [TimelineBar(video.video_id, GROUND_TRUTH_ROW, start, end, label, None) for label, start, end in instances]
 
@@ -56,22 +49,19 @@ def detection_bars(
     min_score: float = 0.0,
     max_tiou: float = 0.5,
 ) -> list[TimelineBar]:
-    """Return the best detections of a video.
+    """Return the best detections of a video, best first.
 
-    Systems keep many detections of nearly the same segment, which would hide one another. Of those that overlap
-    by more than ``max_tiou`` only the best is shown, whatever their categories.
+    Systems keep many detections of nearly the same segment. Of those that overlap by more than ``max_tiou`` only the
+    best is shown, whatever their categories.
 
     Args:
         video_id: The video.
         row: Name of the system.
         found: Its detections in the video, in seconds; N may be 0.
         categories: Names that the labels index.
-        top_k: How many to show at most.
+        top_k: Largest number to show.
         min_score: Smallest score to show.
         max_tiou: Largest tIoU of two detections that are both shown.
-
-    Returns:
-        The bars, best first.
     """
     kept = nms(found.segments, found.scores, max_tiou, max_keep=top_k)
     segments, scores, labels = (field[kept].tolist() for field in found)
@@ -83,13 +73,7 @@ def detection_bars(
 
 
 def assign_lanes(spans: Sequence[tuple[float, float]]) -> list[int]:
-    """Return a lane for each span, the first one that is free where it lies, so that none hides another.
-
-    Args:
-        spans: Start and end, the most important first.
-
-    Returns:
-        Lane numbers from 0, in the order of the spans; spans that only touch may share a lane.
+    """Return the first free lane of each span ``(start, end)``, most important first, so that none overlap.
 
     Example:
         >>> assign_lanes([(0.0, 4.0), (2.0, 6.0), (4.0, 5.0)])

@@ -16,7 +16,7 @@ from aher_lightning.callbacks.iterations import finished_iterations
 from aher_lightning.errors import ConfigError
 from aher_lightning.modules.base import BaseModule, EvaluationOutput
 from aher_lightning.reports.videos.detection_rows import best_rows, detection_rows
-from aher_lightning.reports.videos.timeline_figure import write_timeline_figure
+from aher_lightning.reports.videos.timelines import write_timeline_figure
 from aher_lightning.structures import UntrimmedBatch
 
 SHOWN = 10

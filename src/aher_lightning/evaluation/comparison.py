@@ -1,4 +1,4 @@
-"""Two prediction files against each other: which is better, and whether that could be chance."""
+"""Paired comparison of two prediction files: which is better, and could it be chance?"""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from aher_lightning.evaluation.protocol import Protocol
 from aher_lightning.evaluation.scores import group_fingerprint, protocol_report
 from aher_lightning.evaluation.tables import EvaluationTables, evaluation_tables
 from aher_lightning.files.json_files import number_or_null
-from aher_lightning.metrics.functional.bootstrap import PairedDifference, compare_precisions, compare_recalls
+from aher_lightning.metrics.functional.bootstrap import (
+    PairedDifference,
+    Resampling,
+    compare_precisions,
+    compare_recalls,
+)
 from aher_lightning.metrics.functional.matching import match_predictions
 from aher_lightning.reports.evaluation.comparison import ComparisonReport, DifferenceReport
 from aher_lightning.reports.predictions.reader import Predictions
 
 _LEVEL = 0.95
-"""Share of the draws that lie within an interval."""
+"""Confidence level of the intervals."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +30,10 @@ class ComparisonOptions:
     """How two files are compared.
 
     Args:
-        resamples: How many times the videos are drawn anew.
-        seed: What the draws depend on.
+        resamples: Number of bootstrap resamples of the videos.
+        seed: Seed of the resamples.
         proposals: Compare AR@AN and AUC as well.
-        on_progress: Told how many draws are done, of mAP first, then of AR@AN and AUC.
+        on_progress: Called with the number of completed resamples, of mAP first, then of AR@AN and AUC.
     """
 
     resamples: int = 1000
@@ -44,30 +49,25 @@ def comparison_report(
     protocol: Protocol,
     options: ComparisonOptions | None = None,
 ) -> ComparisonReport:
-    """Return by how much the scores of two files differ, and how sure that is.
+    """Return the score differences of two files with their confidence intervals.
 
-    The evaluated videos are drawn with replacement many times, and both files are scored on the same draw; see
+    The evaluated videos are resampled with replacement, and both files are scored on the same resample; see
     :func:`aher_lightning.metrics.functional.bootstrap.compare_precisions`.
 
     Args:
-        ground_truth: What both are compared with.
-        first: Name and content of one file.
-        second: Name and content of the other.
-        protocol: By which rules.
-        options: How.
-
-    Returns:
-        The report.
+        ground_truth: Ground truth of both.
+        first: Name and content of the first file.
+        second: Name and content of the second.
+        protocol: Protocol of both.
+        options: Resampling.
 
     Raises:
         PredictionError: If a file has predictions, but none for any video of the ground truth; the message names it.
-        ValueError: If an option cannot be used.
+        ValueError: If an option is invalid.
     """
     options = options or ComparisonOptions()
     tables = [_tables(ground_truth, name, found, protocol) for name, found in (first, second)]
-    differences = _precision_differences(tables, protocol, options)
-    if options.proposals:
-        differences |= _recall_differences(tables, protocol, options)
+    differences = _differences(tables, protocol, options)
     return {
         "protocol": protocol_report(ground_truth, protocol),
         "fingerprints": {name: group_fingerprint(ground_truth, name) for name in _groups(tables[0])},
@@ -82,69 +82,54 @@ def comparison_report(
 
 
 def _tables(ground_truth: GroundTruth, name: str, found: Predictions, protocol: Protocol) -> EvaluationTables:
-    """Return what is scored of one file; an error names the file."""
+    """Return the scored predictions of one file; errors name the file."""
     try:
         return evaluation_tables(ground_truth, found, protocol).scored_only()
     except PredictionError as reason:
         raise PredictionError(f"{name}: {reason}") from None
 
 
-def _precision_differences(
+def _differences(
     tables: list[EvaluationTables], protocol: Protocol, options: ComparisonOptions
 ) -> dict[str, PairedDifference]:
-    """Compare mAP, of everything and of each group."""
-    truth = tables[0].truth
-    first, second = (match_predictions(*one.both, protocol.thresholds) for one in tables)
-    return compare_precisions(
-        first,
-        second,
-        truth,
-        range(tables[0].num_videos),
-        groups=_groups(tables[0]),
-        resamples=options.resamples,
-        seed=options.seed,
-        level=_LEVEL,
-        on_progress=options.on_progress,
-    )
+    """Compare mAP, and AR@AN and AUC if requested, overall and per group."""
+    first, second = tables
+    videos, groups = range(first.num_videos), _groups(first)
+    resampling = Resampling(options.resamples, options.seed, _LEVEL, options.on_progress)
+    matches = [match_predictions(*one.both, protocol.thresholds) for one in tables]
+    differences = compare_precisions(matches[0], matches[1], first.truth, videos, resampling, groups=groups)
+    if not options.proposals:
+        return differences
 
-
-def _recall_differences(
-    tables: list[EvaluationTables], protocol: Protocol, options: ComparisonOptions
-) -> dict[str, PairedDifference]:
-    """Compare AR@AN and AUC, of everything and of each group."""
-
-    def go_on(done: int) -> None:
+    def report_progress(done: int) -> None:
         if options.on_progress is not None:
             options.on_progress(options.resamples + done)
 
-    return compare_recalls(
-        tables[0].found,
-        tables[1].found,
-        tables[0].truth,
-        range(tables[0].num_videos),
+    return differences | compare_recalls(
+        first.found,
+        second.found,
+        first.truth,
+        videos,
+        resampling._replace(on_progress=report_progress),
         thresholds=protocol.recall_thresholds,
         max_average_number=protocol.max_average_number,
-        groups=_groups(tables[0]),
-        resamples=options.resamples,
-        seed=options.seed,
-        level=_LEVEL,
-        on_progress=go_on,
+        groups=groups,
     )
 
 
 def _groups(tables: EvaluationTables) -> dict[str, list[int]]:
-    """Return the groups that are scored by themselves: two or more."""
+    """Return the groups that are scored separately: two or more."""
     return tables.groups if len(tables.groups) > 1 else {}
 
 
 def _by_group(differences: dict[str, PairedDifference], groups: Iterable[str]) -> dict[str, PairedDifference]:
-    """Return the same in another order: the scores of everything first, then those of each group together."""
+    """Return the overall scores first, then those of each group together."""
     order = {name: place for place, name in enumerate(("", *groups))}
     return dict(sorted(differences.items(), key=lambda item: order[item[0].rpartition("/")[0]]))
 
 
 def _difference(found: PairedDifference) -> DifferenceReport:
-    """Return one difference as JSON has it."""
+    """Return one difference as JSON."""
     return {
         "first": found.first,
         "second": found.second,

@@ -18,16 +18,11 @@ from aher_lightning.metrics.functional.segment_table import IntArray
 from aher_lightning.reports.evaluation.diagnosis import BucketReport, DiagnosisReport, ErrorReport
 
 Buckets = Literal["protocol", "quantiles"]
-"""Whether instances are sorted by the sizes of the protocol, or into fifths of what there is."""
+"""Bucket edges: fixed by the protocol, or quintiles of the data."""
 
 
-class DiagnosisReports(NamedTuple):
-    """Where the errors come from.
-
-    Attributes:
-        overall: In all categories.
-        groups: In each group of categories, by its name.
-    """
+class _DiagnosisReports(NamedTuple):
+    """Diagnosis of all categories, and of each group by name."""
 
     overall: DiagnosisReport
     groups: dict[str, DiagnosisReport]
@@ -35,19 +30,16 @@ class DiagnosisReports(NamedTuple):
 
 def diagnosis_reports(
     ground_truth: GroundTruth, tables: EvaluationTables, protocol: Protocol, buckets: Buckets = "protocol"
-) -> DiagnosisReports:
-    """Return which errors there are, what they cost, and which instances are hard.
+) -> _DiagnosisReports:
+    """Return error types, their cost, and how well each kind of instance is found.
 
     See :func:`aher_lightning.metrics.functional.diagnosis.diagnose` for the method.
 
     Args:
-        ground_truth: Where durations come from.
-        tables: Predictions that count, and instances.
-        protocol: By which rules.
-        buckets: How instances are sorted by length and coverage.
-
-    Returns:
-        The diagnoses.
+        ground_truth: Source of the durations.
+        tables: Scored predictions, and instances.
+        protocol: Protocol of the evaluation.
+        buckets: How instances are grouped by length and coverage.
 
     Raises:
         AnnotationError: If the duration of a video is unknown: coverage of the video by an instance needs it.
@@ -67,14 +59,14 @@ def diagnosis_reports(
         groups=tables.groups,
     )
     per_category = len(tables.truth.videos) / len(np.unique(tables.truth.labels))
-    return DiagnosisReports(
+    return _DiagnosisReports(
         _report(diagnoses.overall, diagnoses.threshold, per_category),
         {name: _report(one, diagnoses.threshold, per_category) for name, one in diagnoses.groups.items()},
     )
 
 
 def _report(diagnosis: Diagnosis, threshold: float, instances_per_category: float) -> DiagnosisReport:
-    """Return one diagnosis as JSON has it."""
+    """Return one diagnosis as JSON."""
     return {
         "tIoU": threshold,
         "mAP_N": diagnosis.normalized_map,
@@ -99,7 +91,7 @@ def _report(diagnosis: Diagnosis, threshold: float, instances_per_category: floa
 
 
 def _errors(multiple: int, counts: IntArray) -> ErrorReport:
-    """Return the types of the best predictions; JSON has the names in small letters."""
+    """Return the counts of each type, with the lower-case keys of JSON."""
     numbers = {kind: int(counts[kind]) for kind in PredictionType}
     return {
         "multiple": multiple,

@@ -1,4 +1,4 @@
-"""A short name for what is evaluated, so that numbers of the same ground truth can be recognized."""
+"""A fingerprint of the ground truth, by which comparable numbers are recognized."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _NUM_DIGITS = 12
 
 
 def ground_truth_fingerprint(videos: Iterable[AnnotatedVideo]) -> str:
-    """Return a name that depends on the ids of the videos and on their instances alone.
+    """Return a fingerprint of the video ids and their instances.
 
-    The order of videos and instances, durations and the subset make no difference; a video without instances does,
-    and so does an instance that is given twice. Scores of one protocol compare if their fingerprints are equal.
+    Order, durations and the subset do not matter; a video without instances does, and so does a repeated instance.
+    Scores under one protocol compare if their fingerprints are equal.
 
     Args:
-        videos: What is evaluated.
+        videos: The evaluated videos.
 
     Returns:
         12 hexadecimal digits: the beginning of the SHA-256 hash of the sorted content.
@@ -31,7 +31,7 @@ def ground_truth_fingerprint(videos: Iterable[AnnotatedVideo]) -> str:
         >>> ground_truth_fingerprint([video]) == ground_truth_fingerprint([video._replace(video_id="v2")])
         False
     """
-    # Adding 0 makes -0.0 the 0.0 that it is equal to.
+    # Adding 0 turns -0.0 into the equal 0.0.
     content = sorted(
         [video.video_id, sorted([one.label, one.start_sec + 0, one.end_sec + 0] for one in video.instances)]
         for video in videos

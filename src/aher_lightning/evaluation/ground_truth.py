@@ -1,4 +1,4 @@
-"""What predictions are scored against: which videos of which file, and which of their instances."""
+"""The ground truth of an evaluation: the chosen videos of an annotation file, and their scored instances."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class GroundTruth(NamedTuple):
     """Videos to evaluate.
 
     Attributes:
-        videos: Video by id, with the instances that count.
-        subset: Which part of the file they are.
-        categories: Category names that predictions may have, also those of other videos of the file.
+        videos: Video by id, with the scored instances.
+        subset: Their subset of the file.
+        categories: Category names that predictions may have, including those of other videos of the file.
         groups: Categories that are scored by group; empty for all categories together.
-        unknown_categories: Those of the groups that the file does not know: spelt in another way, or never annotated.
-        blocked: Ids of videos that are left out, whether the file has them or not.
-        num_blocked: How many videos of the subset were left out.
+        unknown_categories: Categories of the groups that the file does not contain: misspelt, or never annotated.
+        excluded_videos: Ids of excluded videos, whether the file has them or not.
+        num_excluded: Number of excluded videos of the subset.
     """
 
     videos: dict[str, AnnotatedVideo]
@@ -34,44 +34,44 @@ class GroundTruth(NamedTuple):
     categories: list[str]
     groups: CategoryGroups
     unknown_categories: list[str]
-    blocked: frozenset[str]
-    num_blocked: int
+    excluded_videos: frozenset[str]
+    num_excluded: int
 
 
 @dataclass(frozen=True)
 class GroundTruthChoice:
-    """Which part of an annotation file counts.
+    """Which part of an annotation file is scored.
 
     Args:
-        subset: Which videos.
-        groups: Categories by group; all others are left out. Empty for all categories.
-        excluded_categories: Categories to leave out of all.
-        blocked: Ids of videos to leave out.
-        listed: Ids of the only videos that count; all others are left out as if they were blocked. ``None`` for all.
+        subset: Subset of the videos.
+        groups: Categories by group; all others are excluded. Empty for all categories.
+        excluded_categories: Categories to exclude from all groups.
+        excluded_videos: Ids of videos to exclude.
+        included_videos: Ids of the only videos to evaluate; ``None`` for all.
     """
 
     subset: str
     groups: CategoryGroups = field(default_factory=dict)
     excluded_categories: tuple[str, ...] = ()
-    blocked: frozenset[str] = frozenset()
-    listed: frozenset[str] | None = None
+    excluded_videos: frozenset[str] = frozenset()
+    included_videos: frozenset[str] | None = None
 
 
 def read_ground_truth(path: Path, choice: GroundTruthChoice) -> GroundTruth:
     """Return the ground truth of an annotation file.
 
-    Instances of no length stay in, as nobody can find them but the official evaluator counts them. Durations may be
-    missing: no score depends on them, and a diagnosis says if it needs one.
+    Instances of zero length are kept: they cannot be found, but the official evaluator counts them. Durations may be
+    missing: no score depends on them, and a diagnosis refuses their absence.
 
     Args:
-        path: Annotations in any layout that :func:`~aher_lightning.annotations.layouts.read_annotations` knows.
-        choice: Which part of it.
+        path: Annotations in any layout that :func:`~aher_lightning.annotations.layouts.read_annotations` supports.
+        choice: Which part of it is scored.
 
     Returns:
-        The ground truth, at least one instance, and one of each group.
+        The ground truth, with at least one instance of each group.
 
     Raises:
-        AnnotationError: If it cannot be read, or has nothing to score.
+        AnnotationError: If the file cannot be read, or has nothing to score.
     """
     everything = read_annotations(path, subset=choice.subset, on_invalid="keep", on_missing_duration="last_end")
     taxonomy = read_taxonomy_leaves(path) if annotation_layout(path) == "activitynet" else []
@@ -79,46 +79,48 @@ def read_ground_truth(path: Path, choice: GroundTruthChoice) -> GroundTruth:
     known = dict.fromkeys([*list_categories(everything), *taxonomy])
     unknown = [name for name in chosen if name not in known]
     try:
-        _check_names(everything, choice.blocked, "blocked")
-        _check_names(everything, choice.listed or frozenset(), "listed")
+        _check_names(everything, choice.excluded_videos, "excluded")
+        _check_names(everything, choice.included_videos or frozenset(), "included")
         videos = restrict(everything, subset=choice.subset)
-        blocked = choice.blocked | (frozenset() if choice.listed is None else frozenset(everything) - choice.listed)
-        free = {name: video for name, video in videos.items() if name not in blocked}
-        counted = without_categories(free, choice.excluded_categories)
-        _check_instances(counted, choice, len(videos) - len(free))
+        excluded = choice.excluded_videos
+        if choice.included_videos is not None:
+            excluded |= frozenset(everything) - choice.included_videos
+        kept = {name: video for name, video in videos.items() if name not in excluded}
+        counted = without_categories(kept, choice.excluded_categories)
+        num_excluded = len(videos) - len(kept)
+        _check_instances(counted, choice, num_excluded)
         if choice.groups:
             counted = restrict(counted, subset=choice.subset, categories=chosen)
             _check_groups(counted, choice)
     except AnnotationError as reason:
         raise AnnotationError(f"{path}: {reason}") from None
-    num_blocked = len(videos) - len(free)
     categories = [*known, *unknown]
-    return GroundTruth(counted, choice.subset, categories, choice.groups, unknown, blocked, num_blocked)
+    return GroundTruth(counted, choice.subset, categories, choice.groups, unknown, excluded, num_excluded)
 
 
 def _check_names(videos: Mapping[str, AnnotatedVideo], names: frozenset[str], kind: str) -> None:
-    """Refuse a list of which no video exists: its ids are spelt in another way, surely."""
+    """Refuse a list that names no annotated video: its ids must be spelt differently."""
     if names and names.isdisjoint(videos):
         ours, theirs = next(iter(videos)), min(names)
         raise AnnotationError(
-            f"none of the {len(names)} {kind} videos is there: it has names such as {ours!r:.80}, "
-            f"the list has names such as {theirs!r:.80}; give the list of these videos"
+            f"none of the {len(names)} {kind} videos is annotated: annotated ids look like {ours!r:.80}, "
+            f"listed ids like {theirs!r:.80}; give a list of the annotated videos"
         )
 
 
-def _check_instances(videos: Mapping[str, AnnotatedVideo], choice: GroundTruthChoice, num_blocked: int) -> None:
-    """Refuse ground truth without anything to find."""
+def _check_instances(videos: Mapping[str, AnnotatedVideo], choice: GroundTruthChoice, num_excluded: int) -> None:
+    """Refuse ground truth without instances."""
     if list_categories(videos):
         return
-    if num_blocked:
+    if num_excluded:
         raise AnnotationError(
-            f"the subset {choice.subset!r} has no instance outside of its {num_blocked} blocked videos; block fewer"
+            f"the subset {choice.subset!r} has no instance outside its {num_excluded} excluded videos; exclude fewer"
         )
     raise AnnotationError(f"the subset {choice.subset!r} has no instance; choose an annotated subset")
 
 
 def _check_groups(videos: Mapping[str, AnnotatedVideo], choice: GroundTruthChoice) -> None:
-    """Refuse ground truth without anything to find in one of the groups."""
+    """Refuse groups without instances."""
     labels: Collection[str] = set(list_categories(videos))
     for name, names in choice.groups.items():
         if set(names).isdisjoint(labels):

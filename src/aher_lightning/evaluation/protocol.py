@@ -1,4 +1,4 @@
-"""Named sets of rules that scores are computed by."""
+"""Evaluation protocols: named sets of scoring rules."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from aher_lightning.metrics.functional.instance_buckets import ACTIVITYNET_EDGES
 from aher_lightning.ops.thresholds import ACTIVITYNET_THRESHOLDS, check_thresholds, threshold_name
 
 ProtocolName = Literal["activitynet", "thumos14"]
-"""The protocols that can be asked for."""
+"""Names of the available protocols."""
 
 _DIAGNOSED_THRESHOLD = 0.5
-"""tIoU of a diagnosis, if it is among the thresholds; that of the method's paper."""
+"""tIoU of the diagnosis, if it is among the thresholds; from the paper of the method."""
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What a score means.
+    """The rules behind a score.
 
     Args:
-        name: Its name, and in what it was changed.
-        subset: Which videos are evaluated unless told otherwise.
+        name: Name, with all changes.
+        subset: Default subset to evaluate.
         thresholds: tIoU thresholds of mAP.
         recall_thresholds: tIoU thresholds of AR@AN and AUC.
-        max_average_number: Largest AN; AR is known at a hundredth of it and all multiples.
-        excluded_categories: Categories whose instances and predictions are left out.
-        edges: How instances are sorted by length, coverage and count in a diagnosis.
+        max_average_number: Largest AN; AR is computed at its 100 even fractions.
+        excluded_categories: Categories whose instances and predictions are excluded.
+        edges: Buckets of length, coverage and count in a diagnosis.
         class_agnostic: Whether all categories count as one.
     """
 
@@ -45,21 +45,18 @@ class Protocol:
 
     @property
     def diagnosed_threshold(self) -> float:
-        """TIoU at which errors are told apart: 0.5 if that is among the thresholds, else the lowest of them."""
+        """Return the tIoU of the diagnosis: 0.5 if that is among the thresholds, else the lowest of them."""
         return _DIAGNOSED_THRESHOLD if _DIAGNOSED_THRESHOLD in self.thresholds else min(self.thresholds)
 
     def changed(self, *, thresholds: Sequence[float] | None = None, class_agnostic: bool = False) -> Protocol:
         """Return the protocol with other rules, and a name that says so.
 
         Args:
-            thresholds: tIoU thresholds in place of its own, of mAP and of AR; ``None`` keeps both.
+            thresholds: tIoU thresholds of both mAP and AR; ``None`` keeps the present ones.
             class_agnostic: Whether all categories count as one.
 
-        Returns:
-            A protocol.
-
         Raises:
-            ValueError: If the thresholds cannot be used.
+            ValueError: If the thresholds are invalid.
 
         Example:
             >>> PROTOCOLS["activitynet"].changed(thresholds=[0.5, 0.75]).name
@@ -75,16 +72,12 @@ class Protocol:
         return result
 
     def of_categories(self, groups: Sequence[str]) -> Protocol:
-        """Return the protocol with a name that says which categories count.
+        """Return the protocol with a name that says which categories are scored.
 
-        Scores depend on it beyond the instances: predictions of all other categories are left out.
+        Scores depend on the choice beyond the instances: predictions of all other categories are excluded.
 
         Args:
-            groups: Names of the groups of categories that count; none if all categories do. The group of a plain list
-                has no name.
-
-        Returns:
-            A protocol.
+            groups: Names of the scored groups; empty if all are scored. The group of a plain list has no name.
 
         Example:
             >>> PROTOCOLS["activitynet"].of_categories(["untrimmed", "moment"]).name
@@ -95,7 +88,7 @@ class Protocol:
         return self._named(f"categories: {', '.join(name or 'a list' for name in groups)}")
 
     def _named(self, change: str) -> Protocol:
-        """Return the same with one more change in its name."""
+        """Return the protocol with one more change in its name."""
         name = f"{self.name[:-1]}; {change})" if self.name.endswith(")") else f"{self.name} ({change})"
         return replace(self, name=name)
 

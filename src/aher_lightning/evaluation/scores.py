@@ -18,12 +18,7 @@ from aher_lightning.metrics.functional.proposal_recall import ProposalRecalls, p
 from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, average_precisions
 from aher_lightning.ops.thresholds import threshold_name
 from aher_lightning.reports.evaluation.protocol import ProtocolReport
-from aher_lightning.reports.evaluation.report import (
-    HARMONIC_MEAN,
-    EvaluationReport,
-    GroupReport,
-    SupportReport,
-)
+from aher_lightning.reports.evaluation.report import HARMONIC_MEAN, EvaluationReport, GroupReport, SupportReport
 from aher_lightning.reports.predictions.reader import Predictions
 
 
@@ -33,9 +28,9 @@ class ScoreOptions:
 
     Args:
         proposals: Also AR@AN and AUC of the predictions as class-agnostic proposals.
-        oracle: What to replace by the truth, before any predictions are left out.
-        diagnose: Also which errors there are, what they cost, and which instances are hard.
-        buckets: How a diagnosis sorts instances.
+        oracle: What to replace by the ground truth, before predictions are excluded.
+        diagnose: Also error types, their cost, and how well each kind of instance is found.
+        buckets: How a diagnosis groups instances.
     """
 
     proposals: bool = False
@@ -50,17 +45,14 @@ def evaluation_report(
     """Return the scores of predictions.
 
     Args:
-        ground_truth: What they are compared with.
+        ground_truth: Ground truth.
         predictions: Detections; equal scores rank in their order.
-        protocol: By which rules.
-        options: What else to report; nothing if not given.
-
-    Returns:
-        The report.
+        protocol: Scoring rules.
+        options: What else to report; nothing by default.
     """
     options = options or ScoreOptions()
     given = evaluation_tables(ground_truth, predictions, protocol)
-    # The oracle comes first: what was given a category that is not scored may be mended too.
+    # The oracle comes first: it may correct predictions of categories that are not scored.
     tables = given if options.oracle is None else given._replace(found=apply_oracle(options.oracle, *given.both))
     given, tables = given.scored_only(), tables.scored_only()
     precisions = average_precisions(*tables.both, protocol.thresholds)
@@ -98,15 +90,7 @@ def evaluation_report(
 
 
 def protocol_report(ground_truth: GroundTruth, protocol: Protocol) -> ProtocolReport:
-    """Return everything that decides whether two scores compare.
-
-    Args:
-        ground_truth: What is evaluated.
-        protocol: By which rules.
-
-    Returns:
-        The part of the report that says so.
-    """
+    """Return everything that decides whether two scores compare."""
     return {
         "name": protocol.of_categories(list(ground_truth.groups)).name,
         "subset": ground_truth.subset,
@@ -114,7 +98,7 @@ def protocol_report(ground_truth: GroundTruth, protocol: Protocol) -> ProtocolRe
         "recall_thresholds": list(protocol.recall_thresholds),
         "class_agnostic": protocol.class_agnostic,
         "excluded_categories": list(protocol.excluded_categories),
-        "blocked_videos": ground_truth.num_blocked,
+        "blocked_videos": ground_truth.num_excluded,
         "fingerprint": ground_truth_fingerprint(ground_truth.videos.values()),
     }
 
@@ -125,14 +109,14 @@ def _mean_precisions(precisions: AveragePrecisions) -> dict[str, float]:
 
 
 def _recalls(tables: EvaluationTables, protocol: Protocol) -> ProposalRecalls:
-    """Return the recalls of proposals by the rules of a protocol."""
+    """Return the recalls of proposals under a protocol."""
     return proposal_recalls(*tables.both, protocol.recall_thresholds, max_average_number=protocol.max_average_number)
 
 
 def _group_report(
     tables: EvaluationTables, precisions: AveragePrecisions, labels: Collection[int], proposals: Protocol | None
 ) -> GroupReport:
-    """Return the scores of one group of categories; AUC by the rules of a protocol, if given."""
+    """Return the scores of one group of categories; with AUC if a protocol is given."""
     proposed, instances = group_proposals(*tables.both, labels)
     report: GroupReport = {"mAP": _mean_precisions(group_precisions(precisions, labels))}
     if proposals is not None:
@@ -142,15 +126,7 @@ def _group_report(
 
 
 def group_fingerprint(ground_truth: GroundTruth, group: str) -> str:
-    """Return the fingerprint of the videos with an instance of a group, and of these instances.
-
-    Args:
-        ground_truth: What is evaluated.
-        group: Name of the group.
-
-    Returns:
-        12 hexadecimal digits.
-    """
+    """Return the fingerprint of the videos with an instance of a group, and of these instances."""
     wanted = frozenset(ground_truth.groups[group])
     videos = (
         video._replace(instances=tuple(one for one in video.instances if one.label in wanted))
@@ -160,7 +136,7 @@ def group_fingerprint(ground_truth: GroundTruth, group: str) -> str:
 
 
 def _harmonic_means(groups: Sequence[GroupReport]) -> GroupReport:
-    """Return the harmonic mean over groups of each of their scores."""
+    """Return the harmonic mean over groups of each score."""
     thresholds = groups[0]["mAP"]
     report: GroupReport = {"mAP": {name: harmonic_mean([one["mAP"][name] for one in groups]) for name in thresholds}}
     if "AUC" in groups[0]:
@@ -175,7 +151,7 @@ def _by_threshold(thresholds: Sequence[float], values: Sequence[float], average:
 
 
 def _per_class(precisions: AveragePrecisions, categories: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return the average precisions of each category by its name."""
+    """Return the average precisions of each category by name."""
     names = [categories[label] for label in precisions.labels.tolist()]
     averages = precisions.values.mean(axis=0).tolist()
     columns = zip(names, precisions.values.T.tolist(), averages, strict=True)
@@ -183,7 +159,7 @@ def _per_class(precisions: AveragePrecisions, categories: Sequence[str]) -> dict
 
 
 def _per_class_support(tables: EvaluationTables) -> dict[str, SupportReport]:
-    """Return how much there is of each category with ground truth, by its name."""
+    """Return the support of each category with ground truth by name."""
     num_labels = len(tables.categories)
     instances = np.bincount(tables.truth.labels, minlength=num_labels)
     predictions = np.bincount(tables.found.labels, minlength=num_labels)

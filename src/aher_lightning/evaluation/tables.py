@@ -13,18 +13,18 @@ from aher_lightning.metrics.functional.segment_table import SegmentTable, table_
 from aher_lightning.reports.predictions.reader import Predictions
 
 ANY_CATEGORY = "any category"
-"""Name of the only category of a class-agnostic evaluation."""
+"""Name of the single category of a class-agnostic evaluation."""
 
 
 class EvaluationTables(NamedTuple):
-    """What metrics compare.
+    """Predictions and ground truth of an evaluation.
 
     Attributes:
         found: Predictions.
-        truth: Instances. Videos of the ground truth have the numbers from 0 in their order, others follow.
+        truth: Instances. Videos of the ground truth are numbered from 0 in their order, others follow.
         num_videos: Videos of the ground truth.
         categories: Names of the labels.
-        scored: Labels whose predictions count.
+        scored: Labels whose predictions are scored.
         groups: Labels by group.
     """
 
@@ -42,29 +42,29 @@ class EvaluationTables(NamedTuple):
 
     @property
     def num_unknown_videos(self) -> int:
-        """Videos that have predictions but no ground truth."""
+        """Videos with predictions but without ground truth."""
         return len(np.unique(self.found.videos[self.found.videos >= self.num_videos]))
 
     def scored_only(self) -> EvaluationTables:
-        """Return the same without predictions of categories that do not count."""
+        """Return the tables without predictions of categories that are not scored."""
         return self._replace(found=self.found.rows(np.isin(self.found.labels, list(self.scored))))
 
 
 def evaluation_tables(ground_truth: GroundTruth, predictions: Predictions, protocol: Protocol) -> EvaluationTables:
-    """Return what a protocol compares: without blocked videos, all categories as one if it wants so.
+    """Return the tables of a protocol: without excluded videos, and with a single category if it is class-agnostic.
 
     Args:
-        ground_truth: The truth.
+        ground_truth: Ground truth.
         predictions: Detections.
-        protocol: By which rules.
+        protocol: Scoring rules.
 
     Returns:
-        Tables; predictions of categories that do not count are still there.
+        Tables that still contain predictions of categories that are not scored.
 
     Raises:
         PredictionError: If there are predictions, but none for any video of the ground truth.
     """
-    detections = {name: one for name, one in predictions.detections.items() if name not in ground_truth.blocked}
+    detections = {name: one for name, one in predictions.detections.items() if name not in ground_truth.excluded_videos}
     _check_videos_are_known(ground_truth, predictions)
     numbers = {name: number for number, name in enumerate(dict.fromkeys([*ground_truth.videos, *detections]))}
     indices = {name: index for index, name in enumerate(predictions.categories)}
@@ -81,18 +81,18 @@ def evaluation_tables(ground_truth: GroundTruth, predictions: Predictions, proto
 
 
 def _check_videos_are_known(ground_truth: GroundTruth, predictions: Predictions) -> None:
-    """Refuse predictions none of which is for a video of the ground truth: ids are spelt in another way, surely."""
+    """Refuse predictions none of which is for a video of the ground truth: ids must be spelt differently."""
     names = [name for name, found in predictions.detections.items() if len(found.scores)]
-    if names and not any(name in ground_truth.videos or name in ground_truth.blocked for name in names):
+    if names and not any(name in ground_truth.videos or name in ground_truth.excluded_videos for name in names):
         example = next(iter(ground_truth.videos))
         raise PredictionError(
-            f"none of the {len(names)} predicted videos is in the ground truth: it has names such as {example!r:.80}, "
-            f"the predictions have names such as {names[0]!r:.80}; give the annotations and the subset of these videos"
+            f"none of the {len(names)} predicted videos is in the ground truth: annotated ids look like "
+            f"{example!r:.80}, predicted ids like {names[0]!r:.80}; give the annotations and the subset of these videos"
         )
 
 
 def _as_one_category(tables: EvaluationTables) -> EvaluationTables:
-    """Return tables of a single category, made of all that count."""
+    """Return tables of a single category, made of all scored ones."""
     kept = tables.scored_only()
     found, truth = (one._replace(labels=np.zeros_like(one.labels)) for one in kept.both)
     return EvaluationTables(found, truth, tables.num_videos, [ANY_CATEGORY], frozenset([0]), {})

@@ -1,11 +1,10 @@
-"""All scores of detections from one collection of them: mAP, AR@AN and AUC, groups of categories, oracles."""
+"""All scores of detections at once: mAP, AR@AN and AUC, groups of categories, oracles."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import get_args
 
-from matplotlib.axes import Axes
 from torch import Tensor
 
 from aher_lightning.metrics.functional.groups import group_precisions, group_proposals, harmonic_mean
@@ -14,18 +13,17 @@ from aher_lightning.metrics.functional.proposal_recall import proposal_recalls
 from aher_lightning.metrics.functional.segment_table import SegmentTable
 from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, average_precisions
 from aher_lightning.metrics.per_video import PerVideoMetric
-from aher_lightning.metrics.plotting import Plot, Scores, draw_bars, draw_history
 
 _GROUP_SCORES = ("mAP", "AUC")
 
 
 class DetectionScores(PerVideoMetric):
-    """What :class:`TemporalMeanAveragePrecision` and :class:`ProposalRecall` say, and where the errors come from.
+    """Scores of :class:`TemporalMeanAveragePrecision` and :class:`ProposalRecall`, with oracles and groups.
 
     Everything is computed from one collection of the detections. tIoU thresholds are 0.5:0.05:0.95.
 
     Args:
-        groups: Labels of each group of categories; with two groups or more, each is also scored by itself.
+        groups: Labels of each group of categories; two or more groups are also scored separately.
         **kwargs: See :class:`torchmetrics.Metric`.
 
     Example:
@@ -45,9 +43,9 @@ class DetectionScores(PerVideoMetric):
     def compute(self) -> dict[str, Tensor]:
         """Return all scores by name.
 
-        ``mAP@0.50`` and so on, ``mAP``, ``AR@1`` and so on and ``AUC`` of everything together;
-        ``oracle_labels/mAP`` and ``oracle_segments/mAP``; with several groups ``<group>/mAP``, ``<group>/AUC``,
-        ``harmonic/mAP`` and ``harmonic/AUC``.
+        ``mAP@0.50`` and so on, ``mAP``, ``AR@1`` and so on and ``AUC`` over all categories; ``oracle_labels/mAP`` and
+        ``oracle_segments/mAP``; with several groups ``<group>/mAP``, ``<group>/AUC``, ``harmonic/mAP`` and
+        ``harmonic/AUC``.
 
         Returns:
             Scalars in ``[0, 1]``, float64; nan without ground truth.
@@ -60,19 +58,6 @@ class DetectionScores(PerVideoMetric):
         if len(self.groups) > 1:
             values |= self._group_values(found, truth, precisions)
         return self.scalars(values)
-
-    def plot(self, val: Scores | Sequence[Scores] | None = None, ax: Axes | None = None) -> Plot:
-        """Draw all scores as bars, or the summaries among them (those of no single tIoU or AN) as they develop.
-
-        Args:
-            val: What :meth:`compute` or ``forward`` returned, or a list of that, earliest first; ``None`` computes.
-            ax: Panel to draw into; a new figure unless given.
-
-        Returns:
-            Figure and panel.
-        """
-        values = self.compute() if val is None else val
-        return draw_bars(values, ax) if isinstance(values, Mapping) else draw_history(values, ax)
 
     def _group_values(
         self, found: SegmentTable, truth: SegmentTable, precisions: AveragePrecisions

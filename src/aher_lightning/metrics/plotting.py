@@ -1,4 +1,4 @@
-"""Drawings of metric values, in the manner of torchmetrics: a single result, or several in their order."""
+"""Drawings of metric values in torchmetrics' manner: a single result, or several in their order."""
 
 from __future__ import annotations
 
@@ -17,16 +17,11 @@ Scores = Mapping[str, Tensor]
 """Scalars in ``[0, 1]`` by name."""
 
 _LONGEST_LEGEND = 8
-"""Of more curves than this, only the first and the last are named."""
+"""Largest number of curves that are all named; of more, only the first and the last."""
 
 
 class Plot(NamedTuple):
-    """What plotting returns.
-
-    Attributes:
-        figure: The figure, without a window of pyplot.
-        axes: The panel that was drawn into.
-    """
+    """Figure, which has no pyplot window, and axes of a drawing."""
 
     figure: Figure | SubFigure
     axes: Axes
@@ -40,17 +35,14 @@ def draw_curves(
     *,
     summary: str,
 ) -> Plot:
-    """Draw some of the scores as a curve, one for each result; the later a result, the darker.
+    """Draw some of the scores as a curve per result; later results are darker.
 
     Args:
-        positions: Where each score stands on the horizontal axis, as many as names.
+        positions: Horizontal position of each score.
         names: Scores to draw.
-        values: One result, or several, the earliest first.
-        axes: Panel to draw into; a new figure unless given.
-        summary: Score that the legend mentions.
-
-    Returns:
-        Figure and panel.
+        values: One result, or several, earliest first.
+        axes: Axes to draw into; ``None`` for a new figure.
+        summary: Score for the legend.
     """
     plot = _new_plot((4.8, 3.6)) if axes is None else Plot(axes.figure, axes)
     results = [values] if isinstance(values, Mapping) else list(values)
@@ -74,15 +66,7 @@ def draw_curves(
 
 
 def draw_bars(values: Scores, axes: Axes | None = None) -> Plot:
-    """Draw each score as a bar with its number.
-
-    Args:
-        values: Scores, drawn from top to bottom.
-        axes: Panel to draw into; a new figure unless given.
-
-    Returns:
-        Figure and panel.
-    """
+    """Draw each score as a bar with its number, from top to bottom."""
     plot = _new_plot((4.8, 0.8 + 0.24 * len(values))) if axes is None else Plot(axes.figure, axes)
     numbers = [float(value) for value in values.values()]
     bars = plot.axes.barh(list(values), numbers, color=COLOURS[0])
@@ -95,20 +79,12 @@ def draw_bars(values: Scores, axes: Axes | None = None) -> Plot:
 
 
 def draw_history(values: Sequence[Scores], axes: Axes | None = None) -> Plot:
-    """Draw how the scores develop that summarize others, which are those without ``@`` in their names.
-
-    Args:
-        values: Results, the earliest first.
-        axes: Panel to draw into; a new figure unless given.
-
-    Returns:
-        Figure and panel.
-    """
+    """Draw the summary scores, those without ``@`` in their names, over the results, earliest first."""
     plot = _new_plot((4.8, 3.6)) if axes is None else Plot(axes.figure, axes)
     names = [name for name in (values[0] if values else ()) if "@" not in name]
     for number, name in enumerate(names):
         line = [float(result[name]) for result in values]
-        # Colours come again after a while; then the lines are dashed.
+        # Lines are dashed once colours repeat.
         style = "-" if number < len(COLOURS) else "--"
         plot.axes.plot(line, style, color=COLOURS[number % len(COLOURS)], label=name, marker="o", markersize=4)
     plot.axes.set(xlabel="result", ylabel="score", ylim=(0, 1))
@@ -119,7 +95,7 @@ def draw_history(values: Sequence[Scores], axes: Axes | None = None) -> Plot:
 
 
 def _new_plot(size_inch: tuple[float, float]) -> Plot:
-    """Return an empty figure of one panel."""
+    """Return an empty figure with one panel."""
     figure = new_figure(*size_inch)
     axes = figure.subplots()
     hide_frame(axes)

@@ -49,33 +49,18 @@ class ProposalRecall(PerVideoMetric):
         self.thresholds = check_thresholds(thresholds)
         self.average_numbers = tuple(average_numbers)
         if not all(1 <= number <= _LARGEST_NUMBER for number in self.average_numbers):
-            raise ValueError(f"average numbers of proposals must lie in 1 to 100, got {list(self.average_numbers)}")
+            raise ValueError(f"average numbers of proposals must be in 1 to 100; got {list(self.average_numbers)}")
 
     def compute(self) -> dict[str, Tensor]:
-        """Return ``AR@1`` and so on, and ``AUC``.
-
-        Returns:
-            Scalars in ``[0, 1]``, float64; nan without ground truth.
-        """
-        tables = self.tables()
-        result = proposal_recalls(
-            tables.predictions, tables.ground_truth, self.thresholds, max_average_number=_LARGEST_NUMBER
-        )
+        """Return ``AR@1`` and so on, and ``AUC``; float64 scalars in ``[0, 1]``, nan without ground truth."""
+        found, truth, _ = self.tables()
+        result = proposal_recalls(found, truth, self.thresholds, max_average_number=_LARGEST_NUMBER)
         return self.scalars(result.named(self.average_numbers))
 
-    def plot(self, val: Scores | Sequence[Scores] | None = None, ax: Axes | None = None) -> Plot:
-        """Draw AR against AN, at the AN that are reported.
-
-        Args:
-            val: What :meth:`compute` or ``forward`` returned, or a list of that, earliest first; ``None`` computes.
-            ax: Panel to draw into; a new figure unless given.
-
-        Returns:
-            Figure and panel.
-        """
+    def _draw(self, values: Scores | Sequence[Scores], axes: Axes | None) -> Plot:
+        """Draw AR against AN, at the AN that are reported."""
         numbers = sorted(self.average_numbers)
-        names = [f"AR@{number}" for number in numbers]
-        plot = draw_curves(numbers, names, self.compute() if val is None else val, ax, summary="AUC")
+        plot = draw_curves(numbers, [f"AR@{number}" for number in numbers], values, axes, summary="AUC")
         plot.axes.set(xlabel="average number of proposals per video (AN)", ylabel="average recall (AR)", xscale="log")
         plot.axes.set_xticks(numbers, [str(number) for number in numbers], minor=False)
         plot.axes.minorticks_off()

@@ -20,12 +20,12 @@ class TemporalMeanAveragePrecision(PerVideoMetric):
     See :func:`aher_lightning.metrics.functional.temporal_map.average_precisions` for the rules.
 
     Args:
-        thresholds: tIoU thresholds in ``(0, 1]``; ``None`` stands for 0.5:0.05:0.95.
-        class_agnostic: Let all categories count as one, so that labels decide nothing.
+        thresholds: tIoU thresholds in ``(0, 1]``; ``None`` for 0.5:0.05:0.95.
+        class_agnostic: Treat all categories as one: labels are ignored.
         **kwargs: See :class:`torchmetrics.Metric`.
 
     Raises:
-        ValueError: If the thresholds cannot be used.
+        ValueError: If the thresholds are invalid.
 
     Example:
         >>> import torch
@@ -45,27 +45,15 @@ class TemporalMeanAveragePrecision(PerVideoMetric):
         self.class_agnostic = class_agnostic
 
     def compute(self) -> dict[str, Tensor]:
-        """Return ``mAP@0.50`` and so on for each threshold, and their average ``mAP``.
-
-        Returns:
-            Scalars in ``[0, 1]``, float64; nan without ground truth.
-        """
+        """Return ``mAP@0.50`` and so on, and their mean ``mAP``: float64 in ``[0, 1]``, nan without ground truth."""
         found, truth, _ = self.tables()
         if self.class_agnostic:
             found, truth = (table._replace(labels=np.zeros_like(table.labels)) for table in (found, truth))
         return self.scalars(average_precisions(found, truth, self.thresholds).named())
 
-    def plot(self, val: Scores | Sequence[Scores] | None = None, ax: Axes | None = None) -> Plot:
-        """Draw mAP against tIoU.
-
-        Args:
-            val: What :meth:`compute` or ``forward`` returned, or a list of that, earliest first; ``None`` computes.
-            ax: Panel to draw into; a new figure unless given.
-
-        Returns:
-            Figure and panel.
-        """
+    def _draw(self, values: Scores | Sequence[Scores], axes: Axes | None) -> Plot:
+        """Draw mAP against tIoU."""
         names = [f"mAP@{threshold_name(threshold)}" for threshold in self.thresholds]
-        plot = draw_curves(self.thresholds, names, self.compute() if val is None else val, ax, summary="mAP")
+        plot = draw_curves(self.thresholds, names, values, axes, summary="mAP")
         plot.axes.set(xlabel="tIoU", ylabel="mAP (all labels as one)" if self.class_agnostic else "mAP")
         return plot

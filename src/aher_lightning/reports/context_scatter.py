@@ -1,4 +1,4 @@
-"""Figure of foreground, synthetic and real background as points of a plane."""
+"""Scatter plot of foreground, synthetic and real background."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch import Tensor
 
 from aher_lightning.figures import COLOURS, new_figure, save_figure
 
-MARKERS = ("o", "^", "s")
-"""One for each kind, so that a print without colours can be read."""
+_MARKERS = ("o", "^", "s")
+"""One per kind, so that a print without colours can be read."""
 
 
 def draw_context_scatter(path: Path, points: Mapping[str, Tensor], title: str) -> None:
     """Draw the points of each kind, as in figure 5 of the paper.
 
     Args:
-        path: Image file to write; missing parent folders are made.
-        points: Places in the plane by kind, at most three kinds, ``(M, 2)`` each.
+        path: Image file to write; missing parent folders are created.
+        points: Points of the plane by kind, at most three kinds, ``(M, 2)`` each.
         title: Title of the figure.
     """
     figure = new_figure(6.4, 5.8)
@@ -31,10 +31,10 @@ def draw_context_scatter(path: Path, points: Mapping[str, Tensor], title: str) -
             alpha=0.65,
             linewidths=0,
             color=COLOURS[(1, 0, 2)[number]],
-            marker=MARKERS[number],
+            marker=_MARKERS[number],
             label=f"{kind} ({len(places)})",
         )
-    # The distances of t-SNE have no unit and no meaning beyond who is whose neighbour.
+    # t-SNE distances have no unit; only neighbourhoods are meaningful.
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_xlabel("t-SNE, first dimension")

@@ -1,22 +1,29 @@
-"""Tables as CSV, for spreadsheets and for figures of one's own."""
+"""Tables as CSV, for spreadsheets and plotting."""
 
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from aher_lightning.errors import AherError, ConfigError
+from aher_lightning.files.json_files import write_text
 
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table; numbers keep full precision and ``None`` becomes an empty field.
+
+def write_csv(
+    path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]], error: type[AherError] = ConfigError
+) -> None:
+    """Write a table, atomically; numbers keep full precision and ``None`` becomes an empty field.
 
     Args:
-        path: File to write; missing parent folders are made.
+        path: File to write; missing parent folders are created.
         columns: Names of the columns.
-        rows: The rows, as many values as columns in each.
+        rows: The rows, one value per column.
+        error: What to raise.
 
     Raises:
-        OSError: If the file cannot be written.
+        AherError: As ``error``, if the file cannot be written.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -27,8 +34,8 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object
         "a, b",0.1
         c,
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_text(path, text.getvalue(), error)

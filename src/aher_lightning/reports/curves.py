@@ -6,37 +6,35 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+
+from aher_lightning.figures import new_figure
 
 History = dict[str, list[tuple[int, float]]]
 """Points ``(iteration, value)`` by log key, such as ``train/recognition`` and ``val/mAP``."""
 
-
-SHOWN_METRICS = (
+_SHOWN_METRICS = (
     *("mAP@0.50", "mAP@0.75", "mAP@0.95", "mAP", "AUC", "instance_accuracy"),
     *("untrimmed/mAP", "moment/mAP", "harmonic/mAP"),
 )
-"""Validation metrics worth a curve; the others are in the log. The last ones are there if both sets are evaluated."""
+"""Validation metrics to draw, the last ones if both sets are evaluated; all metrics are in the log."""
 
-SMOOTHING_POINTS = 9
-"""Neighbouring points that a smooth curve averages."""
+_SMOOTHING_POINTS = 9
+"""Window of the moving average, in points."""
 
 
 def draw_curves(path: Path, history: History, title: str, losses: Sequence[str] | None = None) -> None:
-    """Draw losses on the left, raw and smoothed, and validation metrics on the right, if there are any.
+    """Draw losses on the left, raw and smoothed, and validation metrics, if any, on the right.
 
     Args:
-        path: Image file to write; missing parent folders are made.
+        path: Image file to write; missing parent folders are created.
         history: Points by log key; ``train/`` keys are losses, ``val/`` keys metrics in ``[0, 1]``.
         title: Title of the figure.
-        losses: Names of the losses to draw, in order; all of them if not given.
+        losses: Names of the losses to draw, in order; ``None`` for all.
     """
     names = sorted(_with_prefix(history, "train/")) if losses is None else losses
     drawn = {name: history[f"train/{name}"] for name in names if f"train/{name}" in history}
-    metrics = {name: history[f"val/{name}"] for name in SHOWN_METRICS if f"val/{name}" in history}
-    figure = Figure(figsize=(11, 4.2) if metrics else (6, 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    metrics = {name: history[f"val/{name}"] for name in _SHOWN_METRICS if f"val/{name}" in history}
+    figure = new_figure(11 if metrics else 6, 4.2)
     figure.suptitle(title)
     panels = figure.subplots(1, 2 if metrics else 1, squeeze=False)[0]
     for number, (name, points) in enumerate(drawn.items()):
@@ -55,19 +53,19 @@ def draw_curves(path: Path, history: History, title: str, losses: Sequence[str] 
 
 
 def _with_prefix(history: History, prefix: str) -> list[str]:
-    """Names of the log keys with a prefix, without it."""
+    """Return the log keys with a prefix, without it."""
     return [key.removeprefix(prefix) for key in history if key.startswith(prefix)]
 
 
 def _smooth(values: Sequence[float]) -> list[float]:
-    """Means over neighbouring points, fewer of them at the ends."""
-    half = SMOOTHING_POINTS // 2
+    """Return the moving average, over fewer points at the ends."""
+    half = _SMOOTHING_POINTS // 2
     windows = [values[max(0, place - half) : place + half + 1] for place in range(len(values))]
     return [sum(window) / len(window) for window in windows]
 
 
 def _finish(axes: Axes, label: str) -> None:
-    """Label a panel; its legend stands below, where it hides nothing."""
+    """Label a panel; its legend is below the axes, where it hides nothing."""
     axes.set_xlabel("iteration")
     axes.set_ylabel(label)
     axes.grid(alpha=0.3)

@@ -13,8 +13,8 @@ def draw_label_fraction_curve(path: Path, supervised: Sequence[FractionPoint], a
     """Draw the curve of AherNet* and the level of AherNet, as in figure 6 of the paper.
 
     Args:
-        path: Image file to write; missing parent folders are made.
-        supervised: The points of AherNet*, in order of fraction.
+        path: Image file to write; missing parent folders are created.
+        supervised: The points of AherNet*, by ascending fraction.
         ahernet: Average mAP of AherNet, in ``[0, 1]``.
     """
     figure = new_figure(5.6, 4.0)

@@ -1,4 +1,4 @@
-"""What the pages for browsers share: one file each, its looks, and a policy against everything from elsewhere."""
+"""Rendering of self-contained HTML pages with a strict content security policy."""
 
 from __future__ import annotations
 
@@ -14,15 +14,12 @@ _SHARED_STYLE = "page.css"
 
 
 def render_template(name: str, values: dict[str, object], *, allowed: str = "") -> str:
-    """Return a page: a template with its style, its script and a content security policy that allows no others.
+    """Return a page: a template with its style, its script and a content security policy that allows nothing else.
 
     Args:
-        name: Name of the page, that of its files ``.html``, ``.css`` and ``.js`` among the templates.
-        values: What the template shows; texts are escaped.
-        allowed: More rules of the policy, such as ``media-src 'self'``; every other load is refused.
-
-    Returns:
-        HTML that needs nothing beside it.
+        name: Name of the page's template files ``.html``, ``.css`` and ``.js``.
+        values: Values of the template; texts are escaped.
+        allowed: Further rules of the policy, such as ``media-src 'self'``; every other load is blocked.
     """
     style, script = _text(_SHARED_STYLE) + _text(f"{name}.css"), _text(f"{name}.js")
     loader = PackageLoader("aher_lightning.reports", _FOLDER)
@@ -36,12 +33,12 @@ def render_template(name: str, values: dict[str, object], *, allowed: str = "") 
 
 
 def _text(name: str) -> str:
-    """Return a file that goes into the page as it is."""
+    """Return a file that is embedded unchanged."""
     return files("aher_lightning.reports").joinpath(_FOLDER).joinpath(name).read_text(encoding="utf-8")
 
 
 def _security_policy(style: str, script: str, allowed: str) -> str:
-    """Return a policy that allows this style and this script, and nothing else but what is asked for."""
+    """Return a policy that allows this style, this script and the given rules only."""
     rules = ["default-src 'none'"]
     for kind, text in (("style", style), ("script", script)):
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

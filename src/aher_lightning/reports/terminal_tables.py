@@ -1,21 +1,19 @@
-"""What the tables of a terminal share: how numbers, names and columns look."""
+"""Formatting shared by tables on a terminal: numbers, names and columns."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from rich import box
 from rich.table import Column, Table
 from rich.text import Text
 
+_MOST_NAMED = 3
+"""Number of names that a line lists."""
+
 
 def percent(value: float | None, decimals: int = 2) -> str:
-    """Return a fraction in percent; a dash stands for a value that does not exist.
-
-    Args:
-        value: The fraction.
-        decimals: Digits after the point.
-
-    Returns:
-        The number without its unit.
+    """Return a fraction in percent, without the unit; a dash stands for ``None``.
 
     Example:
         >>> percent(0.12345), percent(1.0, 1), percent(None)
@@ -25,13 +23,7 @@ def percent(value: float | None, decimals: int = 2) -> str:
 
 
 def signed_percent(value: float) -> str:
-    """Return a difference of fractions in percent, always with a sign.
-
-    Args:
-        value: The difference.
-
-    Returns:
-        The number without its unit; what rounds to nothing has a plus.
+    """Return a difference of fractions in percent, without the unit and always with a sign; zero has a plus.
 
     Example:
         >>> signed_percent(0.0123), signed_percent(-0.5), signed_percent(-1e-9)
@@ -41,13 +33,7 @@ def signed_percent(value: float) -> str:
 
 
 def printable(name: str) -> str:
-    r"""Return a name from a file so that it can neither steer a terminal nor fail to be written.
-
-    Args:
-        name: Name of a category, group or file.
-
-    Returns:
-        The name, with U+FFFD in place of control characters and of halves of surrogate pairs.
+    r"""Return a name with U+FFFD in place of control characters and surrogates, safe to print.
 
     Example:
         >>> printable("wave"), printable("a\x1b[2J") == "a\ufffd[2J"
@@ -56,16 +42,18 @@ def printable(name: str) -> str:
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
 
 
-def open_table(title: str, columns: list[Column]) -> Table:
-    """Return a table without vertical lines, for many columns.
+def first_names(names: Sequence[str]) -> str:
+    """Return the first few of some names, safe to print.
 
-    Args:
-        title: What the table shows.
-        columns: Its columns.
-
-    Returns:
-        The table, without rows.
+    Example:
+        >>> first_names(["a", "b"]), first_names(["a", "b", "c", "d"])
+        ('a, b', 'a, b, c, ...')
     """
+    return ", ".join([*map(printable, names[:_MOST_NAMED]), *(["..."] if len(names) > _MOST_NAMED else [])])
+
+
+def open_table(title: str, columns: list[Column]) -> Table:
+    """Return an empty table without vertical lines, for many columns."""
     return Table(
         *columns,
         title=Text(title, style="bold"),
@@ -78,13 +66,5 @@ def open_table(title: str, columns: list[Column]) -> Table:
 
 
 def number_column(header: str, *, no_wrap: bool = True) -> Column:
-    """Return a column of numbers.
-
-    Args:
-        header: Its heading; lines are broken where it says so.
-        no_wrap: Whether it keeps its width where the terminal is narrow.
-
-    Returns:
-        The column.
-    """
+    """Return a right-aligned column; with ``no_wrap`` it keeps its width on a narrow terminal."""
     return Column(Text(header), justify="right", vertical="bottom", no_wrap=no_wrap)

@@ -1,29 +1,20 @@
-"""What a dry run has found, as tables on a terminal."""
+"""Results of a dry run, as tables on a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from rich.table import Column, Table
 from rich.text import Text
 
 from aher_lightning.datasets.video_availability import LeftOut
-from aher_lightning.reports.terminal_tables import number_column, open_table, printable
+from aher_lightning.reports.terminal_tables import first_names, number_column, open_table
 
-MOST_NAMED = 3
-"""Videos that are named of each part."""
-
-UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def memory_text(num_bytes: int | None) -> str:
-    """Return a size as people read it; a dash stands for one that is not known.
-
-    Args:
-        num_bytes: The size.
-
-    Returns:
-        Number and unit.
+    """Return a size with its unit; a dash stands for an unknown one.
 
     Example:
         >>> memory_text(1000), memory_text(3 * 2**20), memory_text(None)
@@ -31,8 +22,8 @@ def memory_text(num_bytes: int | None) -> str:
     """
     if num_bytes is None:
         return "-"
-    power = max(0, min((num_bytes.bit_length() - 1) // 10, len(UNITS) - 1))
-    return f"{num_bytes} B" if power == 0 else f"{num_bytes / 1024**power:.1f} {UNITS[power]}"
+    power = max(0, min((num_bytes.bit_length() - 1) // 10, len(_UNITS) - 1))
+    return f"{num_bytes} B" if power == 0 else f"{num_bytes / 1024**power:.1f} {_UNITS[power]}"
 
 
 def phase_table(title: str, rows: Iterable[tuple[str, int, int, int, int, int | None]]) -> Table:
@@ -40,11 +31,8 @@ def phase_table(title: str, rows: Iterable[tuple[str, int, int, int, int, int | 
 
     Args:
         title: What is trained.
-        rows: Of each phase: name, steps per iteration, number of optimizers, parameters that it changes, parameters
-            that it leaves alone, and bytes of activations if measured.
-
-    Returns:
-        The table.
+        rows: Per phase: name, steps per iteration, number of optimizers, trainable and frozen parameters, and bytes
+            of activations if measured.
     """
     headers = ("steps", "optimizers", "trainable", "frozen", "activations")
     table = open_table(title, [Column(Text("phase")), *(number_column(header) for header in headers)])
@@ -55,14 +43,11 @@ def phase_table(title: str, rows: Iterable[tuple[str, int, int, int, int, int | 
 
 
 def memory_table(parts: Mapping[str, int], *, is_measured: bool) -> Table:
-    """Return a table of the memory of one process.
+    """Return a table of the memory of one process, with the sum as its last row.
 
     Args:
-        parts: Bytes by what they are for.
+        parts: Bytes by purpose.
         is_measured: Whether activations are among them.
-
-    Returns:
-        The table, with the sum as its last row.
     """
     title = "Memory of a process, single precision" + ("" if is_measured else ", without activations")
     table = open_table(title, [Column(Text("for")), number_column("memory")])
@@ -76,11 +61,8 @@ def size_table(title: str, rows: Iterable[tuple[str, int, int, int]]) -> Table:
     """Return a table of the parts of the data.
 
     Args:
-        title: What the table shows.
-        rows: Of each part: name, samples, samples per iteration, iterations until each was used.
-
-    Returns:
-        The table.
+        title: Title of the table.
+        rows: Per part: name, samples, samples per iteration, iterations until each was used.
     """
     headers = ("samples", "per iteration", "iterations until all were used")
     table = open_table(title, [Column(Text("part")), *(number_column(header) for header in headers)])
@@ -90,14 +72,7 @@ def size_table(title: str, rows: Iterable[tuple[str, int, int, int]]) -> Table:
 
 
 def left_out_table(left_out: Mapping[str, LeftOut]) -> Table:
-    """Return a table of the videos that are not there.
-
-    Args:
-        left_out: What became of the videos of each part of the data.
-
-    Returns:
-        The table.
-    """
+    """Return a table of missing and quarantined videos, by part of the data."""
     headers = ("named", "missing", "in quarantine")
     columns = [Column(Text("part")), *(number_column(header) for header in headers)]
     table = open_table("Videos that the data names", [*columns, Column(Text("first missing"), overflow="fold")])
@@ -105,19 +80,3 @@ def left_out_table(left_out: Mapping[str, LeftOut]) -> Table:
         counts = (one.named, len(one.missing), len(one.quarantined))
         table.add_row(what, *(f"{count:,}" for count in counts), Text(first_names(one.missing)))
     return table
-
-
-def first_names(names: Sequence[str]) -> str:
-    """Return the first of some names.
-
-    Args:
-        names: The names.
-
-    Returns:
-        The first few, with dots if there are more.
-
-    Example:
-        >>> first_names(["a", "b"]), first_names(["a", "b", "c", "d"])
-        ('a, b', 'a, b, c, ...')
-    """
-    return ", ".join(printable(name) for name in names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")

@@ -1,4 +1,4 @@
-"""What a check of all videos has found: as JSON, which data modules read again, and on a terminal."""
+"""The result of a check of all videos: as JSON, which data modules read, and as a table."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from rich.text import Text
 from aher_lightning.datasets.unusable_videos import UnusableVideo
 from aher_lightning.errors import DataError
 from aher_lightning.files.json_files import write_json
-from aher_lightning.reports.terminal_tables import number_column, open_table, printable
+from aher_lightning.reports.terminal_tables import first_names, number_column, open_table, printable
 
-VERSION = 1
-"""Of the layout of the JSON file."""
-
-MOST_NAMED = 3
-"""Videos of one kind that are named on a terminal."""
+_VERSION = 1
+"""Version of the JSON layout."""
 
 
 class DurationDifference(NamedTuple):
-    """A video whose file does not last as long as its annotation says.
+    """A video whose file and annotation differ in duration.
 
     Attributes:
         video: Name of the video.
@@ -36,13 +33,13 @@ class DurationDifference(NamedTuple):
 
 
 class VideoCheck(NamedTuple):
-    """What has become of each video.
+    """State of each video.
 
     Attributes:
-        usable: Number of videos that can be read.
+        usable: Number of readable videos.
         missing: Annotated videos without a file.
-        unusable: Videos with a file that cannot be used.
-        duration_differs: Usable videos that last shorter or longer than their annotation says.
+        unusable: Videos with an unusable file.
+        duration_differs: Usable videos whose duration differs from their annotation.
     """
 
     usable: int
@@ -56,7 +53,7 @@ class VideoCheck(NamedTuple):
         return self.usable + len(self.unusable)
 
     def write(self, path: Path) -> None:
-        """Write everything as JSON, or nothing.
+        """Write everything as JSON, atomically.
 
         Args:
             path: File to write.
@@ -65,7 +62,7 @@ class VideoCheck(NamedTuple):
             DataError: If it cannot be written.
         """
         content = {
-            "version": VERSION,
+            "version": _VERSION,
             "videos": self.files + len(self.missing),
             "usable": self.usable,
             "missing": list(self.missing),
@@ -75,11 +72,7 @@ class VideoCheck(NamedTuple):
         write_json(path, content, DataError, indent=1)
 
     def table(self) -> Table:
-        """Return the counts, with the first few videos of each kind.
-
-        Returns:
-            A row per kind; unusable videos by reason, most frequent first.
-        """
+        """Return a table of counts with the first few videos of each kind."""
         table = open_table(
             f"{self.files + len(self.missing)} videos",
             [Column(Text("found")), number_column("videos"), Column(Text("first of them"), overflow="fold")],
@@ -87,26 +80,25 @@ class VideoCheck(NamedTuple):
         table.add_row("usable", str(self.usable), "")
         if self.duration_differs:
             named = [f"{one.video} ({one.annotated_sec:.1f} s, file {one.file_sec:.1f} s)" for one in self._worst()]
-            _add_row(table, "  of these, duration differs", named, len(self.duration_differs))
+            _add_row(table, "  of these, duration differs", named)
         if self.missing:
-            _add_row(table, "annotated, but no file", self.missing, len(self.missing))
+            _add_row(table, "annotated, but no file", self.missing)
         for kind, names in self._by_kind().items():
-            _add_row(table, f"unusable: {kind}", names, len(names))
+            _add_row(table, f"unusable: {kind}", names)
         return table
 
     def _worst(self) -> list[DurationDifference]:
-        """Videos of wrong duration, those that are off most first."""
+        """Return the videos of wrong duration, largest difference first."""
         return sorted(self.duration_differs, key=lambda one: -abs(one.annotated_sec - one.file_sec))
 
     def _by_kind(self) -> dict[str, list[str]]:
-        """Names of the unusable videos by what is wrong with them, the most frequent first."""
+        """Return the names of the unusable videos by reason, most frequent first."""
         kinds: dict[str, list[str]] = {}
         for video in self.unusable:
             kinds.setdefault(video.kind, []).append(video.video)
         return dict(sorted(kinds.items(), key=lambda item: -len(item[1])))
 
 
-def _add_row(table: Table, kind: str, names: Sequence[str], count: int) -> None:
+def _add_row(table: Table, kind: str, names: Sequence[str]) -> None:
     """Add a row with the first few names."""
-    named = ", ".join(names[:MOST_NAMED]) + (", ..." if count > MOST_NAMED else "")
-    table.add_row(Text(printable(kind)), str(count), Text(printable(named)))
+    table.add_row(Text(printable(kind)), str(len(names)), Text(first_names(names)))

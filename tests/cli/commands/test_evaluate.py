@@ -217,7 +217,7 @@ def test_unknown_videos_are_false_positives_and_mentioned(
     report = evaluate(ground_truth, found)
     assert report["unknown_videos"] == 1
     assert report["per_class_AP"]["wave"]["average"] == pytest.approx(0.5)
-    assert "1 predicted video is not among those evaluated: false positives" in capsys.readouterr().out
+    assert "1 predicted video is not evaluated: false positives" in capsys.readouterr().out
 
 
 def test_no_prediction_scores_zero(ground_truth: Path, tmp_path: Path) -> None:
@@ -336,8 +336,8 @@ def test_an_oracle_mends_one_kind_of_error(
     assert segments["per_class_AP"]["jump"] == pytest.approx({"0.50": 0.25, "0.90": 0.25, "average": 0.25})
     assert segments["predictions"] == 4
     shown = capsys.readouterr().out
-    assert "oracle: true labels in place" in shown
-    assert "oracle: true segments in place" in shown
+    assert "oracle: labels replaced by the ground truth" in shown
+    assert "oracle: segments replaced by the ground truth" in shown
 
 
 def test_an_oracle_reaches_groups_and_proposals(ground_truth: Path, split: Path, tmp_path: Path) -> None:

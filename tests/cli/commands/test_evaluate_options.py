@@ -86,7 +86,7 @@ def test_a_mistake_is_one_line_with_video_and_row(
     written = capsys.readouterr()
     (line,) = written.err.splitlines()
     assert line.startswith(f"aher evaluate: {path}: video 'a': prediction 1: ")
-    assert "mend the file or give --skip-invalid" in line
+    assert "fix the file or give --skip-invalid" in line
     assert written.out == ""
     assert not output.exists()
 
@@ -102,7 +102,7 @@ def test_mistakes_are_left_out_and_counted(
     assert report["skipped"] == {reason: 1}
     assert report["predictions"] == 1
     assert report["mAP"]["average"] == 0.25
-    assert f"1 row left out: {reason} (1)" in capsys.readouterr().out
+    assert f"1 row skipped: {reason} (1)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -141,17 +141,17 @@ def test_a_prediction_of_no_length_is_a_false_positive(truth: Path, tmp_path: Pa
     assert report_of(truth, ["--predictions", path])["per_class_AP"]["wave"]["average"] == pytest.approx(0.25)
 
 
-def test_blocked_videos_are_left_out_of_both_files(
+def test_excluded_videos_are_left_out_of_both_files(
     truth: Path, perfect: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "blocked.txt").write_text("b\nelsewhere\n")
+    (tmp_path / "excluded.txt").write_text("b\nelsewhere\n")
     plain = report_of(truth, ["--predictions", perfect])
-    blocked = report_of(truth, ["--predictions", perfect, "--exclude-videos", tmp_path / "blocked.txt"])
-    assert (blocked["videos"], blocked["instances"], blocked["predictions"]) == (2, 3, 3)
-    assert (blocked["unknown_videos"], blocked["protocol"]["blocked_videos"]) == (0, 1)
-    assert blocked["mAP"]["average"] == plain["mAP"]["average"] == 1.0
-    assert blocked["protocol"]["fingerprint"] != plain["protocol"]["fingerprint"]
-    assert "1 video is blocked: nothing in it counts" in capsys.readouterr().out
+    excluded = report_of(truth, ["--predictions", perfect, "--exclude-videos", tmp_path / "excluded.txt"])
+    assert (excluded["videos"], excluded["instances"], excluded["predictions"]) == (2, 3, 3)
+    assert (excluded["unknown_videos"], excluded["protocol"]["blocked_videos"]) == (0, 1)
+    assert excluded["mAP"]["average"] == plain["mAP"]["average"] == 1.0
+    assert excluded["protocol"]["fingerprint"] != plain["protocol"]["fingerprint"]
+    assert "1 video is excluded and not scored" in capsys.readouterr().out
 
 
 def test_only_the_videos_of_a_list_are_scored(truth: Path, perfect: Path, tmp_path: Path) -> None:
@@ -161,13 +161,13 @@ def test_only_the_videos_of_a_list_are_scored(truth: Path, perfect: Path, tmp_pa
     assert report["mAP"]["average"] == 1.0
 
 
-def test_a_blocked_list_of_other_ids_is_refused(
+def test_a_excluded_list_of_other_ids_is_refused(
     truth: Path, perfect: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "blocked.txt").write_text("v_a\nv_b\n")
-    words = ["--predictions", str(perfect), "--exclude-videos", str(tmp_path / "blocked.txt")]
+    (tmp_path / "excluded.txt").write_text("v_a\nv_b\n")
+    words = ["--predictions", str(perfect), "--exclude-videos", str(tmp_path / "excluded.txt")]
     assert main(["evaluate", "--ground-truth", str(truth), *words]) == 1
-    expected = "none of the 2 blocked videos is there: it has names such as 'a', the list has names such as 'v_a'"
+    expected = "none of the 2 excluded videos is annotated: annotated ids look like 'a', listed ids like 'v_a'"
     assert expected in capsys.readouterr().err
 
 
@@ -178,7 +178,7 @@ def test_the_protocol_says_which_categories_count(
     split.write_text(json.dumps({"untrimmed": ["wave"], "moment": ["jump", "wavee"]}))
     names.write_text('["jump"]')
     both = report_of(truth, ["--predictions", perfect, "--categories", split])
-    assert "1 category asked for is not in the ground truth: wavee" in capsys.readouterr().out
+    assert "1 requested category is not in the ground truth: wavee" in capsys.readouterr().out
     assert both["unknown_categories"] == ["wavee"]
     assert both["protocol"]["name"] == "activitynet (categories: untrimmed, moment)"
     one = report_of(truth, ["--predictions", perfect, "--categories", split, "--group", "moment"])
@@ -279,15 +279,15 @@ def test_options_that_do_not_fit_are_one_line(
 
 
 @pytest.mark.parametrize("option", ["--output", "--page"])
-@pytest.mark.parametrize("name", ["truth.json", "perfect.json", "split.json", "blocked.txt", "other.json"])
+@pytest.mark.parametrize("name", ["truth.json", "perfect.json", "split.json", "excluded.txt", "other.json"])
 def test_nothing_that_is_read_or_written_is_overwritten(
     option: str, name: str, truth: Path, perfect: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "split.json").write_text('["wave"]')
-    (tmp_path / "blocked.txt").write_text("b\n")
+    (tmp_path / "excluded.txt").write_text("b\n")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     words: list[str | Path] = ["evaluate", "--ground-truth", truth, "--predictions", perfect]
-    words += ["--categories", tmp_path / "split.json", "--exclude-videos", tmp_path / "blocked.txt"]
+    words += ["--categories", tmp_path / "split.json", "--exclude-videos", tmp_path / "excluded.txt"]
     words += ["--page" if option == "--output" else "--output", tmp_path / "other.json"]
     # The same file, spelt in another way.
     words += [option, tmp_path / "folder" / ".." / name]

@@ -182,7 +182,7 @@ def test_a_long_video_shows_its_progress(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"formats": "doc"}, "there is no format 'doc'"),
+        ({"formats": "doc"}, "unknown format 'doc'"),
         ({"top_k": 0}, "'show' must be at least 0 and 'top_k' at least 1"),
         ({"show": -1}, "'show' must be at least 0"),
         ({"categories": ["sneeze"]}, "no category 'sneeze'"),

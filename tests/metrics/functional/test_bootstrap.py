@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from aher_lightning.metrics.functional.bootstrap import PairedDifference, compare_precisions, compare_recalls
+from aher_lightning.metrics.functional.bootstrap import (
+    PairedDifference,
+    Resampling,
+    compare_precisions,
+    compare_recalls,
+)
 from aher_lightning.metrics.functional.groups import group_precisions, group_proposals
 from aher_lightning.metrics.functional.matching import match_predictions
 from aher_lightning.metrics.functional.proposal_recall import proposal_recalls
@@ -31,18 +36,35 @@ def truth_of(seed: int) -> SegmentTable:
     return table_from_detections(random_case(seed).targets, range(NUM_VIDEOS))
 
 
+Groups = Mapping[str, Collection[int]] | None
+
+
 def precisions_of(
-    first: SegmentTable, second: SegmentTable, truth: SegmentTable, videos: Collection[int], **options: Any
+    first: SegmentTable,
+    second: SegmentTable,
+    truth: SegmentTable,
+    videos: Collection[int],
+    groups: Groups = None,
+    **resampling: Any,
 ) -> dict[str, PairedDifference]:
-    """:func:`compare_precisions` with the arguments of :func:`compare_recalls`."""
-    return compare_precisions(
-        match_predictions(first, truth), match_predictions(second, truth), truth, videos, **options
-    )
+    matches = match_predictions(first, truth), match_predictions(second, truth)
+    return compare_precisions(*matches, truth, videos, Resampling(**resampling), groups=groups)
+
+
+def recalls_of(
+    first: SegmentTable,
+    second: SegmentTable,
+    truth: SegmentTable,
+    videos: Collection[int],
+    groups: Groups = None,
+    **resampling: Any,
+) -> dict[str, PairedDifference]:
+    return compare_recalls(first, second, truth, videos, Resampling(**resampling), groups=groups)
 
 
 Compare = Callable[..., dict[str, PairedDifference]]
 
-both_scores = pytest.mark.parametrize("compare", [precisions_of, compare_recalls])
+both_scores = pytest.mark.parametrize("compare", [precisions_of, recalls_of])
 
 
 def copies(table: SegmentTable, drawn: list[int]) -> SegmentTable:
@@ -81,7 +103,7 @@ def test_equals_scoring_copies_of_the_drawn_videos(seed: int) -> None:
         for name in scores[0]:
             differences.setdefault(name, []).append(scores[0][name] - scores[1][name])
     result: dict[str, PairedDifference] = {}
-    for compare in (precisions_of, compare_recalls):
+    for compare in (precisions_of, recalls_of):
         options: dict[str, Any] = {"groups": GROUPS, "resamples": resamples, "seed": 7, "level": 0.8}
         result |= compare(first, second, truth, range(NUM_VIDEOS), **options)
     assert result.keys() == differences.keys()
@@ -144,7 +166,7 @@ def test_the_interval_is_that_of_the_binomial_law() -> None:
     # a binomial law with mean 0.4 and standard deviation sqrt(0.4 * 0.6 / 40) = 0.0775.
     first, truth = perfect_or_not(40, {video: video < 16 for video in range(40)})
     second, _ = perfect_or_not(40, dict.fromkeys(range(40), False))
-    result = compare_recalls(first, second, truth, range(40), resamples=2000)["AR@100"]
+    result = recalls_of(first, second, truth, range(40), resamples=2000)["AR@100"]
     assert result.difference == pytest.approx(0.4)
     assert (result.lower, result.upper) == pytest.approx((0.4 - 1.96 * 0.0775, 0.4 + 1.96 * 0.0775), abs=0.03)
 
@@ -157,7 +179,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     for _ in range(60):
         hits = random.random((2, 30)) < 0.5
         (first, truth), (second, _) = (perfect_or_not(30, dict(enumerate(row.tolist()))) for row in hits)
-        result = compare_recalls(first, second, truth, range(30), resamples=100, level=0.8)["AR@100"]
+        result = recalls_of(first, second, truth, range(30), resamples=100, level=0.8)["AR@100"]
         covered += result.lower <= 0 <= result.upper
     assert 39 <= covered <= 57
 
@@ -168,7 +190,7 @@ def test_a_draw_without_the_group_is_left_out_and_a_group_without_ground_truth_u
     truth = table_from_detections(targets, [0, 1])
     nothing = table_from_detections([detections([], [], [])], [0])
     groups = {"rare": [1], "absent": [5]}
-    for compare, name in ((precisions_of, "mAP"), (compare_recalls, "AR@1")):
+    for compare, name in ((precisions_of, "mAP"), (recalls_of, "AR@1")):
         result = compare(truth, nothing, truth, [0, 1], groups=groups, resamples=40)
         assert result[f"rare/{name}"] == (1, 0, 1, 1, 1, 1)
         assert all(math.isnan(value) for value in result[f"absent/{name}"])
@@ -177,20 +199,20 @@ def test_a_draw_without_the_group_is_left_out_and_a_group_without_ground_truth_u
 def test_progress_is_told_after_each_resample() -> None:
     found, truth = perfect_or_not(3, dict.fromkeys(range(3), True))
     done: list[int] = []
-    compare_recalls(found, found, truth, range(3), resamples=4, on_progress=done.append)
+    recalls_of(found, found, truth, range(3), resamples=4, on_progress=done.append)
     assert done == [1, 2, 3, 4]
 
 
 def test_what_cannot_be_resampled_is_refused() -> None:
     found, truth = perfect_or_not(2, dict.fromkeys(range(2), True))
     with pytest.raises(ValueError, match="at least one evaluated video"):
-        compare_recalls(found, found, truth, [])
+        recalls_of(found, found, truth, [])
     with pytest.raises(ValueError, match="video numbers from 0 on"):
-        compare_recalls(found, found, truth, [-1, 0])
+        recalls_of(found, found, truth, [-1, 0])
     with pytest.raises(ValueError, match=r"got 0 resamples and level 0\.95"):
-        compare_recalls(found, found, truth, [0], resamples=0)
+        recalls_of(found, found, truth, [0], resamples=0)
     with pytest.raises(ValueError, match=r"got 5 resamples and level 1\.0"):
-        compare_recalls(found, found, truth, [0], resamples=5, level=1.0)
+        recalls_of(found, found, truth, [0], resamples=5, level=1.0)
     matches = [match_predictions(found, truth, [at]) for at in (0.5, 0.7)]
     with pytest.raises(ValueError, match=r"same tIoU thresholds, but are at \[0\.5\] and \[0\.7\]"):
         compare_precisions(matches[0], matches[1], truth, [0, 1])

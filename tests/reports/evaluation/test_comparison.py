@@ -83,8 +83,8 @@ def test_a_comparison_says_what_was_left_out(report: ComparisonReport) -> None:
     report["unknown_videos"]["first"] = 1
     report["protocol"]["excluded_categories"] = ["Ambiguous"]
     assert shown(report)[2:6] == [
-        "second: 2 rows left out: unknown label (2)",
-        "first: 1 predicted video is not among those evaluated: false positives",
+        "second: 2 rows skipped: unknown label (2)",
+        "first: 1 predicted video is not evaluated: false positives",
         "protocol plain, subset validation",
         "1 category is excluded: Ambiguous",
     ]

@@ -15,24 +15,27 @@ def shown(*diagnoses: NamedDiagnosis, width: int = 80) -> list[str]:
     return [" ".join(line.split()) for line in capture.get().splitlines()]
 
 
-def test_shares_are_of_the_predictions_and_add_up() -> None:
-    shares = outcome_fractions(error_report(2))
-    assert shares["true_positive"] == 0.2
-    assert shares["background"] == pytest.approx(0.59)
-    assert sum(shares.values()) == pytest.approx(1.0)
-    assert list(shares) == [one.key for one in OUTCOMES]
+def test_fractions_are_of_the_predictions_and_add_up() -> None:
+    fractions = outcome_fractions(error_report(2))
+    assert fractions["true_positive"] == 0.2
+    assert fractions["background"] == pytest.approx(0.59)
+    assert sum(fractions.values()) == pytest.approx(1.0)
+    assert list(fractions) == [one.key for one in OUTCOMES]
 
 
-def test_no_prediction_has_no_share() -> None:
-    nothing = error_report(1) | {"predictions": 0, **dict.fromkeys((one.key for one in OUTCOMES), 0)}
-    assert set(outcome_fractions(nothing).values()) == {0.0}  # type: ignore[arg-type]
+def test_no_prediction_has_no_fraction() -> None:
+    nothing = error_report(1)
+    nothing["predictions"] = 0
+    for outcome in OUTCOMES:
+        nothing[outcome.key] = 0
+    assert set(outcome_fractions(nothing).values()) == {0.0}
     one = diagnosis_report() | {"errors": [nothing]}
-    assert "all 1G - - - - - -" in shown(NamedDiagnosis("all", one))  # type: ignore[arg-type]
+    assert "all 1G - - - - - -" in shown(NamedDiagnosis("all", one))
 
 
 def test_the_tables_of_one_diagnosis() -> None:
     lines = shown(NamedDiagnosis("all", diagnosis_report()))
-    assert lines[0] == "Best predictions at tIoU 0.50, % (G: as many as instances)"
+    assert lines[0] == "Best predictions at tIoU 0.50, % (G: number of instances)"
     assert "all 1G 40.0 9.0 11.0 10.0 12.0 18.0" in lines
     assert "2G 20.0 4.5 5.5 5.0 6.0 59.0" in lines
     assert not any(line.startswith("3G") for line in lines)

@@ -95,7 +95,7 @@ def test_groups_without_diagnosis_are_compared_by_their_scores() -> None:
         group.pop("diagnosis", None)
     page = render_page(report)
     assert page.count("mAP against tIoU</figcaption>") == 2
-    assert "What became of the best predictions, by group" not in page
+    assert "Outcomes of the best predictions, by group" not in page
     assert "False positives, all categories" in page
 
 
@@ -150,9 +150,9 @@ def test_everything_that_decides_whether_numbers_compare() -> None:
     assert all(f">{fact}</dd>" in page for fact in facts)
     assert page.count("0123456789ab") == 3  # above the headlines, among the facts, above its column
     for note in (
-        "8 rows left out: score is not finite (7), unknown label (1)",
+        "8 rows skipped: score is not finite (7), unknown label (1)",
         "2 predicted videos",
-        "oracle: true labels",
+        "oracle: labels replaced by the ground truth",
     ):
         assert note in page
     other = full_report()

@@ -31,11 +31,11 @@ def test_what_is_left_out_is_named() -> None:
     protocol = protocol_report()
     assert exclusion_lines(protocol) == []
     assert exclusion_lines(protocol | {"blocked_videos": 1, "excluded_categories": ["a"]}) == [
-        "1 video is blocked: nothing in it counts",
+        "1 video is excluded and not scored",
         "1 category is excluded: a",
     ]
     assert exclusion_lines(protocol | {"blocked_videos": 3, "excluded_categories": ["a", "b"]}) == [
-        "3 videos are blocked: nothing in them counts",
+        "3 videos are excluded and not scored",
         "2 categories are excluded: a, b",
     ]
-    assert skipped_line({"unknown label": 1}) == "1 row left out: unknown label (1)"
+    assert skipped_line({"unknown label": 1}) == "1 row skipped: unknown label (1)"

@@ -48,15 +48,15 @@ def test_a_plain_report(report: EvaluationReport) -> None:
 def test_proposals_and_unknown_videos(report: EvaluationReport) -> None:
     recalls = {str(number): number / 100 for number in range(1, 101)}
     lines = shown(report | {"unknown_videos": 2, "AR@AN": recalls, "AUC": 0.625})
-    assert lines[1] == "2 predicted videos are not among those evaluated: false positives"
+    assert lines[1] == "2 predicted videos are not evaluated: false positives"
     assert lines[-4:] == ["AR@1 1.00", "AR@10 10.00", "AR@100 100.00", "AUC 62.50"]
 
 
 @pytest.mark.parametrize(("oracle", "remaining"), [("labels", "localization"), ("segments", "classification")])
 def test_an_oracle_is_named(report: EvaluationReport, oracle: str, remaining: str) -> None:
     line = shown(report | {"oracle": oracle})[1]
-    assert line.startswith(f"oracle: true {oracle} in place of the predicted ones")
-    assert line.endswith(f"errors of {remaining}")
+    assert line.startswith(f"oracle: {oracle} replaced by the ground truth")
+    assert line.endswith(f"the remaining errors are {remaining} errors")
 
 
 def test_groups_stand_side_by_side(report: EvaluationReport, groups: dict[str, GroupReport]) -> None:
@@ -104,10 +104,10 @@ def test_the_fingerprint_stands_above_every_column(report: EvaluationReport) -> 
 def test_what_was_left_out_has_a_line_each() -> None:
     assert summary_lines(full_report())[3:] == [
         "protocol plain, subset validation",
-        "3 videos are blocked: nothing in them counts",
+        "3 videos are excluded and not scored",
         "1 category is excluded: Ambiguous",
-        "8 rows left out: score is not finite (7), unknown label (1)",
-        "2 predicted videos are not among those evaluated: false positives",
+        "8 rows skipped: score is not finite (7), unknown label (1)",
+        "2 predicted videos are not evaluated: false positives",
     ]
 
 

@@ -77,7 +77,7 @@ def test_segments_of_zero_seconds_are_read(path: Path) -> None:
         ({"v": [prediction(segment=[2])]}, r"segment is not \[start, end\]", "segment is not [start, end]"),
         ({"v": [prediction(segment=[0, 10**400])]}, "segment is not finite", "segment is not finite"),
         ({"v": [prediction(segment=[3, 2])]}, "segment ends before it starts", "segment ends before it starts"),
-        ({"a/../b": [prediction()] * 3}, r"video 'a/\.\./b': video id is no", "video id is no plain file name"),
+        ({"a/../b": [prediction()] * 3}, r"video 'a/\.\./b': video id is not", "video id is not a plain file name"),
     ],
 )
 def test_what_is_invalid_is_named_or_left_out(
@@ -87,7 +87,7 @@ def test_what_is_invalid_is_named_or_left_out(
     with pytest.raises(PredictionError, match=message) as caught:
         read_predictions(path, ["wave", "jump"])
     assert str(caught.value).startswith(f"{path}: video '")
-    assert str(caught.value).endswith("; mend the file or give --skip-invalid")
+    assert str(caught.value).endswith("; fix the file or give --skip-invalid")
     assert "\n" not in str(caught.value)
     found = read_predictions(path, ["wave", "jump"], skip_invalid=True)
     assert found.skipped == {reason: 1}
@@ -108,7 +108,7 @@ def test_left_out_rows_leave_no_category_and_keep_their_video(path: Path) -> Non
 def test_a_key_that_occurs_twice_makes_a_row_invalid(path: Path) -> None:
     row = json.dumps(prediction())
     path.write_text(f'{{"results": {{"v": [{row}, {row[:-1]}, "score": 0.9}}, {row}]}}}}')
-    with pytest.raises(PredictionError, match="video 'v': prediction 1: the key 'score' occurs twice; mend"):
+    with pytest.raises(PredictionError, match="video 'v': prediction 1: the key 'score' occurs twice; fix"):
         read_predictions(path)
     found = read_predictions(path, skip_invalid=True)
     assert found.skipped == {"a key occurs twice": 1}
@@ -119,7 +119,7 @@ def test_a_key_that_occurs_twice_makes_a_row_invalid(path: Path) -> None:
 def test_of_a_repeated_video_the_first_counts(path: Path, chunk_bytes: int) -> None:
     one, four = json.dumps([prediction()]), json.dumps([prediction("jump", NAN)] * 4)
     path.write_text(f'{{"results": {{"v": {one}, "w": [], "v": {four}, "x": {one}, "v": null, "w": []}}}}')
-    with pytest.raises(PredictionError, match="video 'v': video id occurs twice; mend the file or give --skip-invalid"):
+    with pytest.raises(PredictionError, match="video 'v': video id occurs twice; fix the file or give --skip-invalid"):
         read_predictions(path, chunk_bytes=chunk_bytes)
     found = read_predictions(path, skip_invalid=True, chunk_bytes=chunk_bytes)
     assert contents(found) == [

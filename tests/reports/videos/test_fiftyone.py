@@ -88,5 +88,5 @@ def test_videos_of_one_name_or_without_frames_are_refused(tmp_path: Path) -> Non
         export_fiftyone(tmp_path, same, [], dict.fromkeys(same, FRAMES))
     one = {tmp_path / "v.mp4": EMPTY}
     for frames in ({}, dict.fromkeys(one, VideoFrames(25, 0)), dict.fromkeys(one, VideoFrames(float("nan"), 5))):
-        with pytest.raises(PredictionError, match=r"frame rate and number of frames of .*v.mp4 are not known"):
+        with pytest.raises(PredictionError, match=r"frame rate and frame count of .*v.mp4 are unknown"):
             export_fiftyone(tmp_path, one, [], frames)

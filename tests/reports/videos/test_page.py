@@ -30,8 +30,8 @@ TRUTH = [Instance("wave", 2.25, 4.25), Instance("jump", 7.0, 8.0)]
 EVIL = '</script></title><script>alert(1)</script><img src=x onerror=alert(1)>"&{{ 7 * 7 }}\u2028<!--'
 
 
-def text_of(rows: list[DetectionRow] = ROWS, truth: list[Instance] | None = None, title: str = "t") -> str:
-    return render_video_page("v.mp4", "v.mp4", DURATION_SEC, rows, truth, title)
+def text_of(rows: list[DetectionRow] = ROWS, truth: list[Instance] | None = None) -> str:
+    return render_video_page("v.mp4", "v.mp4", DURATION_SEC, rows, truth)
 
 
 def data_of(page: str) -> dict[str, object]:
@@ -66,7 +66,7 @@ def test_everything_is_there_without_scripts() -> None:
 
 
 def test_names_cannot_leave_their_place() -> None:
-    page = render_video_page("v.mp4", EVIL, 10.0, [ROWS[0]._replace(label=EVIL)], [Instance(EVIL, 1.0, 2.0)], EVIL)
+    page = render_video_page("v.mp4", EVIL, 10.0, [ROWS[0]._replace(label=EVIL)], [Instance(EVIL, 1.0, 2.0)])
     assert page.count("<script") == 2
     assert "<img" not in page
     assert "{{ 7 * 7 }}" in page
@@ -112,8 +112,8 @@ def test_the_same_detections_give_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("duration_sec", "rows", "truth", "message"),
     [
-        (0.0, ROWS, TRUTH, "the video lasts 0 s; give its duration"),
-        (math.nan, ROWS, TRUTH, "the video lasts nan s"),
+        (0.0, ROWS, TRUTH, "the duration is 0 s; give the duration of the video"),
+        (math.nan, ROWS, TRUTH, "the duration is nan s"),
         (1.0, [ROWS[0], ROWS[0]._replace(score=math.inf)], TRUTH, "prediction 1: a number is not finite"),
         (1.0, [ROWS[0]._replace(end_sec=1.0)], TRUTH, "prediction 0: .* the segment ends before its start"),
         (1.0, ROWS, [Instance("wave", 2.0, math.nan)], "annotated action 0: a number is not finite"),
@@ -226,7 +226,7 @@ def test_what_a_segment_is(seen: Visit) -> None:
 
 def test_the_smallest_score_hides_segments_and_rows_of_the_table(seen: Visit) -> None:
     page = seen.page
-    slider = page.get_by_role("slider", name="Smallest score")
+    slider = page.get_by_role("slider", name="Minimum score")
     assert len(labels(page)) == 6
     slider.fill("0.3")
     assert [label.split(",")[1] for label in labels(page)] == [
@@ -338,7 +338,7 @@ def test_overlapping_segments_of_a_category_do_not_hide_one_another(seen: Visit)
 def test_names_do_nothing_in_a_browser(browser: Browser, folder: Path) -> None:
     rows = [row._replace(label=EVIL if row.label == "nod" else row.label) for row in ROWS]
     path = folder / "evil.html"
-    write_video_page(path, folder / "<img src=x onerror=alert(1)>.mp4", DURATION_SEC, rows, TRUTH, EVIL)
+    write_video_page(path, folder / "<img src=x onerror=alert(1)>.mp4", DURATION_SEC, rows, TRUTH)
     with visit(browser, path) as seen:
         page = seen.page
         page.locator("#problem").wait_for()
@@ -350,7 +350,7 @@ def test_names_do_nothing_in_a_browser(browser: Browser, folder: Path) -> None:
         page.locator(".segment >> nth=0").hover()
         assert page.locator("img, iframe, object").count() == 0
         assert page.locator("script").count() == 2
-        assert page.title() == EVIL.replace("\u2028", "\ufffd")
+        assert page.title() == "<img src=x onerror=alert(1)>.mp4"
         assert page.locator(".name span:first-of-type").all_inner_texts().count(EVIL.replace("\u2028", "\ufffd")) == 1
         page.keyboard.press("n")
         assert time_of(page) == pytest.approx(4 / 3)  # the timeline serves without its video

@@ -13,7 +13,8 @@ from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.errors import AherError, ConfigError, DataError
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.phased import TrainingBatch
-from aher_lightning.reports.training_budget import first_names, left_out_table, memory_table, phase_table, size_table
+from aher_lightning.reports.terminal_tables import first_names
+from aher_lightning.reports.training_budget import left_out_table, memory_table, phase_table, size_table
 
 
 def dry_run(

@@ -111,8 +111,8 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
         subset=subset or rules.subset,
         groups={} if categories is None else _read_groups(_category_file(categories), group),
         excluded_categories=rules.excluded_categories,
-        blocked=frozenset() if exclude_videos is None else read_video_list(exclude_videos),
-        listed=None if include_videos is None else read_video_list(include_videos),
+        excluded_videos=frozenset() if exclude_videos is None else read_video_list(exclude_videos),
+        included_videos=None if include_videos is None else read_video_list(include_videos),
     )
     truth = read_ground_truth(ground_truth, choice)
     found = [_read(file, truth, skip_invalid=skip_invalid) for file in files]

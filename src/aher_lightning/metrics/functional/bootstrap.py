@@ -14,31 +14,28 @@ from aher_lightning.metrics.functional.proposal_recall import RankedProposals, r
 from aher_lightning.metrics.functional.segment_table import FloatArray, IntArray, SegmentTable
 from aher_lightning.metrics.functional.temporal_map import RankedHits, rank_hits
 
-LabelGroups = Mapping[str, Collection[int]]
+_LabelGroups = Mapping[str, Collection[int]]
 """Category labels by group."""
 
-Scores = Callable[[FloatArray | None], dict[str, float]]
-"""Scores of one system by name, where each video counts as often as its weight says; ``None`` stands for once."""
-
-Progress = Callable[[int], None]
-"""Told after each resample how many are done."""
+_Scores = Callable[[FloatArray | None], dict[str, float]]
+"""Scores of one system by name, each video weighted by its count in the resample; ``None`` counts each once."""
 
 _ROUNDING = 1e-12
-"""Differences below this are none: sums of the same numbers in another order differ in the last bits."""
+"""Smaller differences count as 0: sums of the same numbers in another order differ in the last bits."""
 
 
 class PairedDifference(NamedTuple):
     """One score of two systems on the same videos.
 
-    Resamples without anything to find have no score and are left out of the last three; nan where none is left.
+    Resamples without instances have no score and are excluded from the last three; nan where none remains.
 
     Attributes:
-        first: Score of the first system on the videos as they are.
+        first: Score of the first system on all videos.
         second: Score of the second system.
         difference: First minus second.
         lower: Lower end of the percentile interval of the difference.
         upper: Upper end.
-        fraction_better: Share of the resamples in which the difference is greater than 0.
+        fraction_better: Fraction of the resamples in which the difference is greater than 0.
     """
 
     first: float
@@ -49,122 +46,24 @@ class PairedDifference(NamedTuple):
     fraction_better: float
 
 
-def compare_precisions(
-    first: Matches,
-    second: Matches,
-    ground_truth: SegmentTable,
-    videos: Collection[int],
-    *,
-    groups: LabelGroups | None = None,
-    resamples: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-    on_progress: Progress | None = None,
-) -> dict[str, PairedDifference]:
-    """Return by how much the mAP of two systems differs, and how sure that is.
+class Resampling(NamedTuple):
+    """How videos are resampled.
 
-    Each resample draws as many videos as there are, with replacement, and scores both systems on the same draw. A
-    video that is drawn twice counts like two videos. What a prediction finds does not depend on other videos, so
-    that nothing is matched again. Predictions in videos that are not evaluated count once in every resample.
-
-    Implements the percentile bootstrap of B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993),
-    section 13.3, for differences of pairs. Only the choice of the videos is covered, not that of the training seed.
-
-    Args:
-        first: What the predictions of the first system found.
-        second: What those of the second system found, at the same thresholds.
-        ground_truth: Instances that both were matched with.
-        videos: Numbers of the evaluated videos, those without instances among them.
-        groups: Labels of groups of categories that are also scored by themselves.
-        resamples: How many draws.
-        seed: Seed of the draws: the same videos are drawn for the same seed, whatever is scored.
-        level: Share of the resamples within the interval, in ``(0, 1)``.
-        on_progress: Called after each resample with the number of those done.
-
-    Returns:
-        Differences by score: ``mAP@0.50`` and so on, ``mAP``, and the same with ``<group>/`` before it.
-
-    Raises:
-        ValueError: If the thresholds differ, there is no video, a video number is negative, or an option cannot be
-            used.
-
-    Example:
-        >>> from aher_lightning.metrics.functional.matching import match_predictions
-        >>> one = np.array([0])
-        >>> truth = SegmentTable(one, np.array([[0.0, 10.0]]), np.ones(1), one)
-        >>> hit = match_predictions(truth, truth)
-        >>> miss = match_predictions(truth._replace(segments=np.array([[20.0, 30.0]])), truth)
-        >>> compare_precisions(hit, miss, truth, [0], resamples=10)["mAP"].lower
-        1.0
+    Attributes:
+        resamples: Number of resamples.
+        seed: Random seed; equal seeds draw the same videos, whatever is scored.
+        level: Fraction of the resamples within the interval, in ``(0, 1)``.
+        on_progress: Called after each resample with the number completed.
     """
-    if first.thresholds != second.thresholds:
-        values = f"{list(first.thresholds)} and {list(second.thresholds)}"
-        raise ValueError(f"both systems must be matched at the same tIoU thresholds, but are at {values}")
-    systems = (rank_hits(first, ground_truth), rank_hits(second, ground_truth))
-    draws = _Draws(videos, resamples, seed, level, on_progress)
-    tables = (first.ranked.videos, second.ranked.videos, ground_truth.videos)
-    return _compare([partial(_precision_scores, one, groups or {}) for one in systems], draws, tables)
 
+    resamples: int = 1000
+    seed: int = 0
+    level: float = 0.95
+    on_progress: Callable[[int], None] | None = None
 
-def compare_recalls(
-    first: SegmentTable,
-    second: SegmentTable,
-    ground_truth: SegmentTable,
-    videos: Collection[int],
-    *,
-    thresholds: Sequence[float] | None = None,
-    max_average_number: int = 100,
-    groups: LabelGroups | None = None,
-    resamples: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-    on_progress: Progress | None = None,
-) -> dict[str, PairedDifference]:
-    """Return by how much the AR@AN and AUC of two systems differ, and how sure that is.
-
-    Resamples as :func:`compare_precisions` does, the same videos for the same seed.
-
-    Args:
-        first: Proposals of the first system, in all videos.
-        second: Proposals of the second system.
-        ground_truth: Instances of all videos.
-        videos: See :func:`compare_precisions`.
-        thresholds: tIoU thresholds in ``(0, 1]``; ``None`` stands for 0.5:0.05:0.95.
-        max_average_number: Largest AN, a multiple of 100.
-        groups: Labels of groups of categories that are also scored by themselves, on their own videos.
-        resamples: See :func:`compare_precisions`.
-        seed: Likewise.
-        level: Likewise.
-        on_progress: Likewise.
-
-    Returns:
-        Differences by score: ``AR@1`` and so on, ``AUC``, and the same with ``<group>/`` before it.
-
-    Raises:
-        ValueError: If there is no video, a video number is negative, or an option cannot be used.
-    """
-    systems: list[Scores] = []
-    for proposals in (first, second):
-        ranked = {"": rank_proposals(proposals, ground_truth, thresholds)}
-        for name, labels in (groups or {}).items():
-            ranked[f"{name}/"] = rank_proposals(*group_proposals(proposals, ground_truth, labels), thresholds)
-        systems.append(partial(_recall_scores, ranked, max_average_number))
-    draws = _Draws(videos, resamples, seed, level, on_progress)
-    return _compare(systems, draws, (first.videos, second.videos, ground_truth.videos))
-
-
-class _Draws(NamedTuple):
-    """What is drawn, how often, and what is reported of it."""
-
-    videos: Collection[int]
-    resamples: int
-    seed: int
-    level: float
-    on_progress: Progress | None
-
-    def weights(self, tables: tuple[IntArray, ...]) -> Iterator[FloatArray]:
-        """Yield how often each video counts, by its number, in each resample."""
-        videos = np.unique(np.fromiter(self.videos, dtype=np.int64))
+    def weights(self, video_numbers: Collection[int], tables: tuple[IntArray, ...]) -> Iterator[FloatArray]:
+        """Yield the count of each video in each resample, indexed by video number."""
+        videos = np.unique(np.fromiter(video_numbers, dtype=np.int64))
         numbers = np.concatenate([videos, *tables])
         if not len(videos) or numbers.min() < 0:
             raise ValueError("resampling needs at least one evaluated video, and video numbers from 0 on")
@@ -183,19 +82,115 @@ class _Draws(NamedTuple):
                 self.on_progress(done + 1)
 
 
-def _compare(systems: list[Scores], draws: _Draws, tables: tuple[IntArray, ...]) -> dict[str, PairedDifference]:
+_DEFAULT = Resampling()
+
+
+def compare_precisions(
+    first: Matches,
+    second: Matches,
+    ground_truth: SegmentTable,
+    videos: Collection[int],
+    resampling: Resampling = _DEFAULT,
+    *,
+    groups: _LabelGroups | None = None,
+) -> dict[str, PairedDifference]:
+    """Return by how much the mAP of two systems differs, with percentile intervals.
+
+    Each resample draws as many videos as there are, with replacement, and scores both systems on the same draw. A
+    video that is drawn twice counts as two videos. Matches do not depend on other videos, so nothing is matched again.
+    Predictions in videos that are not evaluated count once in every resample.
+
+    Implements the percentile bootstrap of B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993),
+    section 13.3, for differences of pairs. Only the choice of the videos is covered, not that of the training seed.
+
+    Args:
+        first: Matches of the first system.
+        second: Matches of the second system, at the same thresholds.
+        ground_truth: Instances that both were matched with.
+        videos: Numbers of the evaluated videos, including those without instances.
+        resampling: How videos are resampled.
+        groups: Labels of groups of categories that are also scored separately.
+
+    Returns:
+        Differences by score: ``mAP@0.50`` and so on, ``mAP``, and the same with the prefix ``<group>/``.
+
+    Raises:
+        ValueError: If the thresholds differ, there is no video, a video number is negative, or the resampling is
+            invalid.
+
+    Example:
+        >>> from aher_lightning.metrics.functional.matching import match_predictions
+        >>> one = np.array([0])
+        >>> truth = SegmentTable(one, np.array([[0.0, 10.0]]), np.ones(1), one)
+        >>> hit = match_predictions(truth, truth)
+        >>> miss = match_predictions(truth._replace(segments=np.array([[20.0, 30.0]])), truth)
+        >>> compare_precisions(hit, miss, truth, [0], Resampling(10))["mAP"].lower
+        1.0
+    """
+    if first.thresholds != second.thresholds:
+        values = f"{list(first.thresholds)} and {list(second.thresholds)}"
+        raise ValueError(f"both systems must be matched at the same tIoU thresholds, but are at {values}")
+    systems = (rank_hits(first, ground_truth), rank_hits(second, ground_truth))
+    tables = (first.ranked.videos, second.ranked.videos, ground_truth.videos)
+    scores: list[_Scores] = [partial(_precision_scores, one, groups or {}) for one in systems]
+    return _compare(scores, videos, resampling, tables)
+
+
+def compare_recalls(
+    first: SegmentTable,
+    second: SegmentTable,
+    ground_truth: SegmentTable,
+    videos: Collection[int],
+    resampling: Resampling = _DEFAULT,
+    *,
+    thresholds: Sequence[float] | None = None,
+    max_average_number: int = 100,
+    groups: _LabelGroups | None = None,
+) -> dict[str, PairedDifference]:
+    """Return by how much the AR@AN and AUC of two systems differ; resamples like :func:`compare_precisions`.
+
+    Args:
+        first: Proposals of the first system, in all videos.
+        second: Proposals of the second system.
+        ground_truth: Instances of all videos.
+        videos: Numbers of the evaluated videos, including those without instances.
+        resampling: How videos are resampled.
+        thresholds: tIoU thresholds in ``(0, 1]``; ``None`` for 0.5:0.05:0.95.
+        max_average_number: Largest AN, a multiple of 100.
+        groups: Labels of groups of categories that are also scored separately, on their own videos.
+
+    Returns:
+        Differences by score: ``AR@1`` and so on, ``AUC``, and the same with the prefix ``<group>/``.
+
+    Raises:
+        ValueError: If there is no video, a video number is negative, or the resampling is invalid.
+    """
+    systems: list[_Scores] = []
+    for proposals in (first, second):
+        ranked = {"": rank_proposals(proposals, ground_truth, thresholds)}
+        for name, labels in (groups or {}).items():
+            ranked[f"{name}/"] = rank_proposals(*group_proposals(proposals, ground_truth, labels), thresholds)
+        systems.append(partial(_recall_scores, ranked, max_average_number))
+    return _compare(systems, videos, resampling, (first.videos, second.videos, ground_truth.videos))
+
+
+def _compare(
+    systems: list[_Scores], videos: Collection[int], resampling: Resampling, tables: tuple[IntArray, ...]
+) -> dict[str, PairedDifference]:
     """Return the differences of all scores of two systems."""
-    resampled = [[list(scores(weights).values()) for scores in systems] for weights in draws.weights(tables)]
+    resampled = [
+        [list(scores(weights).values()) for scores in systems] for weights in resampling.weights(videos, tables)
+    ]
     values = np.array(resampled)  # (resamples, 2, scores)
     first, second = (scores(None) for scores in systems)
     differences = (values[:, 0] - values[:, 1]).T
     differences[np.abs(differences) < _ROUNDING] = 0.0
     pairs = zip(first, first.values(), second.values(), differences, strict=True)
-    return {name: _summarize(a, b, over_resamples, draws.level) for name, a, b, over_resamples in pairs}
+    return {name: _summarize(a, b, over_resamples, resampling.level) for name, a, b, over_resamples in pairs}
 
 
 def _summarize(first: float, second: float, differences: FloatArray, level: float) -> PairedDifference:
-    """Return what the differences of one score over the resamples say."""
+    """Return the summary of one score's differences over the resamples."""
     defined = differences[~np.isnan(differences)]
     if not len(defined):
         return PairedDifference(first, second, first - second, np.nan, np.nan, np.nan)
@@ -203,8 +198,8 @@ def _summarize(first: float, second: float, differences: FloatArray, level: floa
     return PairedDifference(first, second, first - second, lower, upper, float((defined > 0).mean()))
 
 
-def _precision_scores(hits: RankedHits, groups: LabelGroups, weights: FloatArray | None) -> dict[str, float]:
-    """Return the mAP of everything and of each group."""
+def _precision_scores(hits: RankedHits, groups: _LabelGroups, weights: FloatArray | None) -> dict[str, float]:
+    """Return mAP, overall and per group."""
     precisions = hits.precisions(weights)
     values = precisions.named()
     for name, labels in groups.items():
@@ -215,7 +210,7 @@ def _precision_scores(hits: RankedHits, groups: LabelGroups, weights: FloatArray
 def _recall_scores(
     ranked: Mapping[str, RankedProposals], max_average_number: int, weights: FloatArray | None
 ) -> dict[str, float]:
-    """Return the AR@AN and AUC of everything and of each group, by the first part of their names."""
+    """Return AR@AN and AUC, overall and per group; the keys of ``ranked`` are name prefixes."""
     return {
         f"{name}{key}": value
         for name, one in ranked.items()

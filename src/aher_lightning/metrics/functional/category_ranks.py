@@ -1,4 +1,4 @@
-"""Where predictions stand in the ranking of their category."""
+"""Ranks of predictions within their category."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from aher_lightning.metrics.functional.segment_table import IntArray, SegmentTab
 
 
 def category_rows(matches: Matches, labels: IntArray) -> Iterator[IntArray]:
-    """Give the predictions of one category after another.
+    """Yield the predictions of one category after another.
 
     Args:
-        matches: What each prediction found.
+        matches: Matches of all predictions.
         labels: Categories, ``(K,)``.
 
     Yields:
@@ -27,17 +27,17 @@ def category_rows(matches: Matches, labels: IntArray) -> Iterator[IntArray]:
 
 
 def ranks_in_instances(matches: Matches, ground_truth: SegmentTable) -> IntArray:
-    """Return how far down each prediction stands, in units of the number of instances of its category.
+    """Return the rank of each prediction in units of the number of instances of its category.
 
-    Of a category with G instances, the G best-scored predictions have 1, the next G have 2, and so on: what is not
-    above ``k`` are the ``k * G`` best. So categories of different size can be added up.
+    Of a category with G instances, the G best-scored predictions have rank 1, the next G rank 2, and so on: ranks up to
+    ``k`` are the ``k * G`` best. This makes categories of different size summable.
 
     Args:
-        matches: What each prediction found.
+        matches: Matches of all predictions.
         ground_truth: The instances that were matched, of all categories.
 
     Returns:
-        Numbers from 1, ``(N,)``.
+        Ranks from 1, ``(N,)``.
     """
     ranks = np.empty(len(matches.rows), dtype=np.int64)
     labels, num_instances = np.unique(ground_truth.labels, return_counts=True)

@@ -1,4 +1,4 @@
-"""The diagnosis of a detector: which errors it makes, what they cost, and which instances it does not find."""
+"""Diagnosis of a detector: which errors it makes, what they cost, and which instances it misses."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class BucketDiagnosis(NamedTuple):
 
     Attributes:
         name: ``XS`` to ``XL``.
-        range_text: What is in it, in words.
-        num_instances: How many instances are in it.
-        normalized_map: mAP_N, mean over thresholds and the categories with an instance in it; nan if it is empty.
-        missed: Share of its instances that are missed; nan if it is empty.
+        range_text: Its range of values, in words.
+        num_instances: Number of instances.
+        normalized_map: mAP_N, mean over thresholds and the categories with an instance in it; nan if empty.
+        missed: Fraction of its instances that is missed; nan if empty.
     """
 
     name: str
@@ -46,14 +46,14 @@ class Diagnosis(NamedTuple):
     """Errors of a detector on some categories.
 
     Attributes:
-        num_instances: How many instances there are.
+        num_instances: Number of instances.
         average_map: mAP, mean over the thresholds; nan without instances, as all below but the counts.
-        gains: How much higher ``average_map`` were without the errors of each type; not negative.
-        type_counts: Predictions of each type among the ``k * G`` best of each category, G being its instances: k
-            from 1 in rows, cumulative, :class:`PredictionType` in columns, ``(max_multiple, 6)``.
+        gains: Increase of ``average_map`` without the errors of each type; not negative.
+        type_counts: Predictions of each type among the ``k * G`` best of each category with G instances, cumulative:
+            k from 1 in rows, :class:`PredictionType` in columns, ``(max_multiple, 6)``.
         normalized_map: mAP_N, mean over the thresholds.
-        missed: Share of the instances that the ``max_multiple * G`` best predictions of their category miss.
-        buckets: Kinds of instances, ascending, by characteristic: ``length``, ``coverage``, ``count``.
+        missed: Fraction of the instances that the ``max_multiple * G`` best predictions of their category miss.
+        buckets: Buckets of instances, ascending, by characteristic: ``length``, ``coverage``, ``count``.
     """
 
     num_instances: int
@@ -82,7 +82,7 @@ class Diagnoses(NamedTuple):
 
 
 class _Subset(NamedTuple):
-    """Some instances: which, ``(G,)``, and how precisely they are found."""
+    """A subset of the instances, ``(G,)``, and their average precisions."""
 
     name: str
     range_text: str
@@ -115,9 +115,9 @@ def diagnose(
     max_multiple: int = 10,
     groups: Mapping[str, Collection[int]] | None = None,
 ) -> Diagnoses:
-    """Return which errors there are, what they cost, and which instances are found well or missed.
+    """Return error types, what they cost, and which instances are found well or missed.
 
-    The parts are explained where they are computed: :func:`classify_predictions`, :func:`count_types`,
+    The parts are documented where they are computed: :func:`classify_predictions`, :func:`count_types`,
     :func:`precisions_without_errors`, :func:`normalized_precisions`, :func:`missed_instances`. A group has the
     predictions and instances of its categories. Which instance a prediction overlaps is decided among all
     instances, and precision is normalized by the mean number over all categories, so that groups can be compared.
@@ -129,17 +129,14 @@ def diagnose(
         predictions: Detections of all videos; those of categories without ground truth are ignored.
         ground_truth: Instances of all videos, G rows.
         durations_sec: Duration of the video of each instance, in seconds, ``(G,)``.
-        edges: Where the buckets of instances end.
-        thresholds: tIoU thresholds in ``(0, 1]`` to take means over; ``None`` stands for 0.5:0.05:0.95.
-        threshold: tIoU threshold at which errors are counted and instances are found or missed.
-        max_multiple: How many times as many predictions as instances count there, per category.
-        groups: Categories of each group, by its name; those without ground truth are ignored.
-
-    Returns:
-        Diagnosis of all categories and of each group.
+        edges: Edges of the buckets.
+        thresholds: tIoU thresholds in ``(0, 1]`` to average over; ``None`` for 0.5:0.05:0.95.
+        threshold: tIoU threshold at which errors are classified and instances are found or missed.
+        max_multiple: Predictions that are counted per instance, in each category.
+        groups: Categories of each group, by name; those without ground truth are ignored.
 
     Raises:
-        ValueError: If thresholds, durations or ``max_multiple`` cannot be used.
+        ValueError: If thresholds, durations or ``max_multiple`` are invalid.
 
     Example:
         >>> from aher_lightning.metrics.functional.instance_buckets import ACTIVITYNET_EDGES
@@ -153,7 +150,7 @@ def diagnose(
         raise ValueError(f"max_multiple must be 1 or more; got {max_multiple}")
     values = check_thresholds(thresholds)
     names = [threshold_name(value) for value in values]
-    # A threshold goes by its name: the 0.9 of 0.5:0.05:0.95 is the float below 0.9.
+    # Thresholds are compared by name: the 0.9 of 0.5:0.05:0.95 is the float below 0.9.
     is_averaged = threshold_name(threshold) in names
     row = names.index(threshold_name(threshold)) if is_averaged else len(values)
     buckets = sort_into_buckets(characterize_instances(ground_truth, durations_sec), edges)
@@ -180,7 +177,7 @@ def _gather(
     row: int,
     max_multiple: int,
 ) -> _Evidence:
-    """Compute everything that groups share; means are over the first thresholds, counts are at that of the row."""
+    """Compute what groups share; means are over the first ``num_averaged`` thresholds, counts at that of ``row``."""
     types = classify_predictions(matches, ground_truth)
     ranks = ranks_in_instances(matches, ground_truth)
     num_instances = len(ground_truth.videos)
@@ -209,7 +206,7 @@ def _bucket_subsets(matches: Matches, ground_truth: SegmentTable, buckets: Bucke
 
 
 def _diagnose_group(evidence: _Evidence, labels: IntArray, max_multiple: int) -> Diagnosis:
-    """Return the diagnosis of some categories: counts of what belongs to them, and means over them."""
+    """Return the diagnosis of some categories: their counts, and means over them."""
     chosen = np.unique(labels)
     average = group_precisions(evidence.precisions, chosen.tolist()).average
     gains = {

@@ -1,4 +1,4 @@
-"""How many errors of each type there are among the best predictions, and what each type costs."""
+"""Counts of each error type among the best predictions, and what each type costs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, hi
 
 
 def count_types(types: IntArray, ranks: IntArray, max_multiple: int = 10) -> IntArray:
-    """Return how many predictions of each type are among the ``k * G`` best of each category, summed over these.
+    """Return the predictions of each type among the ``k * G`` best of each category, summed over categories.
 
     G is the number of instances of the category. There may be fewer predictions than that.
 
@@ -20,12 +20,12 @@ def count_types(types: IntArray, ranks: IntArray, max_multiple: int = 10) -> Int
     ECCV 2018), arXiv:1807.10706.
 
     Args:
-        types: Numbers of :class:`PredictionType` at one threshold, ``(N,)``.
+        types: Values of :class:`PredictionType` at one threshold, ``(N,)``.
         ranks: Rank of these predictions, from 1, in units of G: see :func:`ranks_in_instances`, ``(N,)``.
         max_multiple: Largest k.
 
     Returns:
-        Counts, cumulative: k from 1 in rows, types in columns, ``(max_multiple, 6)``.
+        Cumulative counts: k from 1 in rows, types in columns, ``(max_multiple, 6)``.
 
     Example:
         >>> count_types(np.array([0, 5, 5]), np.array([1, 1, 2]), 2)
@@ -42,18 +42,18 @@ def count_types(types: IntArray, ranks: IntArray, max_multiple: int = 10) -> Int
 def precisions_without_errors(
     matches: Matches, types: IntArray, ground_truth: SegmentTable
 ) -> dict[PredictionType, AveragePrecisions]:
-    """Return the average precisions after leaving out all errors of one type, for each of the five.
+    """Return the average precisions after removing all errors of one type, for each of the five.
 
-    Errors found nothing, so that all other predictions find the same without them: recall stays, precision rises
-    or stays, and no average precision is below that of all predictions.
+    Errors match nothing, so all other predictions match the same without them: recall stays, precision does not fall,
+    and no average precision is below that of all predictions.
 
     Follows the impact of error types in "Diagnosing Error in Temporal Action Detectors" (H. Alwassel et al.,
     ECCV 2018), arXiv:1807.10706. Differs in that precision is not normalized and all predictions count, not the
     ``10 * G`` best, so that the gains add to the mAP that is reported elsewhere.
 
     Args:
-        matches: What each prediction found.
-        types: Type of each prediction at each threshold, by that threshold, ``(H, N)``.
+        matches: Matches of all predictions.
+        types: Type of each prediction at each threshold, ``(H, N)``.
         ground_truth: The instances that were matched, of all categories.
 
     Returns:
@@ -66,7 +66,7 @@ def precisions_without_errors(
         found = hit_places(is_hit)
         true_positives = np.cumsum(is_hit, axis=1)[:, found]
         recall = true_positives / num_instances[column]
-        # One type after another: all at once would take five times the memory, which counts for millions of rows.
+        # One type at a time: all at once would need five times the memory, which matters for millions of rows.
         for row, kind in enumerate(ERROR_TYPES):
             left_out = np.cumsum(types[:, rows] == kind, axis=1)[:, found]
             precision = true_positives / np.maximum(found + 1 - left_out, 1)

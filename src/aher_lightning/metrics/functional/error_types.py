@@ -1,4 +1,4 @@
-"""What is wrong with each prediction: the types of false positives."""
+"""Types of false positives."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 from aher_lightning.metrics.functional.matching import UNMATCHED, Matches
 from aher_lightning.metrics.functional.segment_table import BoolArray, FloatArray, IntArray, SegmentTable, pair_segments
 
-BACKGROUND_TEMPORAL_IOU = 0.1
-"""tIoU below which a prediction is not about an instance at all (false positive analysis of arXiv:1807.10706)."""
+_BACKGROUND_TEMPORAL_IOU = 0.1
+"""tIoU below which a prediction belongs to no instance (false positive analysis of arXiv:1807.10706)."""
 
 
 class PredictionType(IntEnum):
-    """What a prediction is at a tIoU threshold, by the instance of its video with which it has the largest tIoU.
+    """Type of a prediction at a tIoU threshold, by the instance of its video with which it has the largest tIoU.
 
     Attributes:
         TRUE_POSITIVE: It found an instance.
         DOUBLE_DETECTION: It reaches the threshold and has the label, but a better prediction found the instance.
-        WRONG_LABEL: It reaches the threshold, and the label is another.
-        LOCALIZATION: It stays below the threshold but not below 0.1, and has the label.
-        CONFUSION: It stays below the threshold but not below 0.1, and the label is another.
-        BACKGROUND: It has less than 0.1 with every instance, or there is none in its video.
+        WRONG_LABEL: It reaches the threshold with another label.
+        LOCALIZATION: It has the label, and a tIoU from 0.1 to below the threshold.
+        CONFUSION: It has another label, and a tIoU from 0.1 to below the threshold.
+        BACKGROUND: It has a tIoU below 0.1 with every instance, or its video has none.
     """
 
     TRUE_POSITIVE = 0
@@ -49,11 +49,11 @@ def classify_predictions(matches: Matches, ground_truth: SegmentTable) -> IntArr
     ECCV 2018), arXiv:1807.10706.
 
     Args:
-        matches: What each prediction found.
+        matches: Matches of all predictions.
         ground_truth: The instances that were matched, of all categories.
 
     Returns:
-        Numbers of :class:`PredictionType`, ``(H, N)``.
+        Values of :class:`PredictionType`, ``(H, N)``.
 
     Example:
         >>> from aher_lightning.metrics.functional.matching import match_predictions
@@ -63,11 +63,11 @@ def classify_predictions(matches: Matches, ground_truth: SegmentTable) -> IntArr
         >>> [PredictionType(kind).name for kind in classify_predictions(found, truth)[:, 0]]
         ['TRUE_POSITIVE', 'LOCALIZATION']
     """
-    floor = min(BACKGROUND_TEMPORAL_IOU, *matches.thresholds)
+    floor = min(_BACKGROUND_TEMPORAL_IOU, *matches.thresholds)
     closest, has_label = _closest_instances(matches.ranked, ground_truth, floor)
     on_time = np.where(has_label, PredictionType.DOUBLE_DETECTION, PredictionType.WRONG_LABEL)
     near = np.where(has_label, PredictionType.LOCALIZATION, PredictionType.CONFUSION)
-    otherwise = np.where(closest >= BACKGROUND_TEMPORAL_IOU, near, PredictionType.BACKGROUND)
+    otherwise = np.where(closest >= _BACKGROUND_TEMPORAL_IOU, near, PredictionType.BACKGROUND)
     types = np.empty(matches.instances.shape, dtype=np.int64)
     for row, threshold in enumerate(matches.thresholds):
         types[row] = np.where(closest >= threshold, on_time, otherwise)
@@ -78,7 +78,7 @@ def classify_predictions(matches: Matches, ground_truth: SegmentTable) -> IntArr
 def _closest_instances(
     predictions: SegmentTable, ground_truth: SegmentTable, floor: float
 ) -> tuple[FloatArray, BoolArray]:
-    """Return each prediction's largest tIoU, 0 if below the floor, and whether the label fits there, ``(N,)`` each."""
+    """Return each prediction's largest tIoU, 0 below the floor, and whether the label matches there, ``(N,)`` each."""
     pairs = pair_segments(predictions, ground_truth, same_label=False, min_temporal_iou=floor)
     closest = np.zeros(len(predictions.videos))
     np.maximum.at(closest, pairs.predictions, pairs.temporal_ious)

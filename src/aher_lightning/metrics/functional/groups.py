@@ -1,4 +1,4 @@
-"""Scores of groups of categories: what belongs to one group, and one number for several."""
+"""Scores of groups of categories, and their harmonic mean."""
 
 from __future__ import annotations
 
@@ -13,14 +13,11 @@ from aher_lightning.metrics.functional.temporal_map import AveragePrecisions
 def group_precisions(precisions: AveragePrecisions, labels: Collection[int]) -> AveragePrecisions:
     """Return the average precisions of the categories of a group.
 
-    The average precision of a category does not depend on other categories, so that nothing is matched again.
+    The average precision of a category does not depend on other categories, so nothing is matched again.
 
     Args:
         precisions: Average precisions of all categories.
         labels: Categories of the group; those without ground truth are ignored.
-
-    Returns:
-        Average precisions.
 
     Example:
         >>> everything = AveragePrecisions((0.5,), np.array([0, 1, 7]), np.array([[0.2, 0.4, 0.6]]))
@@ -34,10 +31,10 @@ def group_precisions(precisions: AveragePrecisions, labels: Collection[int]) -> 
 def group_proposals(
     predictions: SegmentTable, ground_truth: SegmentTable, labels: Collection[int]
 ) -> tuple[SegmentTable, SegmentTable]:
-    """Return what the AUC of a group is computed from.
+    """Return the proposals and instances that the AUC of a group is computed from.
 
     The AUC compares the proposals of a video with its instances, so the videos are those with an instance of the
-    group. Proposals have no category: all that were made for these videos count, whatever their labels are.
+    group. Proposals have no category: all proposals in these videos count, whatever their labels are.
 
     Args:
         predictions: Proposals of all videos.
@@ -58,7 +55,7 @@ def harmonic_mean(values: Sequence[float]) -> float:
         values: Scores of the groups, not negative.
 
     Returns:
-        Their mean; 0 if one is 0, nan if one is.
+        The mean; 0 if a score is 0, nan if one is.
 
     Raises:
         ValueError: If there is no value.

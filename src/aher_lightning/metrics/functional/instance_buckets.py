@@ -1,4 +1,4 @@
-"""Instances sorted into buckets by length, by coverage of their video, and by number of their kind in it."""
+"""Instances grouped by length, by coverage of their video, and by number of the same category in it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 
 from aher_lightning.metrics.functional.segment_table import FloatArray, IntArray, SegmentTable
 
-BUCKET_NAMES = ("XS", "S", "M", "L", "XL")
+_BUCKET_NAMES = ("XS", "S", "M", "L", "XL")
 """Names of buckets in ascending order; of fewer than five, the first ones are used."""
 
 _QUANTILES = (0.2, 0.4, 0.6, 0.8)
-"""Where five buckets of the same number of instances meet."""
+"""Edges of five buckets with equally many instances."""
 
 
 @dataclass(frozen=True)
 class BucketEdges:
-    """Where the buckets of each characteristic end; the last one has no end, and an edge belongs to the bucket below.
+    """Upper edges of the buckets of each characteristic, inclusive; the last bucket is unbounded.
 
     Args:
         length_sec: Edges of length, in seconds.
-        coverage: Edges of the share of the video, 1 being all of it.
+        coverage: Edges of the fraction of the video, in ``[0, 1]``.
         count: Edges of the number of instances of the same label in the same video.
 
     Raises:
@@ -37,25 +37,25 @@ class BucketEdges:
     def __post_init__(self) -> None:
         for name in ("length_sec", "coverage", "count"):
             edges = getattr(self, name)
-            if len(edges) >= len(BUCKET_NAMES) or not all(low < high for low, high in pairwise(edges)):
-                raise ValueError(f"{name} must be at most {len(BUCKET_NAMES) - 1} ascending edges; got {list(edges)}")
+            if len(edges) >= len(_BUCKET_NAMES) or not all(low < high for low, high in pairwise(edges)):
+                raise ValueError(f"{name} must be at most {len(_BUCKET_NAMES) - 1} ascending edges; got {list(edges)}")
 
 
 ACTIVITYNET_EDGES = BucketEdges((30.0, 60.0, 120.0, 180.0), (0.2, 0.4, 0.6, 0.8), (1, 4, 8))
 """Buckets for ActivityNet, as in arXiv:1807.10706."""
 
 THUMOS14_EDGES = BucketEdges((3.0, 6.0, 12.0, 18.0), (0.02, 0.04, 0.06, 0.08), (1, 40, 80))
-"""Buckets for THUMOS14, whose actions are short and many in a video, by the method of arXiv:1807.10706."""
+"""Buckets for THUMOS14, with its many short actions per video, by the method of arXiv:1807.10706."""
 
 
 @dataclass(frozen=True)
 class Characteristics:
-    """What instances are sorted by.
+    """What instances are grouped by.
 
     Args:
         length_sec: Length in seconds, ``(G,)``.
         coverage: Length divided by the duration of the video, ``(G,)``.
-        count: Instances of the same label in the same video, the instance itself included, ``(G,)``.
+        count: Instances of the same label in the same video, including the instance itself, ``(G,)``.
     """
 
     length_sec: FloatArray
@@ -64,12 +64,12 @@ class Characteristics:
 
 
 class Buckets(NamedTuple):
-    """The buckets of one characteristic and what is in them.
+    """The buckets of one characteristic and their instances.
 
     Attributes:
-        names: Names from ``BUCKET_NAMES``, ascending.
-        ranges: What each holds, in words; edges to three digits.
-        places: Which bucket each instance is in, ``(G,)``.
+        names: ``XS`` to ``XL``, ascending.
+        ranges: Their ranges of values in words; edges to three digits.
+        places: Bucket of each instance, ``(G,)``.
     """
 
     names: tuple[str, ...]
@@ -83,9 +83,6 @@ def characterize_instances(ground_truth: SegmentTable, durations_sec: FloatArray
     Args:
         ground_truth: Instances of all videos, G rows.
         durations_sec: Duration of the video of each instance, in seconds, ``(G,)``.
-
-    Returns:
-        Characteristics.
 
     Raises:
         ValueError: If there is not one positive duration per instance.
@@ -108,17 +105,14 @@ def characterize_instances(ground_truth: SegmentTable, durations_sec: FloatArray
 
 
 def quantile_edges(characteristics: Characteristics, count: tuple[int, ...] = ACTIVITYNET_EDGES.count) -> BucketEdges:
-    """Return edges for data of another scale: buckets of length and coverage that hold a fifth of the instances each.
+    """Return edges for data of another scale: buckets of length and coverage with a fifth of the instances each.
 
-    Each edge is the value of an instance. Equal edges are merged, and one without an instance beyond is left out:
-    there may be fewer than five buckets, but none of length or coverage is empty.
+    Each edge is the value of an instance. Equal edges are merged, and an edge at the maximum is dropped: there may be
+    fewer than five buckets, but none of length or coverage is empty.
 
     Args:
         characteristics: Length and coverage of all instances.
         count: Edges of the number of instances, which quantiles do not suit: it is often 1.
-
-    Returns:
-        Edges.
 
     Example:
         >>> lengths = np.array([1.0, 1.0, 1.0, 2.0, 3.0, 4.0])
@@ -129,16 +123,9 @@ def quantile_edges(characteristics: Characteristics, count: tuple[int, ...] = AC
 
 
 def sort_into_buckets(characteristics: Characteristics, edges: BucketEdges) -> dict[str, Buckets]:
-    """Return which bucket each instance is in, for each characteristic.
+    """Return the bucket of each instance, for each characteristic: ``length``, ``coverage``, ``count``.
 
-    Each bucket includes its upper edge and not its lower one; the first one also holds what is 0.
-
-    Args:
-        characteristics: What instances are sorted by.
-        edges: Where buckets end.
-
-    Returns:
-        Buckets by name of the characteristic: ``length``, ``coverage``, ``count``.
+    Each bucket includes its upper edge and not its lower one; the first one also includes 0.
     """
     percent = tuple(100 * edge for edge in edges.coverage)
     return {
@@ -151,11 +138,11 @@ def sort_into_buckets(characteristics: Characteristics, edges: BucketEdges) -> d
 def _buckets(values: FloatArray | IntArray, edges: tuple[float, ...], ranges: tuple[str, ...]) -> Buckets:
     """Sort values into the buckets between edges."""
     places = np.searchsorted(np.array(edges, dtype=np.float64), values, side="left")
-    return Buckets(BUCKET_NAMES[: len(ranges)], ranges, places)
+    return Buckets(_BUCKET_NAMES[: len(ranges)], ranges, places)
 
 
 def _ranges(edges: tuple[float, ...], unit: str) -> tuple[str, ...]:
-    """Say in words what is between edges of a measured quantity."""
+    """Return the ranges between edges of a measured quantity, in words."""
     if not edges:
         return ("all",)
     numbers = [f"{float(f'{edge:.3g}'):g}" for edge in edges]
@@ -164,7 +151,7 @@ def _ranges(edges: tuple[float, ...], unit: str) -> tuple[str, ...]:
 
 
 def _count_ranges(edges: tuple[int, ...]) -> tuple[str, ...]:
-    """Say in words what is between edges of a number of things, which is at least 1."""
+    """Return the ranges between edges of a count, which is at least 1, in words."""
     if not edges:
         return ("all",)
     between = [f"{low + 1} to {high}" if high > low + 1 else f"{high}" for low, high in pairwise((0, *edges))]
@@ -172,7 +159,7 @@ def _count_ranges(edges: tuple[int, ...]) -> tuple[str, ...]:
 
 
 def _quantiles(values: FloatArray) -> tuple[float, ...]:
-    """Return values that divide all of them into parts of the same size, or fewer parts where values are equal."""
+    """Return values that divide the others into parts of the same size, or fewer parts where values are equal."""
     if not len(values):
         return ()
     edges = set(np.quantile(values, _QUANTILES, method="inverted_cdf").tolist())

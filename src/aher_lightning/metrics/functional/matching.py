@@ -1,4 +1,4 @@
-"""Which prediction finds which instance: the matching that precision, recall and diagnosis start from."""
+"""Matching of predictions with instances: the basis of precision, recall and diagnosis."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from aher_lightning.metrics.functional.segment_table import IntArray, SegmentPai
 from aher_lightning.ops.thresholds import check_thresholds
 
 UNMATCHED = -1
-"""In place of an instance, where a prediction found none."""
+"""Row of the instance of a prediction that found none."""
 
 
 class Matches(NamedTuple):
-    """What each prediction found at each tIoU threshold.
+    """The instance that each prediction found at each tIoU threshold.
 
     Attributes:
         thresholds: tIoU thresholds, H of them.
         ranked: Predictions of categories that occur in the ground truth, best score first, N rows.
-        rows: Which row of the predictions given each of these is, ``(N,)``.
-        instances: Row of the instance that each of these found, ``UNMATCHED`` for none, ``(H, N)``.
+        rows: Their rows among the given predictions, ``(N,)``.
+        instances: Row of the instance that each found, ``UNMATCHED`` for none, ``(H, N)``.
     """
 
     thresholds: tuple[float, ...]
@@ -42,13 +42,10 @@ def match_predictions(
     Args:
         predictions: Detections of all videos.
         ground_truth: Instances of all videos.
-        thresholds: tIoU thresholds in ``(0, 1]``; ``None`` stands for 0.5:0.05:0.95.
-
-    Returns:
-        Matches.
+        thresholds: tIoU thresholds in ``(0, 1]``; ``None`` for 0.5:0.05:0.95.
 
     Raises:
-        ValueError: If the thresholds cannot be used.
+        ValueError: If the thresholds are invalid.
 
     Example:
         >>> one = np.array([0])
@@ -82,14 +79,14 @@ def _owners(pairs: SegmentPairs, threshold: float, num_instances: int) -> IntArr
     chooser, choice = pairs.predictions[is_close], pairs.instances[is_close]
     predictions, cursor, counts = np.unique(chooser, return_index=True, return_counts=True)
     end = cursor + counts
-    nobody = len(predictions)
-    owner = np.full(num_instances, nobody)
-    waiting = np.arange(nobody)
+    unowned = len(predictions)
+    owner = np.full(num_instances, unowned)
+    waiting = np.arange(unowned)
     while len(waiting):
         wanted = choice[cursor[waiting]]
         earlier_owner = owner[wanted]
         np.minimum.at(owner, wanted, waiting)
-        is_displaced = (earlier_owner != nobody) & (earlier_owner != owner[wanted])
+        is_displaced = (earlier_owner != unowned) & (earlier_owner != owner[wanted])
         refused = waiting[owner[wanted] != waiting]
         losers = np.concatenate([refused, np.unique(earlier_owner[is_displaced])])
         cursor[losers] += 1

@@ -1,4 +1,4 @@
-"""Predictions with one half of the task done perfectly, so that a score shows the errors of the other half."""
+"""Predictions with one half of the task done perfectly, so that a score isolates the errors of the other half."""
 
 from __future__ import annotations
 
@@ -16,19 +16,13 @@ from aher_lightning.metrics.functional.segment_table import (
 )
 
 Oracle = Literal["labels", "segments"]
-"""Which half of the task is done perfectly."""
+"""The half of the task that is done perfectly."""
 
 
 def apply_oracle(oracle: Oracle, predictions: SegmentTable, ground_truth: SegmentTable) -> SegmentTable:
-    """Return what :func:`with_true_labels` or :func:`with_true_segments` returns.
+    """Return the predictions with their labels or segments replaced by the ground truth.
 
-    Args:
-        oracle: What to replace by the truth.
-        predictions: Detections of all videos.
-        ground_truth: Instances of all videos.
-
-    Returns:
-        Changed predictions.
+    See :func:`with_true_labels` and :func:`with_true_segments`.
     """
     replace = with_true_labels if oracle == "labels" else with_true_segments
     return replace(predictions, ground_truth)
@@ -111,7 +105,7 @@ def _closest_instances(predictions: SegmentTable, ground_truth: SegmentTable) ->
 
 
 def _gaps(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Seconds between the segments of each row, 0 where they touch or overlap; ``(P, 2)`` each to ``(P,)``."""
+    """Return the seconds between the segments of each row, 0 where they touch; ``(P, 2)`` each to ``(P,)``."""
     gaps: FloatArray = np.maximum(np.maximum(a[:, 0], b[:, 0]) - np.minimum(a[:, 1], b[:, 1]), 0.0)
     return gaps
 

@@ -33,19 +33,15 @@ class ProposalRecalls(NamedTuple):
     area_under_curve: float
 
     def by_number(self) -> dict[int, float]:
-        """Return AR by AN. AN is a whole number if the largest one is a multiple of 100."""
+        """Return AR by AN, an integer if the largest AN is a multiple of 100."""
         numbers = self.average_numbers.round().astype(np.int64).tolist()
         return dict(zip(numbers, self.average_recalls.tolist(), strict=True))
 
     def named(self, average_numbers: Sequence[int] | None = None) -> dict[str, float]:
-        """Return AR at some AN and the area by metric: ``AR@1`` and so on, and ``AUC``.
+        """Return ``AR@1`` and so on, and ``AUC``, in ``[0, 1]``.
 
         Args:
-            average_numbers: AN, each a point of the curve; ``None`` stands for a hundredth, a tenth and all of the
-                largest one.
-
-        Returns:
-            Values in ``[0, 1]``.
+            average_numbers: AN, each a point of the curve; ``None`` for 1 %, 10 % and 100 % of the largest.
         """
         by_number = self.by_number()
         numbers = REPORTED_NUMBERS if average_numbers is None else average_numbers
@@ -57,14 +53,14 @@ class ProposalRecalls(NamedTuple):
 
 
 class RankedProposals(NamedTuple):
-    """What recall needs of proposals, ranked once for any number of weightings of the videos.
+    """Ranked proposals, from which recall is computed for any weighting of the videos.
 
     Attributes:
         thresholds: tIoU thresholds, H of them.
-        proposal_videos: Video of each proposal, also where nothing is to be found, ``(N,)``.
+        proposal_videos: Video of each proposal, including videos without instances, ``(N,)``.
         videos: Videos with an instance, ascending, ``(V,)``.
-        counts: How many proposals each of them has, ``(V,)``.
-        instance_places: Place of each instance's video among these, ``(G,)``.
+        counts: Number of proposals of each, ``(V,)``.
+        instance_places: Index of each instance's video among these, ``(G,)``.
         first_ranks: Rank in its video, from 0, of the first proposal that finds each instance, ``(H, G)``.
     """
 
@@ -79,12 +75,9 @@ class RankedProposals(NamedTuple):
         """Return AR@AN and AUC.
 
         Args:
-            video_weights: How many times each video counts, by its number; whole numbers. ``None`` counts each
-                once. The result is that of as many copies of the video, also where scores are equal.
+            video_weights: Integer weight of each video, by video number; ``None`` weights all by 1. A weight equals as
+                many copies of the video, also where scores are equal.
             max_average_number: Largest AN.
-
-        Returns:
-            Recalls.
         """
         weights = np.ones(len(self.videos)) if video_weights is None else video_weights[self.videos]
         total = len(self.proposal_videos) if video_weights is None else video_weights.take(self.proposal_videos).sum()
@@ -98,7 +91,7 @@ class RankedProposals(NamedTuple):
         recalls = found / num_instances if num_instances else np.full(found.shape, np.nan)
         average_numbers = np.arange(1, _NUM_POINTS + 1) / float(_NUM_POINTS) * max_average_number
         average_recalls = recalls.mean(axis=0)
-        # The trapezoidal rule, which NumPy has under two names in the versions that we support.
+        # The trapezoidal rule; its name in NumPy differs between supported versions.
         area = (np.diff(average_numbers) * (average_recalls[1:] + average_recalls[:-1]) / 2).sum()
         return ProposalRecalls(average_numbers, recalls, average_recalls, float(area / average_numbers[-1]))
 
@@ -115,7 +108,7 @@ class RankedProposals(NamedTuple):
         rows = places.reshape(-1)[self.instance_places]
         wanted = np.minimum(self.first_ranks, limit) + starts[rows]
         points = np.searchsorted((spent + starts[:, None]).ravel(), wanted, side="right") - _NUM_POINTS * rows
-        # What is found from one point on is found at all later ones; beyond the last stands what is never found.
+        # What is found at one point is found at all later ones; the extra last column is never found.
         first_found = np.stack([np.bincount(row, instance_weights, _NUM_POINTS + 1) for row in points])
         found: FloatArray = np.cumsum(first_found, axis=1, dtype=np.float64)[:, :_NUM_POINTS]
         return found
@@ -128,7 +121,7 @@ def proposal_recalls(
     *,
     max_average_number: int = 100,
 ) -> ProposalRecalls:
-    """Return AR@AN and AUC as the official ActivityNet evaluator defines them; labels are not looked at.
+    """Return AR@AN and AUC as the official ActivityNet evaluator defines them; labels are ignored.
 
     Proposals are ranked per video, equal scores in the order of their rows. A video contributes to an AN the
     fraction of *its* proposals that the AN is of the average number of all, so that videos with many proposals
@@ -141,14 +134,11 @@ def proposal_recalls(
     Args:
         proposals: Proposals of all videos.
         ground_truth: Instances of all videos.
-        thresholds: tIoU thresholds in ``(0, 1]``; ``None`` stands for 0.5:0.05:0.95.
+        thresholds: tIoU thresholds in ``(0, 1]``; ``None`` for 0.5:0.05:0.95.
         max_average_number: Largest AN.
 
-    Returns:
-        Recalls.
-
     Raises:
-        ValueError: If the thresholds cannot be used.
+        ValueError: If the thresholds are invalid.
 
     Example:
         >>> one = np.array([0])
@@ -167,13 +157,10 @@ def rank_proposals(
     Args:
         proposals: Proposals of all videos.
         ground_truth: Instances of all videos, G rows.
-        thresholds: tIoU thresholds in ``(0, 1]``; ``None`` stands for 0.5:0.05:0.95.
-
-    Returns:
-        Ranks and counts.
+        thresholds: tIoU thresholds in ``(0, 1]``; ``None`` for 0.5:0.05:0.95.
 
     Raises:
-        ValueError: If the thresholds cannot be used.
+        ValueError: If the thresholds are invalid.
     """
     values = check_thresholds(thresholds)
     videos, instance_places = np.unique(ground_truth.videos, return_inverse=True)

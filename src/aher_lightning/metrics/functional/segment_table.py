@@ -20,12 +20,12 @@ BoolArray = npt.NDArray[np.bool_]
 class SegmentTable(NamedTuple):
     """Detections, or ground-truth instances, of many videos; one row each.
 
-    The order of the rows decides between equal scores.
+    Row order breaks ties between equal scores.
 
     Attributes:
-        videos: Which video, any integer, ``(N,)``.
+        videos: Video number, any integer, ``(N,)``.
         segments: ``(start, end)`` in seconds, ``(N, 2)``.
-        scores: Confidence, ``(N,)``; not looked at in ground truth.
+        scores: Confidence, ``(N,)``; ignored in ground truth.
         labels: Category index, ``(N,)``.
     """
 
@@ -42,7 +42,7 @@ class SegmentTable(NamedTuple):
 
 
 class SegmentPairs(NamedTuple):
-    """Predictions and the instances that they are compared with.
+    """Pairs of a prediction and an instance.
 
     Attributes:
         predictions: Row of the prediction, ``(P,)``.
@@ -66,11 +66,8 @@ def table_from_detections(detections: Sequence[Detections], video_indices: Seque
         detections: Detections, one record per video.
         video_indices: Number of each video.
 
-    Returns:
-        Rows in the order given.
-
     Raises:
-        ValueError: If there are not as many numbers as records.
+        ValueError: If the two differ in length.
 
     Example:
         >>> found = Detections(torch.tensor([[0.0, 2.0]]), torch.tensor([0.5]), torch.tensor([3]))
@@ -100,7 +97,7 @@ def pair_segments(
         predictions: N rows.
         ground_truth: G rows.
         same_label: Pair segments of the same category only.
-        min_temporal_iou: Leave out pairs with less; 0 keeps also those that do not overlap.
+        min_temporal_iou: Smallest tIoU of a pair; 0 includes pairs that do not overlap.
 
     Returns:
         Pairs by ascending prediction row, then ascending instance row.
@@ -119,14 +116,7 @@ def pair_segments(
 
 
 def concatenated_ranges(starts: IntArray, counts: IntArray) -> IntArray:
-    """Return ``[start, start + 1, ..., start + count - 1]`` of each entry, one after another.
-
-    Args:
-        starts: First numbers, ``(N,)``.
-        counts: How many numbers, ``(N,)``.
-
-    Returns:
-        Numbers, ``(sum of counts,)``.
+    """Return ``start, start + 1, ..., start + count - 1`` of each entry ``(N,)``, concatenated.
 
     Example:
         >>> concatenated_ranges(np.array([5, 0]), np.array([2, 3]))

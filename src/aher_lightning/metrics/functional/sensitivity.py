@@ -1,4 +1,4 @@
-"""How well instances of one kind are found: normalized average precision and missed instances."""
+"""Normalized average precision and missed instances of subsets of the ground truth."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, hi
 def normalized_precisions(
     matches: Matches, ground_truth: SegmentTable, subsets: BoolArray
 ) -> tuple[AveragePrecisions, ...]:
-    """Return the normalized average precisions of several sets of instances.
+    """Return the normalized average precisions of several subsets of the instances.
 
-    Precision depends on how many instances there are: with the same detector, few instances among the same false
+    Precision depends on the number of instances: with the same detector, few instances among the same false
     positives give a low one. Normalized precision is what precision would be with N instances, ``R * N / (R * N +
     F)``, where R is the recall and F the number of false positives so far. N is the mean number of instances per
-    category of the whole ground truth, whatever the set, so that sets and groups of categories can be compared.
+    category of the whole ground truth, so that subsets and groups of categories can be compared.
 
-    Only instances of the set are positives. A prediction that found another instance is ignored, neither right
+    Only instances of the subset are positives. A prediction that found another instance is ignored, neither right
     nor wrong; one that found none is a false positive.
 
     Implements the sensitivity analysis of "Diagnosing Error in Temporal Action Detectors" (H. Alwassel et al.,
     ECCV 2018), arXiv:1807.10706, after "Diagnosing Error in Object Detectors" (D. Hoiem et al., ECCV 2012).
 
     Args:
-        matches: What each prediction found.
+        matches: Matches of all predictions.
         ground_truth: The instances that were matched, of all categories, G rows.
-        subsets: Which instances belong to each set, ``(S, G)``.
+        subsets: Members of each subset, ``(S, G)``.
 
     Returns:
-        One record per set, of the categories with an instance in it.
+        One record per subset, of the categories with an instance in it.
 
     Example:
         >>> from aher_lightning.metrics.functional.matching import match_predictions
@@ -43,7 +43,7 @@ def normalized_precisions(
     """
     labels, places = np.unique(ground_truth.labels, return_inverse=True)
     sizes = np.stack([np.bincount(places.reshape(-1)[subset], minlength=len(labels)) for subset in subsets])
-    # A column for predictions without an instance, whose number is -1: they belong to no set.
+    # An extra column for unmatched predictions, whose index is -1: they belong to no subset.
     members = np.pad(subsets, ((0, 0), (0, 1)), constant_values=False)
     usual = len(ground_truth.labels) / max(len(labels), 1)
     values = np.zeros((len(subsets), len(matches.thresholds), len(labels)))
@@ -62,10 +62,10 @@ def normalized_precisions(
 
 
 def missed_instances(instances: IntArray, ranks: IntArray, num_instances: int, max_multiple: int = 10) -> BoolArray:
-    """Return which instances none of the best predictions of their category found: the false negatives.
+    """Return the false negatives: instances that none of the best predictions of their category found.
 
-    All predictions took part in the matching, but one that is not among the ``max_multiple * G`` best of its
-    category, of G instances, does not count as finding anything.
+    All predictions took part in the matching, but only the ``max_multiple * G`` best of a category with G instances
+    count as finding anything.
 
     Implements the false negative analysis of "Diagnosing Error in Temporal Action Detectors" (H. Alwassel et al.,
     ECCV 2018), arXiv:1807.10706.
@@ -74,10 +74,10 @@ def missed_instances(instances: IntArray, ranks: IntArray, num_instances: int, m
         instances: Row of the instance that each prediction found at one threshold, ``UNMATCHED`` for none, ``(N,)``.
         ranks: Rank of these predictions, from 1, in units of G: see :func:`ranks_in_instances`, ``(N,)``.
         num_instances: Rows of the ground truth.
-        max_multiple: How many times G predictions count.
+        max_multiple: Predictions that count, per instance.
 
     Returns:
-        True for instances that are missed, ``(num_instances,)``.
+        True for missed instances, ``(num_instances,)``.
 
     Example:
         >>> missed_instances(np.array([1, UNMATCHED, 0]), np.array([1, 2, 11]), 2)
@@ -89,7 +89,7 @@ def missed_instances(instances: IntArray, ranks: IntArray, num_instances: int, m
 
 
 def _normalized(recall: FloatArray, false_positives: IntArray, usual: float) -> FloatArray:
-    """Return the precision as it would be with a usual number of instances; 0 where nothing counts so far."""
+    """Return the precision for a usual number of instances; 0 where nothing counts so far."""
     right = recall * usual
     precision: FloatArray = right / np.maximum(right + false_positives, np.finfo(np.float64).tiny)
     return precision

@@ -1,4 +1,4 @@
-"""Temporal mean average precision: how well classified detections find the annotated instances."""
+"""Temporal mean average precision."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class AveragePrecisions(NamedTuple):
         """Mean over categories at each threshold, ``(H,)``; nan without ground truth."""
         if not len(self.labels):
             return np.full(len(self.thresholds), np.nan)
-        # Rounded once, so that the numbering of the categories has no influence, not even on the last bit.
+        # Rounded once, so that the order of the categories does not affect the last bit.
         return np.array([math.fsum(row) for row in self.values.tolist()]) / len(self.labels)
 
     @property
@@ -47,18 +47,18 @@ class AveragePrecisions(NamedTuple):
 
 
 class RankedHits(NamedTuple):
-    """What average precision needs of matched predictions, sorted once for any number of weightings of the videos.
+    """Matched predictions, sorted once to compute average precision for any weighting of the videos.
 
     Attributes:
         thresholds: tIoU thresholds, H of them.
         labels: Categories that occur in the ground truth, ascending, ``(K,)``.
         videos: Video of each prediction, by category and descending score, ``(N,)``.
-        borders: Place of the first prediction of each category, and N, ``(K + 1,)``.
-        hit_places: Places of the predictions that find something at any threshold, ``(F,)``.
+        borders: Index of the first prediction of each category, and N, ``(K + 1,)``.
+        hit_places: Indices of the predictions that find an instance at any threshold, ``(F,)``.
         hit_borders: The first of these of each category, and F, ``(K + 1,)``.
         hits: Whether they do at each threshold, 0 or 1, ``(F, H)``.
         instance_videos: Video of each instance, ``(G,)``.
-        instance_labels: Place of its category among the labels, ``(G,)``.
+        instance_labels: Index of its category among the labels, ``(G,)``.
     """
 
     thresholds: tuple[float, ...]
@@ -72,20 +72,16 @@ class RankedHits(NamedTuple):
     instance_labels: IntArray
 
     def precisions(self, video_weights: FloatArray | None = None) -> AveragePrecisions:
-        """Return the average precision of each category with an instance that counts.
+        """Return the average precision of each category with an instance of positive weight.
 
         Args:
-            video_weights: How many times each video counts, by its number; whole numbers. ``None`` counts each
-                once. The result is that of as many copies of the video, where no two predictions of a video have
-                the same score.
-
-        Returns:
-            Average precisions.
+            video_weights: Integer weight of each video, by video number; ``None`` weights all by 1. A weight equals as
+                many copies of the video, where no two predictions of a video have the same score.
         """
         weights = np.ones(len(self.videos)) if video_weights is None else video_weights.take(self.videos)
         num_instances = self._instance_counts(video_weights)
         hits_per_label = np.diff(self.hit_borders)
-        # Sums over everything before, less those before the category: exact, as weights are whole numbers.
+        # Cumulative sums over all categories, minus those of earlier ones: exact, as weights are integers.
         seen = _sums_before(weights)
         visited = seen[self.hit_places + 1] - np.repeat(seen[self.borders[:-1]], hits_per_label)
         found = _sums_before(self.hits * weights.take(self.hit_places)[:, None])
@@ -100,7 +96,7 @@ class RankedHits(NamedTuple):
         return AveragePrecisions(self.thresholds, self.labels[counted], result[:, counted])
 
     def _instance_counts(self, video_weights: FloatArray | None) -> FloatArray:
-        """Return how many instances each category has, ``(K,)``."""
+        """Return the number of instances of each category, ``(K,)``."""
         weights = np.ones(len(self.instance_videos)) if video_weights is None else video_weights[self.instance_videos]
         return np.bincount(self.instance_labels, weights, len(self.labels)).astype(np.float64)
 
@@ -117,19 +113,16 @@ def average_precisions(
     Categories without a detection have 0; detections of categories without ground truth are ignored.
 
     Follows ``eval_detection.py`` of https://github.com/activitynet/ActivityNet. Differs in the order of equal
-    scores; between instances of equal tIoU the first one is taken; and a segment of no length overlaps with
+    scores; between instances of equal tIoU the first one is taken; and a segment of zero length overlaps
     nothing, where the official code divides 0 by 0.
 
     Args:
         predictions: Detections of all videos.
         ground_truth: Instances of all videos.
-        thresholds: tIoU thresholds in ``(0, 1]``; ``None`` stands for 0.5:0.05:0.95.
-
-    Returns:
-        Average precisions.
+        thresholds: tIoU thresholds in ``(0, 1]``; ``None`` for 0.5:0.05:0.95.
 
     Raises:
-        ValueError: If the thresholds cannot be used.
+        ValueError: If the thresholds are invalid.
 
     Example:
         >>> one = np.array([0])
@@ -141,15 +134,7 @@ def average_precisions(
 
 
 def rank_hits(matches: Matches, ground_truth: SegmentTable) -> RankedHits:
-    """Return matched predictions as average precision visits them.
-
-    Args:
-        matches: What each prediction found.
-        ground_truth: The instances that were matched, G rows.
-
-    Returns:
-        Predictions of the categories that occur in the ground truth, sorted.
-    """
+    """Return matched predictions in the order of average precision; ``ground_truth`` are the matched instances."""
     labels, instance_labels = np.unique(ground_truth.labels, return_inverse=True)
     rows = np.argsort(matches.ranked.labels, kind="stable")
     rows = rows[np.isin(matches.ranked.labels[rows], labels)]
@@ -170,28 +155,20 @@ def rank_hits(matches: Matches, ground_truth: SegmentTable) -> RankedHits:
 
 
 def matched_precisions(matches: Matches, ground_truth: SegmentTable) -> AveragePrecisions:
-    """Return the average precision of each category where it is known already what finds what.
-
-    Args:
-        matches: What each prediction found.
-        ground_truth: The instances that were matched, G rows.
-
-    Returns:
-        Average precisions of the categories with an instance that counts.
-    """
+    """Return the average precision of each category from known matches with ``ground_truth``."""
     return rank_hits(matches, ground_truth).precisions()
 
 
 def hit_places(is_hit: BoolArray) -> IntArray:
-    """Return the places where interpolated precision has to be known.
+    """Return the indices at which interpolated precision is needed.
 
-    Between two hits precision only falls, so that its best value from any place on is that at a hit.
+    Between two hits precision only falls, so its best value from any index on is at a hit.
 
     Args:
-        is_hit: Whether each prediction finds something at each threshold, best score first, ``(H, N)``.
+        is_hit: Whether each prediction finds an instance at each threshold, best score first, ``(H, N)``.
 
     Returns:
-        Places of those that do at any threshold, ascending, ``(F,)``.
+        Indices of those that do at any threshold, ascending, ``(F,)``.
 
     Example:
         >>> hit_places(np.array([[True, False, False], [True, False, True]]))
@@ -205,8 +182,7 @@ def interpolated_area(precision: FloatArray, recall: FloatArray) -> FloatArray:
     """Return the area under precision against recall, where precision is the best at that recall or beyond.
 
     Args:
-        precision: Precision after each prediction, best score first, ``(..., N)``; predictions that find nothing
-            may be left out.
+        precision: Precision after each prediction, best score first, ``(..., N)``; unmatched ones may be omitted.
         recall: Recall there, ``(..., N)``.
 
     Returns:
@@ -224,7 +200,7 @@ def interpolated_area(precision: FloatArray, recall: FloatArray) -> FloatArray:
 
 
 def _sums_before(values: FloatArray) -> FloatArray:
-    """Return the sum of the rows before each row, and of all of them at last, ``(N, ...)`` to ``(N + 1, ...)``."""
+    """Return cumulative sums that start with 0, ``(N, ...)`` to ``(N + 1, ...)``."""
     sums = np.zeros((len(values) + 1, *values.shape[1:]))
     np.cumsum(values, axis=0, out=sums[1:])
     return sums

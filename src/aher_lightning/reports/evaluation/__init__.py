@@ -1,1 +1,1 @@
-"""What users see of an evaluation: the report, its tables, figures and page."""
+"""Evaluation reports as users see them: records, terminal tables, figures and HTML page."""

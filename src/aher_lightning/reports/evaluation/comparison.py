@@ -1,4 +1,4 @@
-"""Whether one prediction file is better than another: the record, and its table for a terminal."""
+"""Comparison of two prediction files: the record, and its table for a terminal."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class DifferenceReport(TypedDict):
         first: Score of the first file, in ``[0, 1]``.
         second: Score of the second file, in ``[0, 1]``.
         difference: First minus second.
-        low: Lower end of the interval of the difference; ``None`` if no resample had anything to find.
-        high: Upper end of the interval of the difference; likewise.
-        fraction_better: Share of the resamples in which the first is better, in ``[0, 1]``; likewise.
+        low: Lower end of the interval of the difference; ``None`` if no resample contains an instance.
+        high: Upper end of the interval; likewise.
+        fraction_better: Fraction of the resamples in which the first is better, in ``[0, 1]``; likewise.
     """
 
     first: float
@@ -42,16 +42,16 @@ class ComparisonReport(TypedDict):
     """Scores of two prediction files under one protocol.
 
     Attributes:
-        protocol: How both were scored.
-        fingerprints: Fingerprint of each group of categories that has scores of its own.
+        protocol: Protocol of both.
+        fingerprints: Fingerprint of each group of categories that is scored separately.
         first: Name of the first file.
         second: Name of the second file.
-        skipped: Rows of ``first`` and of ``second`` that were left out, by reason.
+        skipped: Rows of ``first`` and of ``second`` that were skipped, by reason.
         unknown_videos: Videos of ``first`` and of ``second`` that are not evaluated; predictions there are wrong.
-        resamples: How often the videos were drawn with replacement.
-        level: Probability that the intervals stand for, in ``(0, 1)``.
-        scores: Differences by score: ``mAP`` (the average), ``mAP@0.50`` and so on; those of groups follow
-            the name of the group and a slash.
+        resamples: Number of bootstrap resamples.
+        level: Confidence level of the intervals, in ``(0, 1)``.
+        scores: Differences by score: ``mAP`` (the average), ``mAP@0.50`` and so on; those of a group are prefixed with
+            its name and a slash.
     """
 
     protocol: ProtocolReport
@@ -69,13 +69,7 @@ _VERDICT_STYLES = {"better": "green", "worse": "red", "no difference shown": "di
 
 
 def verdict(difference: DifferenceReport) -> str:
-    """Return what the interval says of the first file.
-
-    Args:
-        difference: Scores of both and their difference.
-
-    Returns:
-        ``better`` or ``worse`` if the whole interval is on one side of zero.
+    """Return ``better`` or ``worse`` if the whole interval is on one side of zero.
 
     Example:
         >>> verdict({"first": 0.5, "second": 0.4, "difference": 0.1, "low": 0.0, "high": 0.2, "fraction_better": 0.97})
@@ -88,13 +82,13 @@ def verdict(difference: DifferenceReport) -> str:
 
 
 def comparison_view(report: ComparisonReport) -> Group:
-    """Return what the terminal shows of a comparison: a row for each score, in percent.
+    """Return the comparison for a terminal: one row per score, in percent.
 
     Args:
         report: Scores of two files.
 
     Returns:
-        Something that rich can print; it fits into 80 columns if group names are short.
+        A rich renderable that fits into 80 columns if group names are short.
     """
     level = f"{100 * report['level']:g}"
     lines = [
@@ -109,20 +103,20 @@ def comparison_view(report: ComparisonReport) -> Group:
 
 
 def _notes(report: ComparisonReport) -> list[str]:
-    """Return what happened to the predictions of either file before they were scored, a line each."""
+    """Return what happened to the predictions of either file before scoring, one line each."""
     notes = [f"{name}: {skipped_line(reasons)}" for name, reasons in report["skipped"].items() if reasons]
     unknown = report["unknown_videos"].items()
     return notes + [f"{name}: {unknown_videos_line(count)}" for name, count in unknown if count]
 
 
 def _score_table(report: ComparisonReport, level: str) -> Table:
-    """Return the scores, a section for each group."""
+    """Return the scores, with a section for each group."""
     headers = ("first", "second", "difference", f"{level} % interval")
     columns = [Column("%"), *map(number_column, headers), Column("first is")]
     table = open_table(f"Comparison, fingerprint {report['protocol']['fingerprint']}", columns)
     section = ""
     for key, one in report["scores"].items():
-        # The name of a group may have a slash itself; that of a score has none.
+        # Group names may contain slashes, score names do not.
         group, _, score = key.rpartition("/")
         if group != section:
             table.add_section()

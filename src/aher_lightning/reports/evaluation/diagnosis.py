@@ -1,4 +1,4 @@
-"""Where the errors of a detector come from: the records, and their tables for a terminal."""
+"""Diagnosis of a detector: the records, and their tables for a terminal."""
 
 from __future__ import annotations
 
@@ -10,54 +10,51 @@ from rich.text import Text
 
 from aher_lightning.reports.terminal_tables import number_column, open_table, percent, printable, signed_percent
 
-SHOWN_MULTIPLES = (1, 2, 5, 10)
+_SHOWN_MULTIPLES = (1, 2, 5, 10)
 """Multiples of the number of instances whose error types the terminal shows."""
 
 
-class Outcome(NamedTuple):
-    """What can become of a prediction.
+_OutcomeKey = Literal["true_positive", "double_detection", "wrong_label", "localization", "confusion", "background"]
 
-    Attributes:
-        key: Its key in the records.
-        name: Its name where people read it.
-        meaning: What it says, for a true positive or an error type.
-    """
 
-    key: str
+class _Outcome(NamedTuple):
+    """What can become of a prediction: key in the records, displayed name, and meaning."""
+
+    key: _OutcomeKey
     name: str
     meaning: str
 
 
-TRUE_POSITIVE = Outcome("true_positive", "true positive", "finds an instance of its category that nothing found before")
+TRUE_POSITIVE = _Outcome("true_positive", "true positive", "matches an instance of its category")
 
 ERROR_TYPES = (
-    Outcome("double_detection", "double detection", "finds an instance that a better-scored prediction has found"),
-    Outcome("wrong_label", "wrong label", "lies well on an instance of another category"),
-    Outcome("localization", "localization", "touches an instance of its category, but start or end are too far off"),
-    Outcome("confusion", "confusion", "touches an instance of another category, and start or end are off as well"),
-    Outcome("background", "background", "lies where no instance is"),
+    _Outcome("double_detection", "double detection", "matches an instance that a better prediction already matched"),
+    _Outcome("wrong_label", "wrong label", "reaches the threshold with an instance of another category"),
+    _Outcome("localization", "localization", "overlaps an instance of its category below the threshold"),
+    _Outcome("confusion", "confusion", "overlaps an instance of another category below the threshold"),
+    _Outcome("background", "background", "overlaps no instance (tIoU below 0.1)"),
 )
-"""The types of false positives, in the order of the tables."""
+"""Types of false positives, in the order of the tables."""
 
 OUTCOMES = (TRUE_POSITIVE, *ERROR_TYPES)
 
 CHARACTERISTICS = {
-    "length": "how long the instance is",
-    "coverage": "which share of its video it takes",
-    "count": "how many instances of its category its video has",
+    "length": "duration of the instance",
+    "coverage": "fraction of its video",
+    "count": "instances of its category in its video",
 }
-"""What instances are told apart by, and what that means."""
+"""What instances are grouped by, and what that means."""
 
 
 class BucketReport(TypedDict):
-    """Instances that are alike in one characteristic.
+    """Instances with similar values of one characteristic.
 
     Attributes:
         name: Size, from ``XS`` to ``XL``.
         range: The values of the characteristic, in words.
-        instances: How many there are.
+        instances: Number of instances.
         mAP_N: Normalized mAP on these, in ``[0, 1]``; ``None`` if there are none.
-        missed: Share of these that were not found, in ``[0, 1]``; ``None`` if there are none.
+        missed: Fraction of these that was missed, in ``[0, 1]``; ``None`` if there are none.
     """
 
     name: str
@@ -68,17 +65,17 @@ class BucketReport(TypedDict):
 
 
 class ErrorReport(TypedDict):
-    """What became of the best-scored predictions.
+    """Outcomes of the best-scored predictions.
 
     Attributes:
-        multiple: How many predictions of each category, in multiples of its number of instances.
-        predictions: How many these are.
+        multiple: Predictions per category, in multiples of its number of instances.
+        predictions: Their number.
         true_positive: Those that found an instance.
-        double_detection: Those whose instance had been found before.
+        double_detection: Those whose instance had already been found.
         wrong_label: Those on an instance of another category.
-        localization: Those that are too far off an instance of their category.
-        confusion: Those that are too far off an instance of another category.
-        background: Those that are nowhere near an instance.
+        localization: Those that overlap an instance of their category too little.
+        confusion: Those that overlap an instance of another category too little.
+        background: Those that overlap no instance.
     """
 
     multiple: int
@@ -95,12 +92,12 @@ class DiagnosisReport(TypedDict):
     """Diagnosis by the method of Alwassel et al., "Diagnosing Error in Temporal Action Detectors" (ECCV 2018).
 
     Attributes:
-        tIoU: Threshold that error types and missed instances are determined at.
+        tIoU: Threshold of error types and missed instances.
         mAP_N: Normalized mAP of all instances, in ``[0, 1]``.
-        missed: Share of all instances that were not found, in ``[0, 1]``.
+        missed: Fraction of all instances that was missed, in ``[0, 1]``.
         instances_per_category: Mean number that precision is normalized by.
         sensitivity: Buckets by characteristic: ``length``, ``coverage``, ``count``.
-        errors: What became of the best predictions, by growing multiple.
+        errors: Outcomes of the best predictions, by ascending multiple.
         gains: Average mAP gained by leaving out all errors of a type.
     """
 
@@ -114,45 +111,33 @@ class DiagnosisReport(TypedDict):
 
 
 BucketKey = Literal["mAP_N", "missed"]
-"""What is known of each bucket, and of all instances."""
+"""What is reported for each bucket, and for all instances."""
 
 
 class NamedDiagnosis(NamedTuple):
-    """Diagnosis of all categories or of a group.
-
-    Attributes:
-        name: Whose it is.
-        diagnosis: The diagnosis.
-    """
+    """Diagnosis of all categories or of a group, with its name."""
 
     name: str
     diagnosis: DiagnosisReport
 
 
 def outcome_fractions(errors: ErrorReport) -> dict[str, float]:
-    """Return which share of the predictions came out how.
-
-    Args:
-        errors: The counts.
-
-    Returns:
-        Shares in ``[0, 1]`` by outcome; zeros if there is no prediction.
+    """Return the fraction of the predictions with each outcome, in ``[0, 1]``; zeros if there is no prediction.
 
     Example:
         >>> counts = dict.fromkeys((one.key for one in OUTCOMES), 0) | {"true_positive": 1, "background": 3}
-        >>> shares = outcome_fractions({"multiple": 1, "predictions": 4, **counts})
-        >>> shares["true_positive"], shares["confusion"], shares["background"]
+        >>> fractions = outcome_fractions({"multiple": 1, "predictions": 4, **counts})
+        >>> fractions["true_positive"], fractions["confusion"], fractions["background"]
         (0.25, 0.0, 0.75)
     """
-    counts = _counts(errors)
-    return {key: count / max(errors["predictions"], 1) for key, count in counts.items()}
+    return {one.key: errors[one.key] / max(errors["predictions"], 1) for one in OUTCOMES}
 
 
 def diagnosis_tables(diagnoses: Sequence[NamedDiagnosis]) -> list[Table]:
     """Return tables of error types, gains, and sensitivity, with a row for each diagnosis.
 
     Args:
-        diagnoses: What to show below one another, at least one; the first one's instances are counted.
+        diagnoses: At least one; instances are counted for the first.
 
     Returns:
         The tables; they fit into 80 columns if the names are short.
@@ -167,25 +152,25 @@ def diagnosis_tables(diagnoses: Sequence[NamedDiagnosis]) -> list[Table]:
 
 
 def _error_table(diagnoses: Sequence[NamedDiagnosis]) -> Table:
-    """Return what became of the best predictions, in percent of these."""
+    """Return the outcomes of the best predictions, in percent of these."""
     threshold = diagnoses[0].diagnosis["tIoU"]
     columns = [Column(), number_column("best")]
     columns += [number_column(one.name.replace(" ", "\n")) for one in OUTCOMES]
-    table = open_table(f"Best predictions at tIoU {threshold:.2f}, % (G: as many as instances)", columns)
+    table = open_table(f"Best predictions at tIoU {threshold:.2f}, % (G: number of instances)", columns)
     for name, diagnosis in diagnoses:
-        shown = [errors for errors in diagnosis["errors"] if errors["multiple"] in SHOWN_MULTIPLES]
+        shown = [errors for errors in diagnosis["errors"] if errors["multiple"] in _SHOWN_MULTIPLES]
         for number, errors in enumerate(shown):
-            shares = outcome_fractions(errors)
-            values = [percent(shares[one.key], 1) if errors["predictions"] else "-" for one in OUTCOMES]
+            fractions = outcome_fractions(errors)
+            values = [percent(fractions[one.key], 1) if errors["predictions"] else "-" for one in OUTCOMES]
             first = Text(printable(name) if number == 0 else "")
             table.add_row(first, f"{errors['multiple']}G", *values, end_section=number == len(shown) - 1)
     return table
 
 
 def _gain_table(diagnoses: Sequence[NamedDiagnosis]) -> Table:
-    """Return what leaving out one type of errors would bring."""
+    """Return the gain from removing each type of error."""
     columns = [Column(), *(number_column(one.name.replace(" ", "\n")) for one in ERROR_TYPES)]
-    table = open_table("Average mAP gained without the errors of a type, % points", columns)
+    table = open_table("Average mAP gained without each error type, percentage points", columns)
     for name, diagnosis in diagnoses:
         values = [signed_percent(diagnosis["gains"][one.key]) for one in ERROR_TYPES]
         table.add_row(Text(printable(name)), *values)
@@ -193,7 +178,7 @@ def _gain_table(diagnoses: Sequence[NamedDiagnosis]) -> Table:
 
 
 def _bucket_table(diagnoses: Sequence[NamedDiagnosis], key: BucketKey, title: str) -> Table:
-    """Return one value of all buckets, a section for each characteristic."""
+    """Return one value of all buckets, with a section for each characteristic."""
     first = diagnoses[0].diagnosis
     names = [bucket["name"] for bucket in max(first["sensitivity"].values(), key=len, default=[])]
     sizes = len(names)
@@ -210,17 +195,5 @@ def _bucket_table(diagnoses: Sequence[NamedDiagnosis], key: BucketKey, title: st
 
 
 def _padded(values: list[str], length: int) -> list[str]:
-    """Return the values, and empty cells where a characteristic has fewer buckets than another."""
+    """Return the values, padded with empty cells for characteristics with fewer buckets."""
     return values + [""] * (length - len(values))
-
-
-def _counts(errors: ErrorReport) -> dict[str, int]:
-    """Return the counts by outcome."""
-    return {
-        "true_positive": errors["true_positive"],
-        "double_detection": errors["double_detection"],
-        "wrong_label": errors["wrong_label"],
-        "localization": errors["localization"],
-        "confusion": errors["confusion"],
-        "background": errors["background"],
-    }

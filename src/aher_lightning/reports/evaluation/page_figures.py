@@ -1,4 +1,4 @@
-"""From the numbers of an evaluation to the figures of its page."""
+"""The figures of the evaluation page."""
 
 from __future__ import annotations
 
@@ -30,36 +30,24 @@ from aher_lightning.reports.evaluation.svg_charts import (
 from aher_lightning.reports.terminal_tables import printable
 
 SERIES = ("series-1", "series-2", "series-3", "series-4", "series-5")
-"""Classes of groups side by side: each has a colour and dashes of its own."""
+"""CSS classes of groups side by side: each has its own colour and dashes."""
 
 
 class Figure(NamedTuple):
-    """A chart with its caption.
-
-    Attributes:
-        caption: What it shows.
-        chart: Its markup.
-    """
+    """A chart with its caption."""
 
     caption: str
     chart: Markup
 
 
 def precision_figure(columns: Sequence[ScoreColumn]) -> Figure:
-    """Draw mAP against tIoU, a line for each column of scores.
-
-    Args:
-        columns: Scores; at most as many as there are series.
-
-    Returns:
-        The figure.
-    """
+    """Draw mAP against tIoU, one line per column of scores, at most one per series."""
     curves = []
     for style, column in zip(SERIES, columns, strict=False):
         points = [(float(name), value) for name, value in column.scores["mAP"].items() if name != "average"]
         curves.append(Curve(style, sorted(points)))
     places = [place for place, _ in curves[0].points]
-    # Names of ten thresholds would touch each other.
+    # Labels of ten thresholds would touch.
     shown = places if len(places) <= 6 else [*places[:-1:2], places[-1]]
     ticks = [(place, f"{place:.2f}") for place in shown]
     top = axis_top([value for curve in curves for _, value in curve.points])
@@ -68,14 +56,7 @@ def precision_figure(columns: Sequence[ScoreColumn]) -> Figure:
 
 
 def recall_figure(recalls: dict[str, float]) -> Figure:
-    """Draw average recall against the number of proposals per video.
-
-    Args:
-        recalls: Recall in ``[0, 1]`` by number of proposals.
-
-    Returns:
-        The figure.
-    """
+    """Draw average recall in ``[0, 1]`` against the number of proposals per video."""
     points = sorted((float(number), value) for number, value in recalls.items())
     first, last = points[0][0], points[-1][0]
     places = [first, *(place for place in (25.0, 50.0, 75.0) if first < place < last), last]
@@ -86,19 +67,13 @@ def recall_figure(recalls: dict[str, float]) -> Figure:
 
 
 def error_figure(named: NamedDiagnosis) -> Figure:
-    """Draw what became of the best predictions, a column for each multiple of the number of instances.
-
-    Args:
-        named: A diagnosis.
-
-    Returns:
-        The figure.
-    """
+    """Draw the outcomes of the best predictions, one column per multiple of the number of instances."""
     slots = []
     for errors in named.diagnosis["errors"]:
-        name, shares = f"{errors['multiple']}G", outcome_fractions(errors)
+        name, fractions = f"{errors['multiple']}G", outcome_fractions(errors)
         marks = [
-            Mark(one.key, shares[one.key], f"{name}: {one.name}, {100 * shares[one.key]:.2f} %") for one in OUTCOMES
+            Mark(one.key, fractions[one.key], f"{name}: {one.name}, {100 * fractions[one.key]:.2f} %")
+            for one in OUTCOMES
         ]
         slots.append(Slot(name, marks))
     caption = f"Best predictions: {printable(named.name)}"
@@ -106,14 +81,7 @@ def error_figure(named: NamedDiagnosis) -> Figure:
 
 
 def gain_figure(diagnoses: Sequence[NamedDiagnosis]) -> Figure:
-    """Draw the average mAP gained without one type of errors.
-
-    Args:
-        diagnoses: One, whose bars have the colours of the error types, or several side by side.
-
-    Returns:
-        The figure.
-    """
+    """Draw the average mAP gained without one type of error; a single diagnosis in the colours of the error types."""
     top = axis_top([gain for _, diagnosis in diagnoses for gain in diagnosis["gains"].values()])
     slots = []
     for one in ERROR_TYPES:
@@ -128,26 +96,12 @@ def gain_figure(diagnoses: Sequence[NamedDiagnosis]) -> Figure:
 
 
 def sensitivity_figures(diagnoses: Sequence[NamedDiagnosis]) -> list[Figure]:
-    """Draw the normalized mAP of each kind of instances, a figure for each characteristic.
-
-    Args:
-        diagnoses: One or several, side by side.
-
-    Returns:
-        The figures, all to one scale.
-    """
+    """Draw the normalized mAP of each bucket, one figure per characteristic, all to the same scale."""
     return _bucket_figures(diagnoses, "mAP_N", "Normalized mAP")
 
 
 def missed_figures(diagnoses: Sequence[NamedDiagnosis]) -> list[Figure]:
-    """Draw the share of instances that were missed, a figure for each characteristic.
-
-    Args:
-        diagnoses: One or several, side by side.
-
-    Returns:
-        The figures, all to one scale.
-    """
+    """Draw the fraction of missed instances of each bucket, one figure per characteristic, all to the same scale."""
     return _bucket_figures(diagnoses, "missed", "Missed instances")
 
 
@@ -172,11 +126,11 @@ def _bucket_figures(diagnoses: Sequence[NamedDiagnosis], key: BucketKey, caption
 
 
 def _short_range(text: str) -> str:
-    """Shorten ``30 to 60 s``, so that the ranges of neighbours do not touch; ``up to 30 s`` stays."""
+    """Shorten ``30 to 60 s``, so that neighbouring labels do not touch; ``up to 30 s`` stays."""
     return re.sub(r"(?<=\d) to (?=\d)", "-", text)
 
 
 def _bucket_tooltip(name: str, bucket: BucketReport, key: BucketKey) -> str:
-    """Say whose value a column is."""
-    value = "" if (share := bucket[key]) is None else f": {100 * share:.2f} %"
+    """Return the tooltip of a column."""
+    value = "" if (fraction := bucket[key]) is None else f": {100 * fraction:.2f} %"
     return f"{printable(name)}, {bucket['range']}, {bucket['instances']:,} instances{value}"

@@ -1,4 +1,4 @@
-"""From the numbers of an evaluation to the tables of its page: every figure has its numbers beside it."""
+"""The tables of the evaluation page: every figure has its numbers beside it."""
 
 from __future__ import annotations
 
@@ -15,60 +15,40 @@ from aher_lightning.reports.evaluation.report import EvaluationReport, ScoreColu
 from aher_lightning.reports.terminal_tables import percent, printable, signed_percent
 
 _MOST_THRESHOLDS = 4
-"""Thresholds whose average precision is shown for each category; of more, those that the field reports."""
+"""Most thresholds to show AP for, per category; of more, only the commonly reported ones."""
 
 _REPORTED_THRESHOLDS = ("0.50", "0.75", "0.95")
 
 
 class PageTable(NamedTuple):
-    """A table with its caption.
-
-    Attributes:
-        caption: What it shows, with the unit.
-        header: Names of the columns; the first names the rows.
-        rows: The rows, as many texts as columns in each.
-    """
+    """A table with its caption, whose first column names the rows."""
 
     caption: str
     header: list[str]
     rows: list[list[str]]
 
 
-class CategoryRow(NamedTuple):
-    """A category in the table of categories.
-
-    Attributes:
-        name: Its name.
-        average: Its average precision in ``[0, 1]``.
-        numbers: What is known of it, in the order of the columns.
-    """
+class _CategoryRow(NamedTuple):
+    """A category: name, average precision in ``[0, 1]``, and the numbers of the columns."""
 
     name: str
     average: float
     numbers: list[str]
 
 
-class CategoryTable(NamedTuple):
-    """All categories with what is known of them.
-
-    Attributes:
-        header: Names of the columns of numbers.
-        rows: The categories, best one first.
-    """
+class _CategoryTable(NamedTuple):
+    """All categories, the best first."""
 
     header: list[str]
-    rows: list[CategoryRow]
+    rows: list[_CategoryRow]
 
 
 def score_table(columns: Sequence[ScoreColumn], recalls: Mapping[str, float]) -> PageTable:
     """Return all scores, with what decides whether two columns compare.
 
     Args:
-        columns: Scores of groups, of all together, and the like.
+        columns: Scores of groups, of all categories together, and their harmonic mean.
         recalls: Recall by number of proposals, of all together; may be empty.
-
-    Returns:
-        The table.
     """
     scores = [column.scores for column in columns]
     rows = []
@@ -88,33 +68,19 @@ def score_table(columns: Sequence[ScoreColumn], recalls: Mapping[str, float]) ->
 
 
 def error_table(diagnoses: Sequence[NamedDiagnosis]) -> PageTable:
-    """Return what became of the best predictions, in percent of these.
-
-    Args:
-        diagnoses: Whose; below one another.
-
-    Returns:
-        The table.
-    """
+    """Return the outcomes of the best predictions of each diagnosis, in percent of these."""
     rows = []
     for name, diagnosis in diagnoses:
         first = f"{printable(name)}, " if len(diagnoses) > 1 else ""
         for errors in diagnosis["errors"]:
-            shares = outcome_fractions(errors)
-            values = [percent(shares[one.key]) for one in OUTCOMES]
+            fractions = outcome_fractions(errors)
+            values = [percent(fractions[one.key]) for one in OUTCOMES]
             rows.append([f"{first}{errors['multiple']}G", f"{errors['predictions']:,}", *values])
     return PageTable("Outcomes, % of the predictions", ["best", "predictions", *(one.name for one in OUTCOMES)], rows)
 
 
 def gain_table(diagnoses: Sequence[NamedDiagnosis]) -> PageTable:
-    """Return the average mAP gained without the errors of one type.
-
-    Args:
-        diagnoses: Whose; side by side.
-
-    Returns:
-        The table.
-    """
+    """Return the average mAP gained without the errors of one type, one column per diagnosis."""
     rows = [
         [one.name, *(signed_percent(diagnosis["gains"][one.key]) for _, diagnosis in diagnoses)] for one in ERROR_TYPES
     ]
@@ -122,14 +88,7 @@ def gain_table(diagnoses: Sequence[NamedDiagnosis]) -> PageTable:
 
 
 def bucket_table(diagnoses: Sequence[NamedDiagnosis]) -> PageTable:
-    """Return number, normalized mAP and missed share of all kinds of instances.
-
-    Args:
-        diagnoses: Whose; side by side.
-
-    Returns:
-        The table.
-    """
+    """Return number, normalized mAP and missed fraction of each bucket, three columns per diagnosis."""
     header = ["instances"]
     for name, _ in diagnoses:
         first = f"{printable(name)}: " if len(diagnoses) > 1 else ""
@@ -148,15 +107,8 @@ def bucket_table(diagnoses: Sequence[NamedDiagnosis]) -> PageTable:
     return PageTable("Kinds of instances, %", header, [*rows, overall])
 
 
-def category_table(report: EvaluationReport) -> CategoryTable:
-    """Return all categories, the best one first.
-
-    Args:
-        report: Scores of predictions.
-
-    Returns:
-        The table.
-    """
+def category_table(report: EvaluationReport) -> _CategoryTable:
+    """Return all categories with their average precision and support, the best first."""
     precisions = report.get("per_class_AP", {})
     support = report.get("per_class_support", {})
     thresholds = [name for name in report["mAP"] if name != "average"]
@@ -168,13 +120,13 @@ def category_table(report: EvaluationReport) -> CategoryTable:
         if support:
             counts = support[name]
             numbers += [f"{count:,}" for count in (counts["instances"], counts["videos"], counts["predictions"])]
-        rows.append(CategoryRow(printable(name), one["average"], numbers))
+        rows.append(_CategoryRow(printable(name), one["average"], numbers))
     header = [f"AP@{threshold}" for threshold in thresholds]
-    return CategoryTable(header + (["instances", "videos", "predictions"] if support else []), rows)
+    return _CategoryTable(header + (["instances", "videos", "predictions"] if support else []), rows)
 
 
 def _diagnosis_rows(columns: Sequence[ScoreColumn]) -> list[list[str]]:
-    """Return what the diagnosis says in one number each."""
+    """Return the summary numbers of the diagnoses."""
     found = [column.scores.get("diagnosis") for column in columns]
     return [
         ["normalized mAP", *("" if one is None else percent(one["mAP_N"]) for one in found)],

@@ -1,4 +1,4 @@
-"""What an evaluation says: the report as a record, and as a table for the terminal."""
+"""The report of an evaluation: the record, and its tables for the terminal."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ HARMONIC_MEAN = "harmonic_mean"
 """Key of the harmonic mean among the groups of a report; no group may have that name."""
 
 _ORACLE_NOTES = {
-    "labels": "true labels in place of the predicted ones: what is missing are errors of localization",
-    "segments": "true segments in place of the predicted ones: what is missing are errors of classification",
+    "labels": "labels replaced by the ground truth: the remaining errors are localization errors",
+    "segments": "segments replaced by the ground truth: the remaining errors are classification errors",
 }
 
 _SHOWN_NUMBERS = ("1", "10", "100")
-"""AN whose recall is shown, as papers on ActivityNet do."""
+"""AN whose recall is shown, as in papers on ActivityNet."""
 
 _SHOWN_LARGE_NUMBERS = ("50", "100", "200", "500", "1000")
-"""The same where AN goes further than 100, as papers on THUMOS14 do."""
+"""The same where AN exceeds 100, as in papers on THUMOS14."""
 
-SHOWN_CATEGORIES = 5
-"""How many of the best categories the terminal shows, and how many of the worst."""
+_SHOWN_CATEGORIES = 5
+"""How many of the best and of the worst categories the terminal shows."""
 
 
 class GroupReport(TypedDict, total=False):
@@ -44,11 +44,11 @@ class GroupReport(TypedDict, total=False):
 
     Attributes:
         mAP: Mean average precision in ``[0, 1]`` by tIoU (``"0.50"`` and so on, ``"average"``).
-        AUC: Area under AR against AN, if asked for.
+        AUC: Area under AR against AN, if requested.
         videos: Videos with an instance of the group.
         instances: Instances of the group.
-        fingerprint: Stands for the videos with an instance of the group, and for these instances.
-        diagnosis: Where the errors in these categories come from, if asked for.
+        fingerprint: Identifies the videos with an instance of the group, and these instances.
+        diagnosis: Diagnosis of these categories, if requested.
     """
 
     mAP: dict[str, float]
@@ -60,20 +60,14 @@ class GroupReport(TypedDict, total=False):
 
 
 class SupportReport(TypedDict):
-    """How much there is of a category.
-
-    Attributes:
-        instances: Its instances.
-        videos: Videos with one of them.
-        predictions: Predictions of the category.
-    """
+    """Number of instances, of videos with one of them, and of predictions of a category."""
 
     instances: int
     videos: int
     predictions: int
 
 
-# The functional form, because of a key that is no identifier.
+# The functional syntax, as "AR@AN" is not an identifier.
 EvaluationReport = TypedDict(
     "EvaluationReport",
     {
@@ -108,10 +102,10 @@ files there is ``comparison`` alone.
 
 
 class ScoreColumn(NamedTuple):
-    """Scores that stand below one another.
+    """Scores in one column.
 
     Attributes:
-        name: Whose they are: a group, all categories together, or the harmonic mean of the groups.
+        name: A group, all categories together, or the harmonic mean of the groups.
         scores: The scores.
         is_overall: Whether these are the scores of all categories together.
     """
@@ -122,15 +116,15 @@ class ScoreColumn(NamedTuple):
 
 
 def report_view(report: EvaluationReport) -> Group:
-    """Return what the terminal shows of a report: counts, and tables of the scores in percent.
+    """Return a report for the terminal: counts, and tables of the scores in percent.
 
     Args:
         report: Scores of predictions.
 
     Returns:
-        Something that rich can print; it fits into 80 columns if names are short.
+        A rich renderable that fits into 80 columns if names are short.
     """
-    tables = [_group_table(report) if report.get("groups") else _plain_table(report)]
+    tables = [_score_table(report)]
     if found := diagnoses(report):
         tables += [_category_table(report), *diagnosis_tables(found)]
     parts = [part for table in tables for part in (Text(), table)]
@@ -138,14 +132,7 @@ def report_view(report: EvaluationReport) -> Group:
 
 
 def score_columns(report: EvaluationReport) -> list[ScoreColumn]:
-    """Return the scores of each group, of all categories together, and the harmonic mean of the groups.
-
-    Args:
-        report: Scores of predictions.
-
-    Returns:
-        The columns from left to right; without groups, one for all categories.
-    """
+    """Return the columns of scores: each group, all categories together, and the harmonic mean of the groups."""
     together: GroupReport = {"mAP": report["mAP"], "videos": report["videos"], "instances": report["instances"]}
     if "AUC" in report:
         together["AUC"] = report["AUC"]
@@ -162,27 +149,13 @@ def score_columns(report: EvaluationReport) -> list[ScoreColumn]:
 
 
 def diagnoses(report: EvaluationReport) -> list[NamedDiagnosis]:
-    """Return all diagnoses of a report, that of all categories first.
-
-    Args:
-        report: Scores of predictions.
-
-    Returns:
-        The diagnoses; none if none was asked for.
-    """
+    """Return all diagnoses of a report, that of all categories first; empty if none was requested."""
     columns = sorted(score_columns(report), key=lambda column: not column.is_overall)
     return [NamedDiagnosis(one.name, one.scores["diagnosis"]) for one in columns if "diagnosis" in one.scores]
 
 
 def summary_lines(report: EvaluationReport) -> list[str]:
-    """Return what must be known beside the scores, a line each: counts, protocol, what was left out.
-
-    Args:
-        report: Scores of predictions.
-
-    Returns:
-        The lines.
-    """
+    """Return counts, protocol and notes, one line each."""
     lines = [f"{report['videos']} videos, {report['instances']} instances, {report['predictions']} predictions"]
     lines += [
         f"{name}: {group['videos']} videos, {group['instances']} instances"
@@ -195,14 +168,7 @@ def summary_lines(report: EvaluationReport) -> list[str]:
 
 
 def score_notes(report: EvaluationReport) -> list[str]:
-    """Return what happened to predictions before they were scored, a line each.
-
-    Args:
-        report: Scores of predictions.
-
-    Returns:
-        The lines; none if nothing happened.
-    """
+    """Return what happened to predictions before scoring, one line each; empty if nothing happened."""
     notes = []
     if report.get("skipped"):
         notes.append(skipped_line(report["skipped"]))
@@ -218,12 +184,6 @@ def score_notes(report: EvaluationReport) -> list[str]:
 def shown_numbers(recalls: Mapping[str, float]) -> list[str]:
     """Return the AN whose recall is shown.
 
-    Args:
-        recalls: AR by AN.
-
-    Returns:
-        Some of these AN.
-
     Example:
         >>> shown_numbers({str(number): 0.5 for number in range(1, 101)})
         ['1', '10', '100']
@@ -233,13 +193,7 @@ def shown_numbers(recalls: Mapping[str, float]) -> list[str]:
 
 
 def precision_name(threshold: str) -> str:
-    """Return what the mAP at a threshold is called.
-
-    Args:
-        threshold: Name of the threshold, or ``average``.
-
-    Returns:
-        The name.
+    """Return the name of the mAP at a threshold.
 
     Example:
         >>> precision_name("0.50"), precision_name("average")
@@ -248,27 +202,16 @@ def precision_name(threshold: str) -> str:
     return "average mAP" if threshold == "average" else f"mAP@{threshold}"
 
 
-def _plain_table(report: EvaluationReport) -> Table:
-    """Return the scores, one to a row."""
-    table = Table("score", Column("%", justify="right"))
-    if "protocol" in report:
-        table.add_row("fingerprint", report["protocol"]["fingerprint"], end_section=True)
-    for name, value in report["mAP"].items():
-        table.add_row(precision_name(name), percent(value), end_section=name == "average")
-    if "AUC" in report:
-        for number in shown_numbers(report["AR@AN"]):
-            table.add_row(f"AR@{number}", percent(report["AR@AN"][number]))
-        table.add_row("AUC", percent(report["AUC"]))
-    return table
-
-
-def _group_table(report: EvaluationReport) -> Table:
-    """Return the scores of each group, of all together, and their harmonic mean, one to a column."""
+def _score_table(report: EvaluationReport) -> Table:
+    """Return the scores, one per row: of each group, of all together, and their harmonic mean, one per column."""
     columns = score_columns(report)
     scores = [column.scores for column in columns]
-    # Where there is no room, a fingerprint goes on in the next line: a part of it would not say what compares.
-    names = [Column(Text(printable(column.name)), justify="right", overflow="fold") for column in columns]
-    table = Table(Column("%", overflow="fold"), *names)
+    if len(columns) > 1:
+        # A fingerprint wraps where there is no room: truncated, it would not say what compares.
+        names = [Column(Text(printable(column.name)), justify="right", overflow="fold") for column in columns]
+        table = Table(Column("%", overflow="fold"), *names)
+    else:
+        table = Table("score", Column("%", justify="right"))
     if any("fingerprint" in one for one in scores):
         table.add_row("fingerprint", *(one.get("fingerprint", "") for one in scores), end_section=True)
     for name in report["mAP"]:
@@ -283,19 +226,21 @@ def _group_table(report: EvaluationReport) -> Table:
 
 
 def _category_table(report: EvaluationReport) -> Table:
-    """Return the best and the worst categories, and how much there is of each."""
+    """Return the best and the worst categories with their support."""
     support = report["per_class_support"]
     ranked = sorted(report["per_class_AP"].items(), key=lambda item: -item[1]["average"])
-    is_long = len(ranked) > 2 * SHOWN_CATEGORIES
+    is_long = len(ranked) > 2 * _SHOWN_CATEGORIES
     title = (
-        f"{SHOWN_CATEGORIES} best and {SHOWN_CATEGORIES} worst of {len(ranked)} categories" if is_long else "Categories"
+        f"{_SHOWN_CATEGORIES} best and {_SHOWN_CATEGORIES} worst of {len(ranked)} categories"
+        if is_long
+        else "Categories"
     )
     columns = ("average\nAP %", "instances", "videos", "predictions")
     table = open_table(title, [Column(vertical="bottom"), *map(number_column, columns)])
-    shown = [*ranked[:SHOWN_CATEGORIES], *ranked[-SHOWN_CATEGORIES:]] if is_long else ranked
+    shown = [*ranked[:_SHOWN_CATEGORIES], *ranked[-_SHOWN_CATEGORIES:]] if is_long else ranked
     for place, (name, precisions) in enumerate(shown, start=1):
         one = support[name]
         counts = [f"{count:,}" for count in (one["instances"], one["videos"], one["predictions"])]
-        is_last_best = is_long and place == SHOWN_CATEGORIES
+        is_last_best = is_long and place == _SHOWN_CATEGORIES
         table.add_row(Text(printable(name)), percent(precisions["average"]), *counts, end_section=is_last_best)
     return table

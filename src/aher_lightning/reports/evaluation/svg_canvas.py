@@ -1,7 +1,7 @@
-"""Drawing in SVG for a page: shapes and axes whose colours are left to the style sheet of the page.
+"""SVG primitives for the pages: shapes and axes whose colours come from the page's style sheet.
 
-Elements carry classes in place of colours, so that one drawing is readable on light and on dark ground. They are built
-as a tree, not as text: whatever a name holds, it cannot become markup.
+Elements carry CSS classes instead of colours, so that one drawing is readable on light and dark backgrounds. They are
+built as a tree, not as text: a name cannot become markup.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from markupsafe import Markup
 Anchor = Literal["start", "middle", "end"]
 
 _TOPS = (0.01, 0.02, 0.04, 0.08, 0.12, 0.2, 0.4, 0.6, 0.8, 1.0)
-"""Upper ends of an axis that four equal steps divide into short numbers of percent."""
+"""Axis maxima that four equal steps divide into short percentages."""
 
 _STEPS = 4
 
 
 class PlotArea(NamedTuple):
-    """The rectangle that values are drawn in.
+    """The rectangle that values are drawn in, in units of the drawing.
 
     Attributes:
-        left: Its left side, in units of the drawing.
-        top: Its upper side.
-        width: Its width.
-        height: Its height.
-        top_value: The value at its upper side; zero is at the lower one.
+        left: Left edge.
+        top: Top edge.
+        width: Width.
+        height: Height.
+        top_value: Value at the top edge; the bottom edge is zero.
     """
 
     left: float
@@ -39,34 +39,21 @@ class PlotArea(NamedTuple):
 
     @property
     def right(self) -> float:
-        """The right side."""
+        """Right edge."""
         return self.left + self.width
 
     @property
     def bottom(self) -> float:
-        """The lower side."""
+        """Bottom edge."""
         return self.top + self.height
 
     def y(self, value: float) -> float:
-        """Return the height at which a value is drawn; values outside are put on the nearest side.
-
-        Args:
-            value: Value between zero and ``top_value``.
-
-        Returns:
-            The place, from the top of the drawing.
-        """
+        """Return the vertical position of a value, clipped to the plot."""
         return self.bottom - self.height * min(max(value / self.top_value, 0.0), 1.0)
 
 
 def axis_top(values: Sequence[float]) -> float:
-    """Return an upper end for an axis of shares that has room for all values.
-
-    Args:
-        values: Shares in ``[0, 1]``.
-
-    Returns:
-        The upper end.
+    """Return an axis maximum that no value exceeds; values are in ``[0, 1]``.
 
     Example:
         >>> axis_top([0.05, 0.31]), axis_top([]), axis_top([1.0])
@@ -77,16 +64,7 @@ def axis_top(values: Sequence[float]) -> float:
 
 
 def new_drawing(width: float, height: float, title: str) -> ET.Element:
-    """Return an empty drawing with a title for those who cannot see it.
-
-    Args:
-        width: Width in units of the drawing; the page may show it in another size.
-        height: Height.
-        title: What the drawing shows.
-
-    Returns:
-        The ``svg`` element.
-    """
+    """Return an empty ``svg`` element with an accessible title; the page may scale it."""
     size = {"viewBox": f"0 0 {width:g} {height:g}", "width": f"{width:g}", "height": f"{height:g}"}
     drawing = ET.Element("svg", {**size, "role": "img", "aria-label": title})
     ET.SubElement(drawing, "title").text = title
@@ -96,19 +74,7 @@ def new_drawing(width: float, height: float, title: str) -> ET.Element:
 def draw_text(
     parent: ET.Element, x: float, y: float, content: str, style: str = "", anchor: Anchor = "start"
 ) -> ET.Element:
-    """Add a line of text.
-
-    Args:
-        parent: What to add it to.
-        x: Where it is anchored.
-        y: Its base line.
-        content: The text.
-        style: Classes.
-        anchor: Which part of it is at ``x``.
-
-    Returns:
-        The element.
-    """
+    """Add a line of text; ``y`` is its baseline, ``style`` its CSS classes."""
     attributes = {"x": _number(x), "y": _number(y), "text-anchor": anchor, "class": style}
     element = ET.SubElement(parent, "text", attributes)
     element.text = content
@@ -118,15 +84,7 @@ def draw_text(
 def draw_rectangle(
     parent: ET.Element, corner: tuple[float, float], size: tuple[float, float], style: str, tooltip: str
 ) -> None:
-    """Add a rectangle.
-
-    Args:
-        parent: What to add it to.
-        corner: Its left upper corner.
-        size: Width and height.
-        style: Classes.
-        tooltip: What is shown when the pointer rests on it.
-    """
+    """Add a rectangle, given by its upper left corner, with CSS classes and a tooltip."""
     places = dict(zip(("x", "y", "width", "height"), map(_number, (*corner, *size)), strict=True))
     ET.SubElement(ET.SubElement(parent, "rect", {**places, "class": style}), "title").text = tooltip
 
@@ -134,25 +92,13 @@ def draw_rectangle(
 def draw_path(
     parent: ET.Element, points: Sequence[tuple[float, float]], style: str, *, is_closed: bool = False
 ) -> None:
-    """Add straight lines from point to point.
-
-    Args:
-        parent: What to add them to.
-        points: The points.
-        style: Classes.
-        is_closed: Whether the last point is joined to the first.
-    """
+    """Add straight lines from point to point."""
     places = " L".join(f"{_number(x)} {_number(y)}" for x, y in points)
     ET.SubElement(parent, "path", {"d": f"M{places}{' Z' if is_closed else ''}", "class": style})
 
 
 def draw_percent_axis(parent: ET.Element, area: PlotArea) -> None:
-    """Add horizontal lines with their values in percent.
-
-    Args:
-        parent: What to add them to.
-        area: The rectangle of the plot.
-    """
+    """Add horizontal grid lines labelled in percent."""
     for step in range(_STEPS + 1):
         value = area.top_value * step / _STEPS
         height = area.y(value)
@@ -162,17 +108,10 @@ def draw_percent_axis(parent: ET.Element, area: PlotArea) -> None:
 
 
 def markup(drawing: ET.Element) -> Markup:
-    """Return a drawing as text that can stand within a page.
-
-    Args:
-        drawing: The drawing.
-
-    Returns:
-        Its markup, with every name escaped.
-    """
+    """Return a drawing as HTML markup, with all names escaped."""
     return Markup(ET.tostring(drawing, encoding="unicode"))
 
 
 def _number(value: float) -> str:
-    """Return a length as it is written: two decimals at most."""
+    """Format a length with at most two decimals."""
     return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,4 +1,4 @@
-"""The four kinds of charts of a page: columns, stacked columns, bars and lines."""
+"""The charts of the evaluation page: columns, stacked columns, bars and lines."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ _LEFT, _TOP = 42.0, 18.0
 _PLOT_HEIGHT = 180.0
 _NOTE_HEIGHT = 14.0
 
-_SLOT_SHARE = 0.72
-"""Part of its slot that a group of columns takes."""
+_SLOT_FRACTION = 0.72
+"""Fraction of its slot that a group of columns fills."""
 
 _MOST_LABELLED = 2
-"""Columns side by side that still have room for their values."""
+"""Most adjacent columns that leave room for their values."""
 
 _MOST_POINTS = 20
-"""Points of a line that are marked; of more than these, only those that the axis names."""
+"""Most points of a line that are all marked; of more, only those at axis ticks."""
 
 _LEAST_LABELLED = 0.07
-"""Share of a column from which on a part has room for its value."""
+"""Smallest part of a stacked column that leaves room for its value."""
 
 
 class Mark(NamedTuple):
     """One column, bar, or part of a column.
 
     Attributes:
-        style: Class that says its colour.
-        value: Share in ``[0, 1]``; ``None`` if there is none.
-        tooltip: What is shown when the pointer rests on it.
+        style: CSS class of its colour.
+        value: Fraction in ``[0, 1]``; ``None`` if there is none.
+        tooltip: Text shown on hover.
     """
 
     style: str
@@ -54,13 +54,7 @@ class Mark(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """What stands at one place of an axis.
-
-    Attributes:
-        name: Its name.
-        marks: What is drawn there.
-        notes: Further lines below the name.
-    """
+    """What stands at one place of an axis: its name, its marks, and further lines below the name."""
 
     name: str
     marks: Sequence[Mark]
@@ -68,12 +62,7 @@ class Slot(NamedTuple):
 
 
 class Curve(NamedTuple):
-    """One line of a chart of lines.
-
-    Attributes:
-        style: Class that says its colour and its dashes.
-        points: Places on the horizontal axis, and values in ``[0, 1]``.
-    """
+    """One line: CSS class, and points ``(position, value)`` with values in ``[0, 1]``."""
 
     style: str
     points: Sequence[tuple[float, float]]
@@ -83,13 +72,10 @@ def column_chart(title: str, slots: Sequence[Slot], top: float, levels: Sequence
     """Draw columns side by side.
 
     Args:
-        title: What the chart shows.
+        title: Title of the chart.
         slots: Columns, from left to right.
-        top: Value at the upper end of the axis.
+        top: Value at the top of the axis.
         levels: Values drawn as lines across all columns.
-
-    Returns:
-        Markup of the chart.
     """
     notes = max((len(slot.notes) for slot in slots), default=0)
     area = PlotArea(_LEFT, _TOP, WIDTH - _LEFT - 8, _PLOT_HEIGHT, top)
@@ -98,27 +84,19 @@ def column_chart(title: str, slots: Sequence[Slot], top: float, levels: Sequence
     step = area.width / max(len(slots), 1)
     places = [area.left + step * (place + 0.5) for place in range(len(slots))]
     for centre, slot in zip(places, slots, strict=True):
-        _draw_columns(drawing, area, centre, step * _SLOT_SHARE, slot)
+        _draw_columns(drawing, area, centre, step * _SLOT_FRACTION, slot)
     for level in levels:
         if level.value is not None:
             height = area.y(level.value)
             draw_path(drawing, [(area.left, height), (area.right, height)], f"level {level.style}")
-    # Texts come last: they stand in front of columns and lines.
+    # Labels are drawn last, in front of columns and lines.
     for centre, slot in zip(places, slots, strict=True):
-        _label_columns(drawing, area, centre, step * _SLOT_SHARE, slot)
+        _label_columns(drawing, area, centre, step * _SLOT_FRACTION, slot)
     return markup(drawing)
 
 
 def stacked_chart(title: str, slots: Sequence[Slot]) -> Markup:
-    """Draw columns whose parts add up to the whole.
-
-    Args:
-        title: What the chart shows.
-        slots: Columns, from left to right; marks from the bottom up.
-
-    Returns:
-        Markup of the chart.
-    """
+    """Draw columns, from left to right, whose parts, from the bottom up, sum to 1."""
     area = PlotArea(_LEFT, _TOP, WIDTH - _LEFT - 8, 1.35 * _PLOT_HEIGHT, 1.0)
     drawing = new_drawing(WIDTH, area.bottom + 26, title)
     draw_percent_axis(drawing, area)
@@ -126,30 +104,21 @@ def stacked_chart(title: str, slots: Sequence[Slot]) -> Markup:
     for place, slot in enumerate(slots):
         left, below = area.left + step * place + 1.5, 0.0
         for mark in slot.marks:
-            share = mark.value or 0.0
-            upper, lower = area.y(below + share), area.y(below)
-            below += share
-            if not share:
+            fraction = mark.value or 0.0
+            upper, lower = area.y(below + fraction), area.y(below)
+            below += fraction
+            if not fraction:
                 continue
             draw_rectangle(drawing, (left, upper), (step - 3, lower - upper), f"mark part {mark.style}", mark.tooltip)
-            if share >= _LEAST_LABELLED:
+            if fraction >= _LEAST_LABELLED:
                 middle = (upper + lower) / 2 + 4
-                draw_text(drawing, left + step / 2 - 1.5, middle, f"{100 * share:.0f}", "inside", "middle")
+                draw_text(drawing, left + step / 2 - 1.5, middle, f"{100 * fraction:.0f}", "inside", "middle")
         draw_text(drawing, left + step / 2 - 1.5, area.bottom + 18, slot.name, "name", "middle")
     return markup(drawing)
 
 
 def bar_chart(title: str, slots: Sequence[Slot], top: float) -> Markup:
-    """Draw bars from left to right, their names before and their values behind them.
-
-    Args:
-        title: What the chart shows.
-        slots: Bars, from top to bottom; what is below zero has no length.
-        top: Value at the right end.
-
-    Returns:
-        Markup of the chart.
-    """
+    """Draw horizontal bars with names on the left and values on the right; ``top`` is the value at the right end."""
     thickness, gap, left, room = 18.0, 12.0, 112.0, 56.0
     height = sum(thickness * len(slot.marks) + gap for slot in slots)
     drawing = new_drawing(WIDTH, height + 4, title)
@@ -180,15 +149,12 @@ def line_chart(
     """Draw lines from point to point.
 
     Args:
-        title: What the chart shows.
-        curves: The lines; the first one on top.
-        top: Value at the upper end of the axis.
-        ticks: Places and names on the horizontal axis; the outermost are its ends.
-        axis: What the horizontal axis is.
+        title: Title of the chart.
+        curves: The lines; the first is drawn on top.
+        top: Value at the top of the axis.
+        ticks: Positions and labels on the horizontal axis; the outermost are its ends.
+        axis: Label of the horizontal axis.
         is_filled: Whether the area below the first line is filled.
-
-    Returns:
-        Markup of the chart.
     """
     area = PlotArea(_LEFT, _TOP, WIDTH - _LEFT - 16, 1.05 * _PLOT_HEIGHT, top)
     drawing = new_drawing(WIDTH, area.bottom + 42, title)
@@ -197,8 +163,8 @@ def line_chart(
     first, last = named[0], named[-1]
 
     def place(point: tuple[float, float]) -> tuple[float, float]:
-        share = (point[0] - first) / (last - first) if last > first else 0.5
-        return area.left + area.width * share, area.y(point[1])
+        fraction = (point[0] - first) / (last - first) if last > first else 0.5
+        return area.left + area.width * fraction, area.y(point[1])
 
     for position, name in ticks:
         draw_text(drawing, place((position, 0.0))[0], area.bottom + 17, name, "tick", "middle")
@@ -217,7 +183,7 @@ def line_chart(
 
 
 def _draw_columns(drawing: ET.Element, area: PlotArea, centre: float, room: float, slot: Slot) -> None:
-    """Draw the columns of one slot side by side; one without value leaves its place empty."""
+    """Draw the columns of one slot side by side; a missing value leaves its place empty."""
     width = room / max(len(slot.marks), 1)
     for number, mark in enumerate(slot.marks):
         if mark.value is not None:

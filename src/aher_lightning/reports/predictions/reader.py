@@ -1,4 +1,4 @@
-"""Reading of prediction files in the layout of ActivityNet, of any size, saying what is wrong and where."""
+"""Streaming reader of prediction files in ActivityNet's layout, with errors that name the place."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from aher_lightning.reports.predictions.rows import (
 from aher_lightning.structures import Detections
 
 _ROWS_AT_ONCE = 4096
-"""Rows that are checked together; where one of them is wrong, so many are looked at one by one."""
+"""Rows that are checked together; if one is invalid, they are checked one by one."""
 
 
 _REPEATED = "video id occurs twice"
@@ -37,7 +37,7 @@ class Predictions(NamedTuple):
     Attributes:
         detections: Detections by video id, both in file order, float64.
         categories: Names that the labels of the detections index.
-        skipped: How many rows were left out, by reason; a video whose id or entry cannot be used counts as one.
+        skipped: Number of skipped rows by reason; a video with an invalid id or entry counts as one.
     """
 
     detections: dict[str, Detections]
@@ -57,23 +57,20 @@ def read_predictions(
 
     The layout is ``{"results": {ID: [{"label", "score", "segment"}]}}``; other keys are ignored. Rows are invalid by
     the rules of :func:`~aher_lightning.reports.predictions.rows.check_row`. A video id may occur once. Memory holds
-    the result (32 bytes per row), one video of it twice, and a few pieces of text.
+    the result (32 bytes per row), one video of it twice, and a few chunks of text.
 
     Args:
         path: Prediction file.
         categories: Names that may occur, in the order of their indices; ``None`` takes them from the file, in
             the order of their first occurrence.
-        skip_invalid: Leave out and count invalid rows, entries that are no list, and videos whose id is unsafe or
-            has occurred before, instead of refusing the file.
-        on_progress: Called after each piece that is read, with the bytes read and those of the file.
-        chunk_bytes: Size of these pieces.
-
-    Returns:
-        Detections and categories, and what was left out.
+        skip_invalid: Skip and count invalid rows, entries that are not lists, and videos with an unsafe or repeated
+            id, instead of refusing the file.
+        on_progress: Called after each chunk with the bytes read and the size of the file.
+        chunk_bytes: Size of a chunk.
 
     Raises:
-        PredictionError: If the file is missing, empty, no JSON, not in this layout, or has an entry that cannot
-            be used and must not be skipped; the message names the file, the video and the row, from 0.
+        PredictionError: If the file is missing, empty, not JSON, not in this layout, or has an invalid entry that may
+            not be skipped; the message names the file, the video and the row, from 0.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -95,13 +92,13 @@ def read_predictions(
             reading.add(video_id, first, value)
     except InvalidRowError as reason:
         raise PredictionError(
-            f"{path}: video {video_id!r:.80}: {reason}; mend the file or give --skip-invalid"
+            f"{path}: video {video_id!r:.80}: {reason}; fix the file or give --skip-invalid"
         ) from None
     return Predictions(reading.take_detections(), reading.labels.names, dict(+reading.skipped))
 
 
 class _Reading:
-    """What has been read of a prediction file so far."""
+    """The part of a prediction file that has been read."""
 
     def __init__(self, labels: LabelTable, *, skip_invalid: bool) -> None:
         self.labels = labels
@@ -109,54 +106,54 @@ class _Reading:
         self._skip_invalid = skip_invalid
         self._seen: set[str] = set()
         self._blocks: dict[str, list[Rows]] = {}
-        # Why the present video is left out, if it is.
+        # Why the current video is skipped, if it is.
         self._flaw: InvalidRowError | None = None
 
     def add(self, video_id: str, first: int, value: object) -> None:
-        """Take in a video, or more rows of it; what is wrong is an error, or is left out and counted."""
+        """Add a video, or more rows of it; what is invalid raises, or is skipped and counted."""
         if first == 0:
             self._flaw = _find_flaw(video_id, value, self._seen)
             self._seen.add(video_id)
         rows = value if isinstance(value, list) else [value]
         if self._flaw is not None:
-            self._leave_out(self._flaw, len(rows) if self._flaw.reason == _REPEATED else int(first == 0))
+            self._skip(self._flaw, len(rows) if self._flaw.reason == _REPEATED else int(first == 0))
             return
         blocks = self._blocks.setdefault(video_id, [])
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             blocks.append(self._convert(rows[start : start + _ROWS_AT_ONCE], first + start))
 
     def take_detections(self) -> dict[str, Detections]:
-        """Return the detections by video; to spare memory, none are left here."""
+        """Return the detections by video, and release them to save memory."""
         return {video_id: _join(self._blocks.pop(video_id)) for video_id in list(self._blocks)}
 
     def _convert(self, rows: Sequence[object], first: int) -> Rows:
-        """Return the valid ones among some rows of a video, of which the first has the given number."""
+        """Return the valid rows of a video; the first one given has the number ``first``."""
         if not are_valid(rows, self.labels):
             rows = [row for number, row in enumerate(rows, first) if self._is_valid(row, number)]
         return convert_rows(rows, self.labels)
 
     def _is_valid(self, row: object, number: int) -> bool:
-        """Tell whether a row is valid; one that is not is an error, or counted."""
+        """Whether a row is valid; an invalid one raises, or is counted."""
         try:
             check_row(row, self.labels)
         except InvalidRowError as failure:
-            self._leave_out(failure.within(f"prediction {number}"))
+            self._skip(failure.within(f"prediction {number}"))
             return False
         return True
 
-    def _leave_out(self, flaw: InvalidRowError, num_rows: int = 1) -> None:
-        """Count rows that are not used, or fail."""
+    def _skip(self, flaw: InvalidRowError, num_rows: int = 1) -> None:
+        """Count skipped rows, or raise."""
         if not self._skip_invalid:
             raise flaw
         self.skipped[flaw.reason] += num_rows
 
 
 def _find_flaw(video_id: str, value: object, known: Container[str]) -> InvalidRowError | None:
-    """Return what is wrong with a video as a whole, if anything is."""
+    """Return what is wrong with a video as a whole, if anything."""
     try:
         validate_video_id(video_id, MalformedError)
     except MalformedError:
-        return InvalidRowError("video id is no plain file name")
+        return InvalidRowError("video id is not a plain file name")
     if video_id in known:
         return InvalidRowError(_REPEATED)
     if not isinstance(value, list):

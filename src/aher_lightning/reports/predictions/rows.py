@@ -1,4 +1,4 @@
-"""Which rows of a prediction file can be used: many at once where all are in order, one by one where any is not."""
+"""Validation and conversion of rows of a prediction file: fast in bulk, one by one where a row is invalid."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from aher_lightning.files.json_stream import RepeatedKeys
 
 
 class InvalidRowError(MalformedError):
-    """A row of a prediction file that cannot be used.
+    """An invalid row of a prediction file.
 
     Args:
-        reason: What is wrong, in words that are the same for all such rows.
-        message: The same in detail; the reason itself unless given.
+        reason: What is wrong, the same text for all such rows.
+        message: The same in detail; the reason by default.
     """
 
     def __init__(self, reason: str, message: str | None = None) -> None:
@@ -28,14 +28,7 @@ class InvalidRowError(MalformedError):
         self.reason = reason
 
     def within(self, place: str) -> InvalidRowError:
-        """Return the same error with a message that says where.
-
-        Args:
-            place: Where the row is.
-
-        Returns:
-            The error.
-        """
+        """Return the same error with the place in front of its message."""
         return InvalidRowError(self.reason, f"{place}: {self}")
 
 
@@ -57,8 +50,7 @@ class LabelTable:
     """The index of every category name.
 
     Args:
-        names: Names that may occur, in the order of their indices; ``None`` takes in every name, in the order of
-            their first use.
+        names: Valid names, in the order of their indices; ``None`` accepts every name, in the order of first use.
 
     Example:
         >>> table = LabelTable()
@@ -76,25 +68,11 @@ class LabelTable:
         return list(self._indices)
 
     def knows(self, name: str) -> bool:
-        """Tell whether a name has an index or would be given one.
-
-        Args:
-            name: Category name.
-
-        Returns:
-            Whether :meth:`indices` takes it.
-        """
+        """Whether :meth:`indices` accepts a name."""
         return not self._is_closed or name in self._indices
 
     def indices(self, names: Iterable[str]) -> list[int]:
-        """Return the index of each name, after giving one to those that are new.
-
-        Args:
-            names: Category names, all of them known.
-
-        Returns:
-            One index per name.
-        """
+        """Return the index of each accepted name; new names get the next index."""
         names = list(names)
         for name in dict.fromkeys(names):
             self._indices.setdefault(name, len(self._indices))
@@ -102,15 +80,7 @@ class LabelTable:
 
 
 def convert_rows(entries: Sequence[object], labels: LabelTable) -> Rows:
-    """Return rows that are known to be valid as arrays.
-
-    Args:
-        entries: Parsed JSON values.
-        labels: Category names; takes in new ones.
-
-    Returns:
-        The rows in the order of the entries; N may be 0.
-    """
+    """Return valid rows, parsed JSON values, as arrays in their order; ``labels`` takes in new names."""
     segments, scores, names = (_column(entries, key) for key in ("segment", "score", "label"))
     return Rows(
         np.array(segments, dtype=np.float64).reshape(-1, 2),
@@ -120,20 +90,17 @@ def convert_rows(entries: Sequence[object], labels: LabelTable) -> Rows:
 
 
 def are_valid(entries: Sequence[object], labels: LabelTable) -> bool:
-    """Tell quickly whether all rows would pass :func:`check_row`.
+    """Quickly tell whether all rows would pass :func:`check_row`.
 
     Args:
-        entries: Parsed JSON values whose numbers are all floats, as :mod:`aher_lightning.files.json_stream` gives them.
+        entries: Parsed JSON values whose numbers are all floats, as from :mod:`aher_lightning.files.json_stream`.
         labels: Category names.
-
-    Returns:
-        Whether none of them would fail.
 
     Example:
         >>> are_valid([{"label": "wave", "score": 0.5, "segment": [1.0, 2.0]}], LabelTable(["jump"]))
         False
     """
-    # An object that names a key twice is of another class.
+    # An object with a repeated key is of a subclass.
     if not _are_all(entries, dict):
         return False
     try:
@@ -155,18 +122,18 @@ def are_valid(entries: Sequence[object], labels: LabelTable) -> bool:
 
 
 def check_row(entry: object, labels: LabelTable) -> None:
-    """Fail if a row is not valid, saying why.
+    """Raise if a row is invalid.
 
     A valid row is an object with a known ``"label"``, a finite ``"score"``, and a ``"segment"`` of two finite numbers
     whose second is not below the first. A segment of zero seconds is valid, as official evaluators count it: it
     overlaps nothing. Other keys are ignored.
 
     Args:
-        entry: Parsed JSON value whose numbers are all floats, as :mod:`aher_lightning.files.json_stream` gives them.
+        entry: Parsed JSON value whose numbers are all floats, as from :mod:`aher_lightning.files.json_stream`.
         labels: Category names.
 
     Raises:
-        InvalidRowError: If the row cannot be used.
+        InvalidRowError: If the row is invalid.
 
     Example:
         >>> check_row({"label": "wave", "score": 0.5, "segment": [3.0, 2.0]}, LabelTable())
@@ -187,7 +154,7 @@ def check_row(entry: object, labels: LabelTable) -> None:
 
 
 def _check_label(entry: dict[str, object], labels: LabelTable) -> None:
-    """Fail unless the row has a known category name."""
+    """Raise unless the row has a known category name."""
     name = entry.get("label")
     if not isinstance(name, str) or not name:
         raise _wrong_type("label is not a name", entry, "label")
@@ -198,7 +165,7 @@ def _check_label(entry: dict[str, object], labels: LabelTable) -> None:
 
 
 def _check_segment(entry: dict[str, object]) -> None:
-    """Fail unless the row has two finite numbers in order."""
+    """Raise unless the row has two finite numbers in order."""
     segment = entry.get("segment")
     if not isinstance(segment, list):
         raise _wrong_type("segment is not [start, end]", entry, "segment")
@@ -220,10 +187,10 @@ def _wrong_type(reason: str, entry: dict[str, object], key: str) -> InvalidRowEr
 
 
 def _column(entries: Sequence[object], key: str) -> list[object]:
-    """Return the value of every row under a key that all rows must have."""
+    """Return the value of every row under a key that all rows have."""
     return [entry[key] for entry in cast("Sequence[dict[str, object]]", entries)]
 
 
 def _are_all(values: Iterable[object], kind: type) -> bool:
-    """Tell whether all values are of a class and none is of a class derived from it."""
+    """Whether all values are exactly of a type, not of a subclass."""
     return set(map(type, values)) <= {kind}

@@ -1,4 +1,4 @@
-"""Writing of prediction files in the layout of ActivityNet, the one that every evaluation script of the field reads."""
+"""Writer of prediction files in ActivityNet's layout, which every evaluation script of the field reads."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def write_predictions(path: Path, detections: Mapping[str, Detections], categori
     """Write detections in the official layout, atomically and without rounding.
 
     Reading the file returns the same numbers to the last bit, whether they were float32 or float64, in the same
-    order. The order of the videos decides between equal scores in the evaluation: write them in the order of
-    their indices in the in-memory metric to get exactly its figures.
+    order. The order of the videos breaks ties between equal scores in the evaluation: write them in the order of
+    their indices in the in-memory metric to get exactly its scores.
 
     Args:
         path: File to write or to replace.

@@ -7,7 +7,7 @@
   const LANE = 15;
   const TRUTH_LANE = 10;
   const COLOURS = 7;
-  // Players round times to microseconds, so that a segment could seem not to have begun at its own start.
+  // Players round times to microseconds: a segment must not seem to begin after its own start.
   const ROUNDING = 0.001;
 
   const make = (tag, className, text) => {
@@ -26,9 +26,9 @@
     return seconds < 0 && units ? `-${text}` : text;
   };
   const scoreText = (score) => (Math.abs(score) < 0.1 ? String(Number(score.toPrecision(3))) : score.toFixed(3));
-  const share = (seconds) => `${Math.min(Math.max((100 * seconds) / data.duration, 0), 100)}%`;
+  const position = (seconds) => `${Math.min(Math.max((100 * seconds) / data.duration, 0), 100)}%`;
 
-  // ---- what there is ----
+  // ---- segments and categories ----
   const scores = data.segments.map(([, score]) => score).filter((score) => score !== null);
   const highest = scores.reduce((a, b) => Math.max(a, b), -Infinity);
   const lowest = scores.reduce((a, b) => Math.min(a, b), 0);
@@ -45,13 +45,13 @@
   let threshold = -Infinity;
   let chosen = null;
 
-  // ---- going somewhere ----
+  // ---- seeking ----
   let drawn = -1;
   const draw = () => {
     const time = video.currentTime;
     if (time === drawn) return;
     drawn = time;
-    cursor.style.left = share(time);
+    cursor.style.left = position(time);
     axis.setAttribute("aria-valuenow", time.toFixed(2));
     axis.setAttribute("aria-valuetext", clock(time));
     showActive(time);
@@ -61,7 +61,7 @@
     draw();
   };
   const focusOn = (segment) => {
-    // By itself the browser would scroll more than is needed.
+    // The browser by itself would scroll more than needed.
     segment.button.focus({ preventScroll: true });
     segment.button.scrollIntoView({ block: "nearest" });
   };
@@ -74,7 +74,7 @@
     if (takesFocus) focusOn(segment);
   };
   let reachable = null;
-  // One stop of the tab key for all segments: a thousand of them would be a trap.
+  // One tab stop for all segments: a thousand would be a trap.
   const makeReachable = (segment) => {
     if (reachable) reachable.button.tabIndex = -1;
     reachable = segment;
@@ -100,11 +100,11 @@
     focusOn(nearest);
   };
   const play = () => {
-    if (video.paused) video.play().catch(() => {}); // what cannot be played says so by itself
+    if (video.paused) video.play().catch(() => {}); // the page reports an unplayable video elsewhere
     else video.pause();
   };
 
-  // ---- what is seen now ----
+  // ---- current segments ----
   const now = $("now");
   const showActive = (time) => {
     const active = [];
@@ -121,7 +121,7 @@
     now.textContent = names.length ? `${clock(time)}: ${names.slice(0, 3).join(", ")}${more}` : `${clock(time)}: nothing`;
   };
 
-  // ---- the timeline ----
+  // ---- timeline ----
   const timeline = $("timeline");
   const lines = make("div", "lines");
   const addLine = (className) => {
@@ -160,12 +160,12 @@
     const step = steps.find((one) => data.duration / one <= most) || Math.ceil(data.duration / most / 14400) * 14400;
     for (let number = 0; number * step <= data.duration; number++) {
       const tick = make("span", "tick", clock(number * step, step < 1 ? 1 : 0));
-      tick.style.left = share(number * step);
+      tick.style.left = position(number * step);
       axis.append(tick);
-      // The last name has no room to the right of its line.
+      // The last label has no room to the right of its line.
       if (tick.offsetLeft + tick.offsetWidth > axis.clientWidth) tick.textContent = "";
       const line = make("span", "gridline");
-      line.style.left = share(number * step);
+      line.style.left = position(number * step);
       gridLayer.append(line);
     }
   };
@@ -179,8 +179,8 @@
     button.tabIndex = -1;
     button.setAttribute("aria-label", `${segment.row.name}, ${segment.facts}`);
     button.dataset.place = segment.place;
-    button.style.left = share(segment.start);
-    button.style.width = `calc(${share(segment.end)} - ${share(segment.start)})`;
+    button.style.left = position(segment.start);
+    button.style.width = `calc(${position(segment.end)} - ${position(segment.start)})`;
     const rank = highest > lowest ? (segment.score - lowest) / (highest - lowest) : 1;
     if (segment.score !== null) button.style.setProperty("--strength", (0.2 + 0.8 * rank).toFixed(3));
     segment.button = button;
@@ -203,7 +203,7 @@
     row.track.addEventListener("click", (event) => {
       if (event.target === row.track) seek(timeAt(row.track, event));
     });
-    // The best one is drawn last, on top of the others.
+    // The best is drawn last, on top.
     for (const segment of [...row.segments].reverse()) addSegment(segment, colour, row.track);
     row.line.append(name, row.track);
   });
@@ -216,7 +216,7 @@
     if (segment) choose(segment, false);
   });
 
-  // ---- what a segment is ----
+  // ---- tooltips ----
   const tip = $("tip");
   const showTip = (event) => {
     const segment = segmentOf(event);
@@ -231,7 +231,7 @@
   const hideTip = () => {
     tip.hidden = true;
   };
-  // What has the focus keeps its description on the way.
+  // A focused segment keeps its tooltip while scrolling.
   const moveTip = () => showTip({ target: document.activeElement });
   timeline.addEventListener("pointerover", showTip);
   timeline.addEventListener("focusin", showTip);
@@ -240,7 +240,7 @@
   timeline.addEventListener("scroll", moveTip);
   addEventListener("scroll", moveTip);
 
-  // ---- the tables ----
+  // ---- tables ----
   const sort = (table, heading, column) => {
     const isNumber = heading.classList.contains("number");
     const value = (row) => {
@@ -248,7 +248,7 @@
       return isNumber ? Number(cell.dataset.seconds ?? data.segments[row.dataset.place][1]) : cell.textContent;
     };
     const isScore = isNumber && !table.tBodies[0].rows[0].cells[column].dataset.seconds;
-    // The first click puts the highest score, or else the smallest value, on top.
+    // The first click sorts scores descending, everything else ascending.
     const before = heading.getAttribute("aria-sort");
     const descending = before ? before === "ascending" : isScore;
     const order = (a, b) => (isNumber ? value(a) - value(b) : value(a).localeCompare(value(b)));
@@ -268,12 +268,12 @@
       intoButton(heading, "", () => sort(table, heading, column)));
     for (const row of table.tBodies[0].rows) {
       segments[row.dataset.place].tableRow = row;
-      intoButton(row.cells[0], "go", () => {}); // the click goes on to the row
+      intoButton(row.cells[0], "go", () => {}); // the row handles the click
       row.addEventListener("click", () => choose(segments[row.dataset.place], false));
     }
   }
 
-  // ---- what is shown ----
+  // ---- filters ----
   const assignLanes = (row) => {
     const ends = [];
     let hasTruth = false;
@@ -283,7 +283,7 @@
         hasTruth = true;
         continue;
       }
-      // Segments come best first, so those below are the lesser ones; what finds no lane shares the last.
+      // Segments come best first, so weaker ones are lower; those without a free lane share the last.
       const free = ends.findIndex((lane) => lane.every(([start, end]) => segment.end <= start || end <= segment.start));
       const lane = free >= 0 ? free : Math.min(ends.length, MOST_LANES - 1);
       (ends[lane] ??= []).push([segment.start, segment.end]);
@@ -338,7 +338,7 @@
     update();
   });
   const switchAll = (isOn) => {
-    // Of the rows that are searched for, so that a few out of many can be picked.
+    // Applies to the rows found by the search, so that a few of many can be picked.
     for (const row of rows.filter((one) => one.isFound)) row.isOn = row.box.checked = isOn;
     update();
   };
@@ -368,7 +368,7 @@
     else return false;
     return true;
   };
-  // Before the player sees it, whose own keys differ from browser to browser.
+  // Before the player, whose own keys differ between browsers.
   addEventListener("keydown", (event) => {
     if (handleKey(event)) {
       event.preventDefault();
@@ -379,12 +379,12 @@
     if (event.key === " " && segmentOf(event)) event.preventDefault();
   }, true);
 
-  // ---- the player ----
+  // ---- player ----
   const showProblem = () => {
     $("problem").hidden = false;
   };
   video.addEventListener("error", showProblem);
-  // A browser that knows the sound but not the pictures plays on without them.
+  // A browser that supports only the audio codec plays on without a picture.
   video.addEventListener("loadedmetadata", () => {
     if (!video.videoWidth) showProblem();
     draw();

@@ -1,4 +1,4 @@
-"""One detection in words and numbers: what every file of detections says of it, checked once."""
+"""One detection as every file of detections has it: category name, score, start and end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOT_FINITE = "segment or score is not finite"
 _NOT_ASCENDING = "segment does not end after its start"
 
 _BREAKING = {"Cc", "Cs", "Zl", "Zp"}
-"""Unicode categories of what ends a line, steers a terminal or cannot be encoded."""
+"""Unicode categories of line breaks, control characters and what cannot be encoded."""
 
 
 class DetectionRow(NamedTuple):
@@ -68,29 +68,23 @@ def detection_rows(found: Detections, categories: Sequence[str]) -> list[Detecti
     return [DetectionRow(categories[label], score, *segment) for label, score, segment in rows]
 
 
-def best_rows(
-    rows: Sequence[DetectionRow], *, top_k: int | None = None, min_score: float = -math.inf, max_tiou: float = 1.0
-) -> list[DetectionRow]:
-    """Return the detections that are worth looking at, best first.
+def best_rows(rows: Sequence[DetectionRow], *, top_k: int, max_tiou: float = 1.0) -> list[DetectionRow]:
+    """Return the best detections, best first.
 
     Localizers keep many detections of nearly the same segment. Of those that overlap by more than ``max_tiou`` only
-    the best is left, whatever their categories; equal scores keep their order.
+    the best is kept, whatever their categories; equal scores keep their order.
 
     Args:
         rows: Detections of one video.
-        top_k: How many to keep at most; all if not given.
-        min_score: Smallest score to keep.
+        top_k: Largest number to keep.
         max_tiou: Largest tIoU of two detections that are both kept; 1 keeps all.
-
-    Returns:
-        The rows.
 
     Example:
         >>> rows = [DetectionRow("nod", 0.2, 0.0, 4.0), DetectionRow("wave", 0.9, 0.5, 4.0)]
-        >>> [row.label for row in best_rows(rows)], [row.label for row in best_rows(rows, max_tiou=0.5)]
-        (['wave', 'nod'], ['wave'])
+        >>> [row.label for row in best_rows(rows, top_k=2)], len(best_rows(rows, top_k=2, max_tiou=0.5))
+        (['wave', 'nod'], 1)
     """
-    best = sorted((row for row in rows if row.score >= min_score), key=lambda row: -row.score)
+    best = sorted(rows, key=lambda row: -row.score)
     if max_tiou < 1 and best:
         segments = torch.tensor([[row.start_sec, row.end_sec] for row in best], dtype=torch.float64)
         scores = torch.tensor([row.score for row in best], dtype=torch.float64)
@@ -105,44 +99,32 @@ def check_rows(rows: Iterable[DetectionRow]) -> None:
         rows: Detections.
 
     Raises:
-        MalformedError: As :func:`check_row`; the message names the row, from 0.
+        MalformedError: If a number is not finite, a segment does not end after its start, or a label is empty, has
+            spaces around it, or contains a line break, a control character or what cannot be encoded; the message names
+            the row, from 0.
     """
     for number, row in enumerate(rows):
         if flaw := _find_flaw(row):
             raise MalformedError(f"prediction {number}: {flaw}")
 
 
-def check_row(row: DetectionRow) -> None:
-    """Refuse a row that a text file cannot hold.
-
-    Args:
-        row: A detection.
-
-    Raises:
-        MalformedError: If a number is not finite, the segment does not end after its start, or the label is empty, has
-            spaces around it, or holds what ends a line, is a control character or cannot be encoded.
-    """
-    if flaw := _find_flaw(row):
-        raise MalformedError(flaw)
-
-
 def _find_flaw(row: DetectionRow) -> str:
-    """Return what is wrong with a row; nothing if it can be written."""
+    """Return what is wrong with a row; empty if it can be written."""
     if not all(math.isfinite(value) for value in row[1:]):
         return _NOT_FINITE
     if row.end_sec <= row.start_sec:
         return _NOT_ASCENDING
     if not _is_text(row.label):
-        return f"label {row.label!r:.80} is empty, has spaces around it or breaks its line; rename the category"
+        return f"label {row.label!r:.80} is empty, has spaces around it or contains a line break; rename the category"
     return ""
 
 
 def _is_text(label: str) -> bool:
-    """Tell whether a label survives on a line of a text file."""
+    """Whether a label survives on a line of a text file."""
     return bool(label) and label == label.strip() and not any(unicodedata.category(one) in _BREAKING for one in label)
 
 
 def _refuse(is_wrong: Tensor, reason: str) -> None:
-    """Fail if something is wrong with any of the detections, shape ``(N,)``, naming the first of them."""
+    """Raise if any entry of ``is_wrong``, shape ``(N,)``, is set, naming the first."""
     if bool(is_wrong.any()):
         raise MalformedError(f"prediction {int(is_wrong.int().argmax())}: {reason}")

@@ -1,4 +1,4 @@
-"""Detections for FiftyOne, as a data set on disk that it loads."""
+"""Detections as a data set on disk that FiftyOne loads."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from aher_lightning.files.json_files import MalformedError, write_json
 from aher_lightning.structures import Detections
 
 _ROUNDING_FRAMES = 1e-3
-"""An end that reaches so little into a frame does not count as reaching it; absorbs the rounding of float32."""
+"""An end that reaches less than this into a frame does not count as reaching it; absorbs the rounding of float32."""
 
 
 class VideoFrames(NamedTuple):
-    """What a time in a video means in frames.
+    """Frame rate and frame count of a video.
 
     Attributes:
         fps: Frames per second.
@@ -27,14 +27,11 @@ class VideoFrames(NamedTuple):
     num_frames: int
 
     def support(self, start_sec: float, end_sec: float) -> tuple[int, int]:
-        """Return the first and last frame that a segment reaches, counted from 1, at least one frame of the video.
+        """Return the first and last frame of a segment, counted from 1; at least one frame, inside the video.
 
         Args:
             start_sec: Start in seconds.
             end_sec: End in seconds.
-
-        Returns:
-            First and last frame.
 
         Example:
             >>> VideoFrames(fps=10, num_frames=50).support(0.2, 0.5)
@@ -83,19 +80,19 @@ def export_fiftyone(
                 f"{output}: two videos are named {path.stem!r:.80}; export them into different folders"
             )
         if path not in frames or frames[path].num_frames < 1 or not frames[path].fps > 0:
-            raise PredictionError(f"{output}: frame rate and number of frames of {path} are not known; give both")
+            raise PredictionError(f"{output}: frame rate and frame count of {path} are unknown; give both")
         try:
             labels[path.stem] = _entries(found, len(categories), frames[path])
         except MalformedError as reason:
             raise PredictionError(f"{output}: not written: video {path}: {reason}") from None
-    # Names with their ending: FiftyOne cuts off what follows the last dot.
+    # Names keep their extension: FiftyOne strips what follows the last dot.
     data = {path.name: str(path.resolve()) for path in detections}
     write_json(output / "data.json", data, PredictionError)
     write_json(output / "labels.json", {"classes": list(categories), "labels": labels}, PredictionError)
 
 
 def _entries(found: Detections, num_categories: int, frames: VideoFrames) -> list[dict[str, object]]:
-    """Detections of one video as FiftyOne has them."""
+    """Return the detections of one video in FiftyOne's layout."""
     entries: list[dict[str, object]] = []
     rows = zip(*(field.detach().cpu().tolist() for field in found), strict=True)
     for number, ((start_sec, end_sec), score, label) in enumerate(rows):

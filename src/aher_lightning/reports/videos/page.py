@@ -1,4 +1,4 @@
-"""One file that shows a video and what was found in it, in a browser: a player above a timeline of the detections."""
+"""A self-contained HTML page for one video: a player above a timeline of its detections."""
 
 from __future__ import annotations
 
@@ -20,19 +20,11 @@ from aher_lightning.reports.terminal_tables import printable
 from aher_lightning.reports.videos.detection_rows import DetectionRow
 
 _MEDIA = "media-src 'self' file:"
-"""The video is all that a page loads; for pages opened as files, browsers differ in what ``'self'`` is."""
+"""The page loads the video and nothing else; browsers differ in what ``'self'`` means for pages opened from disk."""
 
 
-class TableRow(NamedTuple):
-    """A segment as a table shows it.
-
-    Attributes:
-        place: Its place among all segments of the page.
-        label: Category name.
-        score: Confidence in the fewest digits that tell it; nothing of ground truth.
-        span: Start, end and length as a clock shows them.
-        seconds: The same in seconds, to sort by.
-    """
+class _TableRow(NamedTuple):
+    """A segment in a table: its place on the page, its score as text (empty for ground truth), and its times."""
 
     place: int
     label: str
@@ -41,20 +33,13 @@ class TableRow(NamedTuple):
     seconds: tuple[float, float, float]
 
 
-class TableSection(NamedTuple):
-    """A table of segments.
-
-    Attributes:
-        name: Heading and id.
-        key: Its id.
-        is_scored: Whether the segments have scores.
-        rows: The segments.
-    """
+class _TableSection(NamedTuple):
+    """A table of segments under a heading."""
 
     name: str
     key: str
     is_scored: bool
-    rows: list[TableRow]
+    rows: list[_TableRow]
 
 
 def write_video_page(
@@ -63,21 +48,19 @@ def write_video_page(
     duration_sec: float,
     rows: Sequence[DetectionRow],
     ground_truth: Sequence[Instance] | None = None,
-    title: str | None = None,
 ) -> None:
     """Write a page that plays a video above a timeline of its detections, atomically.
 
-    The page loads the video, by its place relative to the page, and nothing else: it works without network, and when
-    both files are moved together. A click on a detection goes there; the page lists its keys. Browsers play H.264 in
-    MP4, VP9 in WebM and little else; of other files the page says that it cannot play them.
+    The page loads the video by its relative path, and nothing else: it works offline, and when both files are moved
+    together. Clicking a detection seeks to it; the page lists its keys. Browsers play H.264 in MP4, VP9 in WebM and
+    little else; for other files the page says that it cannot play them.
 
     Args:
         path: File to write or to replace.
         video_path: The video; need not exist yet.
         duration_sec: Its duration in seconds.
         rows: Detections, such as ``detection_rows(found, categories)``; shown by category, best first. May be empty.
-        ground_truth: Annotated actions, shown above the detections of their category; none if not given.
-        title: Title of the page; the name of the video if not given.
+        ground_truth: Annotated actions, shown above the detections of their category; omitted if ``None``.
 
     Raises:
         PredictionError: If a number is not finite, a segment ends before its start, the duration is not positive, or
@@ -87,9 +70,7 @@ def write_video_page(
         _check(duration_sec, rows, ground_truth or ())
     except MalformedError as reason:
         raise PredictionError(f"{path}: not written: {reason}") from None
-    page = render_video_page(
-        video_url(path, video_path), video_path.name, duration_sec, rows, ground_truth, title or video_path.name
-    )
+    page = render_video_page(video_url(path, video_path), video_path.name, duration_sec, rows, ground_truth)
     write_text(path, page, PredictionError)
 
 
@@ -99,21 +80,8 @@ def render_video_page(
     duration_sec: float,
     rows: Sequence[DetectionRow],
     ground_truth: Sequence[Instance] | None,
-    title: str,
 ) -> str:
-    """Return the page of a video as text.
-
-    Args:
-        url: Where the video is, relative to the page.
-        file_name: Name of the video.
-        duration_sec: Its duration in seconds.
-        rows: Detections.
-        ground_truth: Annotated actions, or none.
-        title: Title of the page.
-
-    Returns:
-        HTML. Names are escaped wherever they stand.
-    """
+    """Return the HTML of a video page, with all names escaped; ``url`` is the video relative to the page."""
     best = sorted(rows, key=lambda row: -row.score)
     truth = [DetectionRow(one.label, math.nan, one.start_sec, one.end_sec) for one in ground_truth or ()]
     segments = [row._replace(label=printable(row.label)) for row in [*best, *truth]]
@@ -128,11 +96,11 @@ def render_video_page(
         ],
     }
     tables = [_table_row(place, row) for place, row in enumerate(segments)]
-    sections = [TableSection("Detections", "detections", True, tables[: len(best)])]
+    sections = [_TableSection("Detections", "detections", True, tables[: len(best)])]
     if ground_truth is not None:
-        sections.append(TableSection("Ground truth", "truth", False, tables[len(best) :]))
+        sections.append(_TableSection("Ground truth", "truth", False, tables[len(best) :]))
     values: dict[str, object] = {
-        "title": printable(title),
+        "title": printable(file_name),
         "file_name": printable(file_name),
         "url": url,
         "counts": _counts(best, truth, duration_sec, has_truth=ground_truth is not None),
@@ -143,33 +111,13 @@ def render_video_page(
 
 
 def video_url(page: Path, video: Path) -> str:
-    """Return where a video is, seen from a page, as a browser wants it.
-
-    Links are not followed: a browser takes both paths as they are written.
-
-    Args:
-        page: File of the page.
-        video: File of the video.
-
-    Returns:
-        A relative address with everything but letters, digits and ``_.-~/`` encoded.
-
-    Example:
-        >>> video_url(Path("out/pages/a.html"), Path("out/my videos/50%?.mp4"))
-        '../my%20videos/50%25%3F.mp4'
-    """
+    """Return the percent-encoded relative address of a video; links are not followed, as browsers do not either."""
     relative = os.path.relpath(video, page.parent)
     return "/".join(quote(os.fsencode(part), safe="") for part in Path(relative).parts)
 
 
 def clock(time_sec: float) -> str:
-    """Return a time as players show it, to hundredths of a second.
-
-    Args:
-        time_sec: Seconds.
-
-    Returns:
-        Minutes and seconds, after hours if there are any.
+    """Return a time in the notation of players, to hundredths of a second.
 
     Example:
         >>> clock(64.5), clock(3599.999), clock(-0.25)
@@ -185,7 +133,7 @@ def clock(time_sec: float) -> str:
 def _check(duration_sec: float, rows: Sequence[DetectionRow], ground_truth: Sequence[Instance]) -> None:
     """Refuse numbers that no page can show."""
     if not 0 < duration_sec < math.inf:
-        raise MalformedError(f"the video lasts {duration_sec:g} s; give its duration")
+        raise MalformedError(f"the duration is {duration_sec:g} s; give the duration of the video")
     truth = [DetectionRow(label, 0.0, start_sec, end_sec) for label, start_sec, end_sec in ground_truth]
     for kind, segments in (("prediction", rows), ("annotated action", truth)):
         for number, segment in enumerate(segments):
@@ -194,17 +142,17 @@ def _check(duration_sec: float, rows: Sequence[DetectionRow], ground_truth: Sequ
                 raise MalformedError(f"{kind} {number}: a number is not finite, or the segment ends before its start")
 
 
-def _table_row(place: int, row: DetectionRow) -> TableRow:
-    """Return what a table shows of a segment."""
+def _table_row(place: int, row: DetectionRow) -> _TableRow:
+    """Return a segment as a table shows it."""
     seconds = row.start_sec, row.end_sec, row.end_sec - row.start_sec
     score = "" if math.isnan(row.score) else f"{row.score:.3g}" if abs(row.score) < 0.1 else f"{row.score:.3f}"
-    return TableRow(place, row.label, score, (clock(seconds[0]), clock(seconds[1]), clock(seconds[2])), seconds)
+    return _TableRow(place, row.label, score, (clock(seconds[0]), clock(seconds[1]), clock(seconds[2])), seconds)
 
 
 def _counts(
     rows: Sequence[DetectionRow], truth: Sequence[DetectionRow], duration_sec: float, *, has_truth: bool
 ) -> str:
-    """Return how much there is to see."""
+    """Return the line of counts below the title."""
     number = len({printable(row.label) for row in rows})
     categories = f" in {number:,} {'category' if number == 1 else 'categories'}" if rows else ""
     text = f"{len(rows):,} detection{'s' * (len(rows) != 1)}{categories}"
@@ -213,5 +161,5 @@ def _counts(
 
 
 def _script_data(value: object) -> Markup:
-    """Return JSON that stays within its element whatever names hold: no ``<`` can close it."""
+    """Return JSON that stays inside its element whatever names contain: no ``<`` can close it."""
     return Markup(json.dumps(value, allow_nan=False).replace("<", "\\u003c"))

@@ -28,7 +28,7 @@ def test_the_curve_and_the_level_are_written(tmp_path: Path, capsys: pytest.Capt
 
 def test_it_is_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     supervised = json.dumps({"0.5": str(metrics(tmp_path, "half", 0.2))})
-    words = ["analyze", "fractions", "--supervised", supervised, "--output", str(tmp_path / "out")]
+    words = ["analyze", "label-fractions", "--supervised", supervised, "--output", str(tmp_path / "out")]
     assert main([*words, "--ahernet", str(metrics(tmp_path, "ahernet", 0.3))]) == 0
     assert "AherNet* reaches AherNet with no fraction of the annotations" in capsys.readouterr().out
     assert main([*words, "--ahernet", str(tmp_path / "none.json")]) == 1
