@@ -23,7 +23,7 @@ import torch
 from jsonargparse import auto_cli
 from rich.table import Table
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.annotations.records import AnnotatedVideo, Instance
 from aher_lightning.cli.argument_spelling import spell_flags
 from aher_lightning.console import output_console
 from aher_lightning.evaluation.ground_truth import GroundTruth, GroundTruthChoice, read_ground_truth

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from aher_lightning.annotations.activitynet import read_activitynet, restrict
+from aher_lightning.annotations.activitynet import read_activitynet
 from aher_lightning.annotations.category_lists import read_categories
+from aher_lightning.annotations.selection import restrict
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
 from aher_lightning.cli.main import main
 from aher_lightning.features.store import NpyFeatureStore

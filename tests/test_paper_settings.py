@@ -50,23 +50,23 @@ def test_a_category_without_moments(refused: Refused, anet: Path, tmp_path: Path
     touch(anet, "videos/v_m.mp4")
     split = write_split(tmp_path / "split.json", ["Archery"], ["Zumba", "Tango"])
     line = refused("ActivityNetDataModule", anet, f"--data.split={split}", "--data.parts=[moments]")
-    assert line == "aher fit: no trimmed clip for Tango: add clips or drop the category"
+    assert line == "aher fit: no trimmed clip for Tango; add clips or remove the category"
 
 
 def test_a_file_of_activitynet_in_the_place_of_one_of_kinetics(refused: Refused, anet: Path) -> None:
     file = anet / "activity_net.v1-3.json"
     line = refused("Kinetics600DataModule", anet, f"--data.activitynet_root={anet}", f"--data.annotations={file}")
-    expected = "lines of YouTube id, start, end and class index, separated by tabs"
+    expected = "lines of YouTube id, start, end and category index, separated by tabs"
     assert line == f"aher fit: {file}: line 1: has 1 fields; expected {expected}"
 
 
 def test_full_supervision_without_annotated_videos(refused: Refused, anet: Path, tiny_benchmark: Path) -> None:
     line = refused("Kinetics600DataModule", anet, f"--data.activitynet_root={anet}", "--data.label_fraction=0.5")
-    assert line.endswith("cannot be trained with full supervision; leave out 'label_fraction'")
+    assert line.endswith("so full supervision is impossible; remove 'label_fraction'")
     line = refused("RenderedDataModule", tiny_benchmark, "--data.label_fraction=0.5")
     assert line.endswith("which 'label_fraction' needs; render with --moment-training-videos 2 or more")
     line = refused("ActivityNetDataModule", anet, "--data.label_fraction=0.5", "--data.parts=[moments]")
-    assert line == "aher fit: with 'label_fraction' there are no moments; leave \"moments\" out of 'parts'"
+    assert line == "aher fit: with 'label_fraction' there are no moments; remove \"moments\" from 'parts'"
 
 
 def test_numbers_out_of_range(refused: Refused, anet: Path) -> None:

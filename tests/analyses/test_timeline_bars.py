@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from aher_lightning.analyses.timeline_bars import TimelineBar, assign_lanes, detection_bars, ground_truth_bars
-from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.annotations.records import AnnotatedVideo, Instance
 from aher_lightning.structures import Detections
 
 FOUND = Detections(

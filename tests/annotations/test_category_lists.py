@@ -39,14 +39,14 @@ def test_a_group_is_read_by_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [[], ["wave", 3], ["wave", ""], "wave", 7, None, [["wave"]]])
 def test_other_content_is_refused(tmp_path: Path, content: object) -> None:
-    with pytest.raises(AnnotationError, match="categories must be a list of names"):
+    with pytest.raises(AnnotationError, match="categories must be a non-empty list of names"):
         read_categories(write(tmp_path, content))
-    with pytest.raises(AnnotationError, match="categories must be a list of names"):
+    with pytest.raises(AnnotationError, match="categories must be a non-empty list of names"):
         read_categories(write(tmp_path, {"moment": content}), "moment")
 
 
 def test_repeated_names_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(AnnotationError, match="a category is named twice"):
+    with pytest.raises(AnnotationError, match="a category is listed twice"):
         read_categories(write(tmp_path, ["wave", "jump", "wave"]))
     with pytest.raises(AnnotationError, match="no such file"):
         read_categories(tmp_path / "missing.json")
@@ -70,9 +70,9 @@ def test_a_category_in_two_groups_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [[], "wave", 7, None, {"a": []}, {"a": ["wave"], "b": "jump"}, {"a": {"b": []}}])
 def test_groups_of_anything_else_are_refused(tmp_path: Path, content: object) -> None:
-    with pytest.raises(AnnotationError, match="categories must be a list of names"):
+    with pytest.raises(AnnotationError, match="categories must be a non-empty list of names"):
         read_category_groups(write(tmp_path, content))
-    with pytest.raises(AnnotationError, match="has no group of categories; name one or more"):
+    with pytest.raises(AnnotationError, match="has no group of categories; add one"):
         read_category_groups(write(tmp_path, {}))
 
 

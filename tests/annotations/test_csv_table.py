@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.annotations.activitynet import Instance
 from aher_lightning.annotations.csv_table import COLUMN_NAMES, read_csv_annotations
+from aher_lightning.annotations.records import Instance
 from aher_lightning.errors import AnnotationError
 
 Write = Callable[[str], Path]
@@ -73,20 +73,22 @@ def test_durations_may_be_missing_where_the_caller_allows_it(write: Write) -> No
 
 def test_odd_segments_follow_the_policy_and_are_counted(write: Write, caplog: pytest.LogCaptureFixture) -> None:
     path = write("video,start,end,label,duration\nv,1,1,wave,9\nv,5,4,wave,9\nv,8,10,wave,9\nv,8,10,wave,9\n")
-    with pytest.raises(AnnotationError, match=r"line 2: segment end 1\.0 is not after its start 1\.0; mend or remove"):
+    with pytest.raises(
+        AnnotationError, match=r"line 2: segment end 1\.0 is not after its start 1\.0; correct or remove"
+    ):
         read_csv_annotations(path)
     with pytest.raises(AnnotationError, match=r"line 3: segment end 4\.0 is not after its start 5\.0"):
         read_csv_annotations(path, on_invalid="keep")
     assert len(read_csv_annotations(path, on_invalid="drop")["v"].instances) == 2
     (record,) = caplog.records
-    assert record.getMessage() == f"{path}: left out 1 of no length, 1 reversed; kept 2 outside the video, 1 duplicates"
+    assert record.getMessage() == f"{path}: left out 1 empty, 1 reversed; kept 2 outside the video, 1 duplicates"
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("", "is empty; expected a table with the heading video,start,end,label"),
-        ("video,start,end,label\n", "has no line after its heading; expected a table"),
+        ("video,start,end,label\n", "has no line below its heading; expected a table"),
         ("v,1,2,wave\n", "line 1: the heading has no column 'video' or 'video_id' or 'id'; expected a table"),
         ("video;start;end;label\n", "line 1: the heading has no column 'video'"),
         ("video,start,end\nv,1,2\n", "line 1: the heading has no column 'label' or 'class' or 'category'"),

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance, read_activitynet
+from aher_lightning.annotations.activitynet import read_activitynet
 from aher_lightning.annotations.kinetics import (
     clip_id,
     find_kinetics_clips,
     read_kinetics,
-    read_kinetics_categories,
     read_kinetics_segments,
     youtube_id,
 )
+from aher_lightning.annotations.records import AnnotatedVideo, Instance
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.errors import AnnotationError, DataError
 from tests.helpers.real_data import real_data
@@ -44,9 +44,9 @@ def test_ids_of_clips_tell_their_video() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (JSON, "its first line is no heading; expected a Kinetics list, CSV with the columns label,youtube_id"),
-        ("abc\t1.0\t2.0\t0\n", "its first line is no heading"),
-        (f"{HEADING}\nzumba,a,1,2,train\nzumba,b\n", "line 3: '' is no time in seconds; expected a Kinetics list"),
+        (JSON, "its first line is not a heading; expected a Kinetics list, CSV with the columns label,youtube_id"),
+        ("abc\t1.0\t2.0\t0\n", "its first line is not a heading"),
+        (f"{HEADING}\nzumba,a,1,2,train\nzumba,b\n", "line 3: '' is not a time in seconds; expected a Kinetics list"),
         (f"{HEADING}\n,a,1,2,train\n", "line 2: has no label"),
         (f"{HEADING}\nzumba,../a,1,2,train\n", "line 2: video id '../a' is no plain file name"),
     ],
@@ -57,24 +57,6 @@ def test_another_file_is_no_list_of_clips(tmp_path: Path, content: str, message:
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_categories_are_read_in_order(tmp_path: Path) -> None:
-    path = write(tmp_path, "zumba\nair_drumming\nmassaging_person's_head\n")
-    assert read_kinetics_categories(path) == ["zumba", "air drumming", "massaging person's head"]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (JSON, ".* is no category name; expected a list of Kinetics categories, one name per line"),
-        (f"{HEADING}\n", "'label,youtube id.* is no category name"),
-        ("zumba\nair drumming\nzumba\n", "category 'zumba' is named twice"),
-    ],
-)
-def test_another_file_is_no_list_of_categories(tmp_path: Path, content: str, message: str) -> None:
-    with pytest.raises(AnnotationError, match=rf"file\.txt: {message}"):
-        read_kinetics_categories(write(tmp_path, content))
-
-
 def test_segments_become_videos_of_the_durations_given(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write(tmp_path, "b\t1.5\t3\t1\na\t0\t2\t0\nb\t5\t6\t0\n\ngone\t1\t2\t0\n")
     videos = read_kinetics_segments(path, CATEGORIES, {"a": 9.0, "b": 8.5}.get)
@@ -83,7 +65,7 @@ def test_segments_become_videos_of_the_durations_given(tmp_path: Path, caplog: p
         "b", "validation", 8.5, (Instance("zumba", 1.5, 3), Instance("air drumming", 5, 6))
     )
     (record,) = caplog.records
-    assert record.getMessage() == f"{path}: left out 1 of 3 videos, which have no features or file"
+    assert record.getMessage() == f"{path}: left out 1 of 3 videos without features or file"
 
 
 def test_segments_that_end_before_they_start_follow_the_policy(
@@ -94,18 +76,18 @@ def test_segments_that_end_before_they_start_follow_the_policy(
         read_kinetics_segments(path, CATEGORIES, {"a": 9.0}.get)
     video = read_kinetics_segments(path, CATEGORIES, {"a": 9.0}.get, on_invalid="drop")["a"]
     assert (video.instances, video.num_dropped) == ((Instance("air drumming", 1, 2),), 1)
-    assert f"{path}: left out 1 of no length" in caplog.text
+    assert f"{path}: left out 1 empty" in caplog.text
     assert len(read_kinetics_segments(path, CATEGORIES, {"a": 9.0}.get, on_invalid="keep")["a"].instances) == 2
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (JSON, "line 1: has 1 fields; expected lines of YouTube id, start, end and class index, separated by tabs"),
+        (JSON, "line 1: has 1 fields; expected lines of YouTube id, start, end and category index, separated by tabs"),
         (f"{HEADING}\n", "line 1: has 1 fields"),
-        ("a\t1\t2\t2\n", "line 1: class index '2' is not one of 0 to 1"),
-        ("a\t1\t2\tzumba\n", "line 1: class index 'zumba' is not one of 0 to 1"),
-        ("a\t1\ttwo\t0\n", "line 1: 'two' is no time in seconds"),
+        ("a\t1\t2\t2\n", "line 1: category index '2' is not one of 0 to 1"),
+        ("a\t1\t2\tzumba\n", "line 1: category index 'zumba' is not one of 0 to 1"),
+        ("a\t1\ttwo\t0\n", "line 1: 'two' is not a time in seconds"),
     ],
 )
 def test_another_file_has_no_segments(tmp_path: Path, content: str, message: str) -> None:
@@ -115,7 +97,9 @@ def test_another_file_has_no_segments(tmp_path: Path, content: str, message: str
 
 def test_files_of_kinetics_are_no_activitynet_annotations(tmp_path: Path) -> None:
     for content in (f"{HEADING}\nzumba,a,1,2,train\n", "a\t1\t2\t0\n", "zumba\n"):
-        with pytest.raises(AnnotationError, match=r"file\.txt: is not valid JSON \(line 1, column 1.*; mend") as error:
+        with pytest.raises(
+            AnnotationError, match=r"file\.txt: is not valid JSON \(line 1, column 1.*; correct"
+        ) as error:
             read_activitynet(write(tmp_path, content))
         assert len(str(error.value).splitlines()) == 1
 
@@ -143,15 +127,21 @@ def test_clip_files_are_found_under_any_spelling(tmp_path: Path) -> None:
         find_kinetics_clips(tmp_path / "nowhere", CATEGORIES)
 
 
+def real_categories() -> list[str]:
+    """Names of the categories in the order of their indices."""
+    text = real_data("kinetics600/k600_category.txt").read_text()
+    return [line.strip().replace("_", " ") for line in text.splitlines() if line.strip()]
+
+
 def test_the_real_lists_have_the_published_counts() -> None:
     clips = read_kinetics(real_data("kinetics600/kinetics-600_val.csv"))
-    categories = read_kinetics_categories(real_data("kinetics600/k600_category.txt"))
+    categories = real_categories()
     assert (len(clips), len(categories)) == (30_000, 600)
     assert {clip.label for clip in clips} == set(categories)
 
 
 def test_the_real_segments_have_the_published_counts(caplog: pytest.LogCaptureFixture) -> None:
-    categories = read_kinetics_categories(real_data("kinetics600/k600_category.txt"))
+    categories = real_categories()
     path = real_data("kinetics600/aher_k600_val_annotation.txt")
     videos = read_kinetics_segments(path, categories, lambda _: 600.0)
     instances = [one for video in videos.values() for one in video.instances]

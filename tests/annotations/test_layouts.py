@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.annotations.activitynet import Instance, restrict
 from aher_lightning.annotations.layouts import AnnotationLayout, annotation_layout, read_annotations
+from aher_lightning.annotations.records import Instance
+from aher_lightning.annotations.selection import restrict
 from aher_lightning.annotations.thumos14 import read_thumos14
 from aher_lightning.errors import AnnotationError
 from tests.helpers.paper_data import entry
@@ -65,9 +66,12 @@ def test_policies_reach_every_reader(tmp_path: Path) -> None:
 
 
 def test_a_folder_needs_one_of_its_subsets(tmp_path: Path) -> None:
-    with pytest.raises(AnnotationError, match="THUMOS14 has 'validation' or 'test', but no subset 'training'"):
+    with pytest.raises(
+        AnnotationError,
+        match="is a folder of THUMOS14 annotations, which has no subset 'training'; choose 'validation' or 'test'",
+    ):
         read_annotations(tmp_path, subset="training")
-    with pytest.raises(AnnotationError, match="no annotations of THUMOS14 there"):
+    with pytest.raises(AnnotationError, match="has no annotations of THUMOS14"):
         read_annotations(tmp_path, subset="test")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.annotations.activitynet import Instance
+from aher_lightning.annotations.records import Instance
 from aher_lightning.annotations.text_files import parse_seconds, read_instances, read_lines
 from aher_lightning.errors import AnnotationError
 from aher_lightning.files.json_files import MalformedError
@@ -41,7 +41,7 @@ def test_a_missing_file_and_a_folder_are_told(tmp_path: Path) -> None:
 def test_seconds_are_finite_numbers() -> None:
     assert [parse_seconds(text) for text in ("12.5", " 3 ", "-1")] == [12.5, 3.0, -1.0]
     for text in ("", "nan", "inf", "1:20", "x" * 99):
-        with pytest.raises(MalformedError, match="is no time in seconds"):
+        with pytest.raises(MalformedError, match="is not a time in seconds"):
             parse_seconds(text)
 
 
@@ -66,5 +66,5 @@ def test_a_line_that_cannot_be_used_is_told_by_its_number(tmp_path: Path) -> Non
     with pytest.raises(AnnotationError, match=r"file\.txt: line 3: segment end 5.0 is not after its start 5.0"):
         read_instances(path, "words", parse_words, "error")
     path.write_text("b 1 soon\n")
-    with pytest.raises(AnnotationError, match=r"file\.txt: line 1: 'soon' is no time in seconds$"):
+    with pytest.raises(AnnotationError, match=r"file\.txt: line 1: 'soon' is not a time in seconds$"):
         read_instances(path, "words", parse_words, "drop")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.annotations.activitynet import Instance, list_categories
-from aher_lightning.annotations.thumos14 import AMBIGUOUS, Thumos14Subset, read_durations, read_thumos14
+from aher_lightning.annotations.records import Instance
+from aher_lightning.annotations.selection import list_categories
+from aher_lightning.annotations.thumos14 import AMBIGUOUS, Thumos14Subset, read_thumos14
 from aher_lightning.errors import AnnotationError
 from tests.helpers.real_data import real_data
 
@@ -44,7 +45,7 @@ def test_reversed_and_empty_segments_follow_the_policy(folder: Path, caplog: pyt
         read_thumos14(folder, "validation")
     dropped = read_thumos14(folder, "validation", on_invalid="drop")["v_1"]
     assert (dropped.instances, dropped.num_dropped) == ((Instance("Diving", 1.0, 2.0),), 1)
-    assert "left out 1 of no length" in caplog.text
+    assert "left out 1 empty" in caplog.text
     assert len(read_thumos14(folder, "validation", on_invalid="keep")["v_1"].instances) == 2
     path.write_text("v_1 3.0 2.0\n")
     with pytest.raises(AnnotationError, match="is not after its start"):
@@ -55,7 +56,7 @@ def test_reversed_and_empty_segments_follow_the_policy(folder: Path, caplog: pyt
     ("line", "message"),
     [
         ("v_1 3.0", "line 2: has 2 fields; expected lines of video, start and end"),
-        ("v_1 3.0 four", "line 2: 'four' is no time in seconds"),
+        ("v_1 3.0 four", "line 2: 'four' is not a time in seconds"),
         ("../v_1 3.0 4.0", "line 2: video id '../v_1' is no plain file name"),
         ('{"database": {"v_1": {"subset": "training"}}}', "line 2: has 4 fields"),
     ],
@@ -68,14 +69,17 @@ def test_a_line_of_something_else_is_named(folder: Path, line: str, message: str
 
 
 def test_missing_annotations_and_durations_are_told(folder: Path) -> None:
-    with pytest.raises(AnnotationError, match=r"temporal_annotations_test: no annotations of THUMOS14 there"):
+    with pytest.raises(AnnotationError, match=r"temporal_annotations_test: has no annotations of THUMOS14"):
         read_thumos14(folder, "test")
     durations = folder / "validation_durations.txt"
     durations.write_text("v_1.mp4\n10.5\n")
-    with pytest.raises(AnnotationError, match=r"validation_durations\.txt: has no duration of video 'v_2'; add it"):
+    with pytest.raises(AnnotationError, match=r"validation_durations\.txt: has no duration for video 'v_2'; add it"):
         read_thumos14(folder, "validation")
     durations.unlink()
-    with pytest.raises(AnnotationError, match=r"validation_durations\.txt: no such file; expected a video name and"):
+    with pytest.raises(
+        AnnotationError,
+        match=r"validation_durations\.txt: no such file; expected alternating lines of a video name and",
+    ):
         read_thumos14(folder, "validation")
 
 
@@ -83,15 +87,14 @@ def test_missing_annotations_and_durations_are_told(folder: Path) -> None:
     ("content", "message"),
     [
         ("v_1.mp4\n", "the last video has no duration"),
-        ("v_1.mp4\nlong\n", "'long' is no time in seconds"),
+        ("v_1.mp4\nlong\n", "'long' is not a time in seconds"),
         ("v_1.mp4\n0\n", "duration 0 is not positive"),
     ],
 )
-def test_odd_durations_are_refused(tmp_path: Path, content: str, message: str) -> None:
-    path = tmp_path / "durations.txt"
-    path.write_text(content)
-    with pytest.raises(AnnotationError, match=rf"durations\.txt: .*{message}"):
-        read_durations(path)
+def test_odd_durations_are_refused(folder: Path, content: str, message: str) -> None:
+    (folder / "validation_durations.txt").write_text(content)
+    with pytest.raises(AnnotationError, match=rf"validation_durations\.txt: .*{message}"):
+        read_thumos14(folder, "validation")
 
 
 @pytest.mark.parametrize(

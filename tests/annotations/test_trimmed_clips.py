@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.annotations.records import AnnotatedVideo, Instance
 from aher_lightning.annotations.trimmed_clips import (
     TrimmedClip,
     find_moments,
@@ -43,7 +43,7 @@ def test_a_missing_folder_and_equal_names_are_refused(folder: Path) -> None:
     with pytest.raises(DataError, match="no folder of moments"):
         find_moments(folder, ["clap"])
     (folder / "jump" / "2.avi").touch()
-    with pytest.raises(DataError, match=r"2\.mp4: same name as 2\.avi but for the ending; rename"):
+    with pytest.raises(DataError, match=r"2\.mp4: same name as 2\.avi except for the extension; rename"):
         find_moments(folder, ["jump"])
 
 
@@ -54,7 +54,7 @@ def test_files_are_named_by_category_and_stem() -> None:
         "wave--1": Path("x/1.mp4"),
         "jump--2": Path("y/2.avi"),
     }
-    with pytest.raises(DataError, match=r"1\.mp4: same name as 1\.mp4 but for the ending; rename"):
+    with pytest.raises(DataError, match=r"1\.mp4: same name as 1\.mp4 except for the extension; rename"):
         name_moments([("jump", Path("x/1.mp4")), ("jump", Path("y/1.mp4"))])
 
 

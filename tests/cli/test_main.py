@@ -389,7 +389,7 @@ def test_training_needs_a_number_of_iterations(tiny_benchmark: Path, tmp_path: P
 
 def test_missing_data_fails_with_one_line(tmp_path: Path, fails: Fails) -> None:
     line = fails(*trainer_words("fit", tmp_path / "nowhere", tmp_path / "out"))
-    assert "no rendered benchmark there; write one with 'aher render" in line
+    assert "no rendered benchmark; write one with 'aher render" in line
     small = ["--model.init_args.backbone=P3DSmall", "--trainer.strategy=auto", "--trainer.devices=1"]
     small += [f"--trainer.default_root_dir={tmp_path / 'out'}", "--trainer.logger=false"]
     line = fails("fit", "--config", "anet_un_am.yaml", "--data.root", tmp_path, *small)

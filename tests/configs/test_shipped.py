@@ -33,7 +33,9 @@ def test_missing_data_is_one_line_that_names_folder_and_guide(
     words = ["fit", "--config", "anet_un_am.yaml", *overlay, *SMALL_ANET]
     assert main([*words, f"--data.root={missing}", f"--trainer.default_root_dir={tmp_path}"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"aher fit: {missing}: no such data folder; docs/paper_settings.md tells how to get ActivityNet v1.3"
+    assert (
+        line == f"aher fit: {missing}: no such data folder; docs/paper_settings.md explains how to get ActivityNet v1.3"
+    )
     assert (Path(__file__).parents[2] / "docs" / "paper_settings.md").is_file()
 
 

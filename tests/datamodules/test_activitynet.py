@@ -52,7 +52,7 @@ def test_who_serves_for_what(tmp_path: Path) -> None:
 def test_instances_without_length_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     data = data_module(tmp_path / "data")
     assert len(data.videos["a_train"].instances) == 1
-    assert "left out 1 of no length; kept 1 outside the video" in caplog.text
+    assert "left out 1 empty; kept 1 outside the video" in caplog.text
 
 
 def test_files_carry_a_prefix(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_files_carry_a_prefix(tmp_path: Path) -> None:
 
 def test_missing_data_is_told_with_the_way_to_get_it(tmp_path: Path) -> None:
     missing = ActivityNetDataModule(tmp_path / "nowhere", contract=TemporalContract(fps=25.0))
-    with pytest.raises(DataError, match=r"nowhere: no such data folder; docs/paper_settings\.md tells how"):
+    with pytest.raises(DataError, match=r"nowhere: no such data folder; docs/paper_settings\.md explains how"):
         missing.setup("fit")
     (tmp_path / "nowhere").mkdir()
     with pytest.raises(AnnotationError, match=r"activity_net\.v1-3\.json: no such file"):

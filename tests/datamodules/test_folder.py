@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from aher_lightning.annotations.activitynet import Instance
+from aher_lightning.annotations.records import Instance
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.folder import FolderDataModule
 from aher_lightning.datasets.sample_rules import SampleRules
@@ -133,7 +133,7 @@ def test_a_moment_of_an_evaluated_video_is_refused(root: Path) -> None:
     (root / "moments.csv").write_text("video,start,end,label\nv0,1.0,2.0,clap\n")
     data = data_module(root, moments=None, moment_annotations=root / "moments.csv", moment_categories=["clap"])
     with pytest.raises(
-        AnnotationError, match=r"moments\.csv: video 'v0' is evaluated, so no moment can be cut from it"
+        AnnotationError, match=r"moments\.csv: moments cannot be cut from video 'v0', which is evaluated"
     ):
         data.moment_clips()
 
@@ -188,12 +188,15 @@ def test_features_decide_what_is_there(root: Path, caplog: pytest.LogCaptureFixt
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"split": Path("x.json"), "moment_categories": ["a"]}, "'split' names the categories already; leave out"),
+        (
+            {"split": Path("x.json"), "moment_categories": ["a"]},
+            "'split' and lists of categories exclude each other; remove",
+        ),
         ({"background_fraction": 1.0}, "'background_fraction' is 1.0, but must be above 0 and below 1; correct it"),
-        ({"validation_subset": "training"}, "training and validation subset are both 'training'; give two subsets"),
-        ({"moment_names": "a"}, r"the pattern 'a' names \{category\} 0 times"),
-        ({"moment_names": "{category}", "moments": None}, "'moment_names' says what files in 'moments' are called"),
-        ({"moment_names": "{category}", "moment_annotations": Path("x.csv")}, "leave out 'moment_annotations'"),
+        ({"validation_subset": "training"}, "training and validation subset are both 'training'; set different ones"),
+        ({"moment_names": "a"}, r"the pattern 'a' has \{category\} 0 times"),
+        ({"moment_names": "{category}", "moments": None}, "'moment_names' is the pattern of file names in 'moments'"),
+        ({"moment_names": "{category}", "moment_annotations": Path("x.csv")}, "remove 'moment_annotations'"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], message: str, root: Path) -> None:
@@ -202,12 +205,12 @@ def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], me
 
 
 def test_what_is_lacking_is_told(root: Path) -> None:
-    with pytest.raises(ConfigError, match="no option says where the moments are; give 'moments' or"):
+    with pytest.raises(ConfigError, match="the place of the moments is missing; set 'moments' or"):
         data_module(root, moments=None).moment_clips()
-    with pytest.raises(ConfigError, match=r"all categories of moments are among the untrimmed ones of .*; say by"):
+    with pytest.raises(ConfigError, match=r"all categories of moments are among the untrimmed ones of .*; list in"):
         _ = data_module(root, untrimmed_categories=["clap", "nod", "jump"]).moment_categories
     (root / "none").mkdir()
-    with pytest.raises(DataError, match=r"none: has no video file '\*'; put background videos there, correct"):
+    with pytest.raises(DataError, match=r"none: has no video file '\*'; add background videos, correct"):
         data_module(root, background=root / "none", **SETS).video_paths()
 
 
@@ -215,7 +218,7 @@ def test_two_files_of_one_name_are_refused(root: Path) -> None:
     touch(root, "long/t0.mp4")
     (root / "moments.csv").write_text("video,start,end,label\nt0,1.0,2.0,clap\n")
     data = data_module(root, moments=root / "long", moment_annotations=root / "moments.csv", **SETS)
-    with pytest.raises(DataError, match=r"long/t0\.mp4: has the same name as .*videos/t0\.mp4; rename one of them"):
+    with pytest.raises(DataError, match=r"long/t0\.mp4: same name as .*videos/t0\.mp4; rename one of them"):
         data.video_paths()
 
 

@@ -87,7 +87,7 @@ def test_absent_annotated_videos_are_left_out_and_counted_once(
         data.setup("fit")
         data.evaluation_videos()
     (record,) = [one for one in caplog.records if one.levelno == logging.WARNING]
-    assert record.getMessage().endswith("left out 1 of 4 videos, which have no features or file")
+    assert record.getMessage().endswith("left out 1 of 4 videos without features or file")
 
 
 def test_clips_that_are_there_and_not_evaluated_are_moments(
@@ -95,7 +95,7 @@ def test_clips_that_are_there_and_not_evaluated_are_moments(
 ) -> None:
     data = from_features(folders)
     assert data.moment_clips() == [TrimmedClip("x_000001_000011", None, "abseiling")]
-    assert "left out 2 of 3 training clips: not there, or cut from a video that is evaluated" in caplog.text
+    assert "left out 2 of 3 training clips: missing, or cut from an evaluated video" in caplog.text
 
 
 def test_files_serve_without_features_and_tell_durations(folders: tuple[Path, Path]) -> None:
@@ -137,13 +137,13 @@ def test_without_clips_and_list_the_moments_are_refused(folders: tuple[Path, Pat
 def test_a_category_without_clips_is_named(folders: tuple[Path, Path], tmp_path: Path) -> None:
     split = write_split(tmp_path / "split.json", ["Archery"], ["abseiling", "zumba"])
     data = from_features(folders, split=split, parts=["moments"])
-    with pytest.raises(DataError, match="no trimmed clip for zumba: add clips or drop the category"):
+    with pytest.raises(DataError, match="no trimmed clip for zumba; add clips or remove the category"):
         data.train_dataloader()
     assert isinstance(MomentDataset(data.moment_clips(), data.source, ["abseiling"]), MomentDataset)
 
 
 def test_full_supervision_is_refused(folders: tuple[Path, Path]) -> None:
-    with pytest.raises(ConfigError, match=r"Kinetics-600 has no annotated training videos.*leave out 'label_fraction'"):
+    with pytest.raises(ConfigError, match=r"Kinetics-600 has no annotated training videos, .* remove 'label_fraction'"):
         from_features(folders, label_fraction=0.5)
 
 
@@ -154,7 +154,7 @@ def test_a_file_of_activitynet_is_told_from_one_of_kinetics(folders: tuple[Path,
         data.setup("fit")
     (folders[0] / "kinetics-600_train.csv").write_text(theirs.read_text())
     with pytest.raises(
-        AnnotationError, match=r"600_train\.csv: its first line is no heading; expected a Kinetics list"
+        AnnotationError, match=r"600_train\.csv: its first line is not a heading; expected a Kinetics list"
     ):
         from_features(folders).moment_clips()
     theirs.write_text(CLIPS)

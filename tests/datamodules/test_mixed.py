@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 import torch
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.annotations.records import AnnotatedVideo, Instance
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.sample_rules import SampleRules
@@ -60,7 +60,7 @@ def test_parts_can_be_left_out_and_moments_cut_short() -> None:
 
 
 def test_a_batch_of_nothing_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^'parts' names no part of a training batch; name one, or leave it out"):
+    with pytest.raises(ConfigError, match=r"^'parts' is empty; list one part, or remove the option"):
         ToyDataModule(parts=[])
 
 
@@ -178,7 +178,7 @@ def test_a_share_of_the_annotated_videos_is_nested_and_the_same_for_every_seed()
     [
         ({"label_fraction": 0.0}, "'label_fraction' is 0.0, but must be above 0 and at most 1; correct it"),
         ({"label_fraction": 1.5}, "'label_fraction' is 1.5, but"),
-        ({"label_fraction": 0.5, "parts": ["untrimmed", "moments"]}, 'there are no moments; leave "moments" out of'),
+        ({"label_fraction": 0.5, "parts": ["untrimmed", "moments"]}, 'there are no moments; remove "moments" from'),
         ({"label_fraction": 0.5, "evaluated": "all"}, "there is one category set; set 'evaluated' to \"untrimmed\""),
         ({"batch_size": 0}, "must be at least 1; correct them"),
     ],
@@ -352,7 +352,7 @@ def test_mostly_broken_data_stops_with_one_line(num_workers: int, tmp_path: Path
     with pytest.raises(DataError) as caught:
         batches(in_folder(data, tmp_path), 4)
     assert "\n" not in str(caught.value)
-    assert str(caught.value).startswith("4 of 6 videos of 'untrimmed' cannot be read; mend the files, the last of them")
+    assert str(caught.value).startswith("4 of 6 videos of 'untrimmed' cannot be read; repair the files; last error: ")
 
 
 def test_the_files_of_broken_videos_are_named(tmp_path: Path) -> None:
@@ -379,7 +379,7 @@ def test_the_files_of_broken_videos_are_named(tmp_path: Path) -> None:
 def test_a_module_that_counts_no_iterations_is_refused() -> None:
     data = ToyDataModule()
     data.trainer = cast("Any", FakeTrainer(module=object()))
-    with pytest.raises(ConfigError, match="the module counts no iterations; train one of this package's modules"):
+    with pytest.raises(ConfigError, match="the module counts no iterations; train a module of this package"):
         batches(data, 1)
 
 

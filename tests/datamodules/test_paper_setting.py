@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.annotations.records import AnnotatedVideo, Instance
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.paper_setting import (
     PaperSettingDataModule,
@@ -33,9 +33,6 @@ class Setting(PaperSettingDataModule):
     def read_videos(self) -> dict[str, AnnotatedVideo]:
         self.num_reads += 1
         return VIDEOS
-
-    def moment_clips(self) -> list[TrimmedClip]:
-        return self.cut_moments()
 
     def video_paths(self) -> dict[str, Path]:
         return {}
@@ -73,8 +70,8 @@ def test_a_misspelt_category_is_named(tmp_path: Path) -> None:
 
 def test_a_moment_category_without_moments_is_named(tmp_path: Path) -> None:
     data = Setting(write_split(tmp_path / "split.json", ["Archery"], ["Zumba", "Tango"]), parts=["moments"])
-    data._source = VideoFolder({"t": tmp_path / "t.mp4"}, CONTRACT)
-    with pytest.raises(DataError, match="no trimmed clip for Tango: add clips or drop the category"):
+    data.source = VideoFolder({"t": tmp_path / "t.mp4"}, CONTRACT)
+    with pytest.raises(DataError, match="no trimmed clip for Tango; add clips or remove the category"):
         data.train_dataloader()
 
 
@@ -84,7 +81,7 @@ def test_activitynet_is_read_without_instances_of_no_length(tmp_path: Path) -> N
     assert read_activitynet_folder(root, None)["a"].instances == (Instance("Archery", 2.0, 3.0),)
     with pytest.raises(AnnotationError, match="label 'Archery' is not among the 1 known categories"):
         read_activitynet_folder(root, ["Zumba"])
-    with pytest.raises(DataError, match=r"nowhere: no such data folder; docs/paper_settings\.md tells how"):
+    with pytest.raises(DataError, match=r"nowhere: no such data folder; docs/paper_settings\.md explains how"):
         read_activitynet_folder(tmp_path / "nowhere", None)
 
 

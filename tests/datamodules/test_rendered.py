@@ -45,7 +45,7 @@ def test_batches_of_pixels_come_from_the_files(tiny_benchmark: Path) -> None:
 
 
 def test_a_folder_without_a_benchmark_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no rendered benchmark there; write one with 'aher render --output"):
+    with pytest.raises(DataError, match="no rendered benchmark; write one with 'aher render --output"):
         data_module(tmp_path)
 
 

@@ -83,11 +83,13 @@ def test_files_of_both_data_sets_are_found(folders: tuple[Path, Path]) -> None:
 
 
 def test_missing_data_is_told_with_the_way_to_get_it(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"nowhere: no such data folder; docs/paper_settings\.md tells how to get THU"):
+    with pytest.raises(
+        DataError, match=r"nowhere: no such data folder; docs/paper_settings\.md explains how to get THU"
+    ):
         data_module((tmp_path / "nowhere", folders[1])).setup("fit")
     with pytest.raises(DataError, match=r"nowhere: no such data folder; .* how to get ActivityNet v1\.3"):
         data_module((folders[0], tmp_path / "nowhere")).setup("fit")
-    with pytest.raises(AnnotationError, match="temporal_annotations_validation: no annotations of THUMOS14 there"):
+    with pytest.raises(AnnotationError, match="temporal_annotations_validation: has no annotations of THUMOS14"):
         data_module((folders[1], folders[1])).setup("fit")
 
 

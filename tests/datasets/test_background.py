@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.annotations.records import AnnotatedVideo, Instance
 from aher_lightning.datasets.background import find_background, mix_background
 
 

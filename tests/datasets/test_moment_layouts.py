@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.annotations.records import AnnotatedVideo, Instance
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
-from aher_lightning.datasets.moment_layouts import CategoryFolders, CutMoments, NamedFiles
-from aher_lightning.datasets.name_pattern import NamePattern
-from aher_lightning.errors import DataError
+from aher_lightning.datasets.moment_layouts import CategoryFolders, CutMoments, NamedFiles, NamePattern
+from aher_lightning.errors import ConfigError, DataError
 from tests.helpers.paper_data import touch
 
 
@@ -58,7 +57,7 @@ def test_a_pattern_that_fits_no_file_is_refused(tmp_path: Path) -> None:
 def test_a_folder_without_categories_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4")
     with pytest.raises(
-        DataError, match=r"has no folder of clips for any category; put clips into .*/<category>, or say"
+        DataError, match=r"has no folder of clips for any category; put clips into .*/<category>, or set"
     ):
         _ = CategoryFolders(tmp_path).categories
 
@@ -67,3 +66,36 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     for layout in (CategoryFolders(tmp_path / "x"), NamedFiles(tmp_path / "x", NamePattern("{category}"))):
         with pytest.raises(DataError, match="x: no such folder of videos; put the video files there or correct"):
             _ = layout.categories
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "category"),
+    [
+        ("ut_s1_q0[1-4]_*_{category}", "ut_s1_q03_016_push", "push"),
+        ("ut_s1_q0[1-4]_*_{category}", "ut_s1_q03_016_shaking_hands", "shaking_hands"),
+        ("ut_s1_q0[1-4]_*_{category}", "ut_s1_q05_029_push", None),
+        ("ut_s1_q0[1-4]_*_{category}", "my_ut_s1_q03_016_push", None),
+        ("v_{category}_g*_c*", "v_ApplyEyeMakeup_g01_c02", "ApplyEyeMakeup"),
+        ("v_{category}_g*_c*", "v_Hand_grip_g01_c02", "Hand_grip"),
+        ("{category}", "anything at all", "anything at all"),
+        ("{category}-??", "wave-01", "wave"),
+        ("{category}-??", "wave-1", None),
+        ("[!x]_{category}", "a_wave", "wave"),
+        ("[!x]_{category}", "x_wave", None),
+        ("a.b+(c)_{category}", "a.b+(c)_wave", "wave"),
+        ("a.b_{category}", "axb_wave", None),
+        ("v_{category}", "V_wave", None),
+        ("v_{category}", "v_", None),
+        ("[_{category}", "[_wave", "wave"),
+        (r"[\]_{category}", "\\_wave", "wave"),
+    ],
+)
+def test_names_tell_their_category(pattern: str, name: str, category: str | None) -> None:
+    assert NamePattern(pattern).category(name) == category
+
+
+@pytest.mark.parametrize(("pattern", "times"), [("v_*", 0), ("{category}_{category}", 2), ("", 0)])
+def test_a_pattern_has_one_place_for_the_category(pattern: str, times: int) -> None:
+    message = rf"has \{{category\}} {times} times; write it once, as in 'v_\{{category\}}_g\*_c\*'"
+    with pytest.raises(ConfigError, match=message):
+        NamePattern(pattern)

@@ -31,7 +31,7 @@ def test_a_sample_holds_the_span_of_its_clip_and_its_label() -> None:
 
 
 def test_a_category_without_clips_is_refused() -> None:
-    with pytest.raises(DataError, match="no trimmed clip for clap, nod: add clips or drop the category"):
+    with pytest.raises(DataError, match="no trimmed clip for clap, nod; add clips or remove the category"):
         MomentDataset(CLIPS, NumberSource(), ["nod", "jump", "wave", "clap"])
     with pytest.raises(DataError, match="no trimmed clip for any category"):
         MomentDataset([], NumberSource(), [])
@@ -60,5 +60,5 @@ def test_short_sequences_are_kept_whole(count: int) -> None:
 
 
 def test_of_many_categories_without_clips_a_few_are_named() -> None:
-    with pytest.raises(DataError, match="no trimmed clip for c0, c1, c2, c3, c4 and 4 more: add clips"):
+    with pytest.raises(DataError, match="no trimmed clip for c0, c1, c2, c3, c4 and 4 more; add clips"):
         MomentDataset(CLIPS, NumberSource(), [f"c{i}" for i in range(9)])

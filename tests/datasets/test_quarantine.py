@@ -41,7 +41,7 @@ def test_a_check_that_found_nothing_leaves_nothing_out(tmp_path: Path) -> None:
         ("a.json", '{"unusable": [{"video": "../a"}]}', r"a\.json: entry 0: video id '\.\./a' is no plain file name"),
         ("a.jsonl", '{"video": "a"}\n{"vid', r"a\.jsonl: line 2 is not valid JSON; expected"),
         ("a.jsonl", "[]\n", r"a\.jsonl: line 1 names no video; expected"),
-        ("a.txt", "# nothing\n", r"a\.txt: names no video"),
+        ("a.txt", "# nothing\n", r"a\.txt: lists no video"),
     ],
 )
 def test_other_files_are_refused(name: str, content: str, message: str, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_video_is_reported_once_and_the_file_can_be_handed_back(
         {"video": "a", "path": "videos/a.mp4", "reason": "a.mp4: is cut off; mend it"},
         {"video": "b", "path": "", "reason": "no features"},
     ]
-    assert caplog.messages[0] == "video 'a' goes into quarantine: a.mp4: is cut off; mend it"
+    assert caplog.messages[0] == "quarantined video 'a': a.mp4: is cut off; mend it"
     assert len(caplog.messages) == 2
     assert read_quarantine(path) == {"a", "b"}
 
@@ -95,7 +95,7 @@ def test_without_a_file_videos_are_remembered(caplog: pytest.LogCaptureFixture) 
     quarantine = Quarantine()
     quarantine.add("a", "broken")
     assert "a" in quarantine
-    assert caplog.messages == ["video 'a' goes into quarantine: broken"]
+    assert caplog.messages == ["quarantined video 'a': broken"]
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_the_replacement_is_the_same_for_whoever_knows_the_broken_videos_already
 
 
 def test_more_than_half_of_the_videos_broken_stops_the_run() -> None:
-    message = r"^3 of 5 moments cannot be read; mend the files, the last of them because: .\.mp4: is broken; mend it$"
+    message = r"^3 of 5 moments cannot be read; repair the files; last error: .\.mp4: is broken; mend it$"
     with pytest.raises(DataError, match=message):
         drawn(Names("abcde", "bcde"), keys(5, range(20)))
     # Half is not more than half; clips of one video count once.
@@ -90,7 +90,7 @@ def test_many_failures_in_a_row_stop_the_run() -> None:
     # Half of the videos has nearly all of the clips.
     names = Names("a" + "b" * 100_000, "b")
     with pytest.raises(
-        DataError, match=rf"^{MOST_ATTEMPTS} samples of moments in a row cannot be read; mend the files"
+        DataError, match=rf"^{MOST_ATTEMPTS} samples of moments in a row cannot be read; repair the files"
     ):
         drawn(names, [SampleKey(1, 0, "key")])
     assert names.asked == ["b"]

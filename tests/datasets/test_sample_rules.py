@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.annotations.records import AnnotatedVideo, Instance
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datasets.sample_rules import SampleRules
 from aher_lightning.datasets.snippet_source import SnippetSource

@@ -53,13 +53,13 @@ def test_streams_are_shuffled_differently() -> None:
 
 
 def test_the_order_has_no_end() -> None:
-    with pytest.raises(TypeError, match="moments: the order of samples has no end"):
+    with pytest.raises(TypeError, match="moments: the sequence of samples is endless"):
         len(sampler())
 
 
 @pytest.mark.parametrize(("size", "batch_size"), [(0, 4), (10, 0)])
 def test_nothing_to_draw_is_refused(size: int, batch_size: int) -> None:
-    with pytest.raises(ValueError, match="moments: needs at least one sample"):
+    with pytest.raises(ValueError, match="moments: size and batch size must be positive"):
         IterationSampler(size, batch_size, seed=0, stream="moments")
 
 

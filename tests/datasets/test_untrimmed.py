@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.annotations.records import AnnotatedVideo, Instance
 from aher_lightning.datasets.sampling import SampleKey
 from aher_lightning.datasets.untrimmed import UntrimmedDataset
 from aher_lightning.errors import DataError
@@ -62,5 +62,5 @@ def test_a_video_without_a_known_duration_has_that_of_its_file() -> None:
 
 
 def test_there_must_be_a_video() -> None:
-    with pytest.raises(DataError, match="no untrimmed video is left to read: check the subset"):
+    with pytest.raises(DataError, match="no untrimmed video is left; check the subset"):
         UntrimmedDataset([], CountingSource(), ["jump"])

@@ -9,7 +9,6 @@ from aher_lightning.datasets.unusable_videos import (
     FailureRecords,
     UnusableVideo,
     read_unusable_videos,
-    write_unusable_videos,
 )
 from aher_lightning.errors import DataError, VideoError
 from tests.files.test_owners import dead_owner
@@ -18,8 +17,11 @@ A, B = UnusableVideo("a", "videos/a.mp4", "is empty"), UnusableVideo("b", "video
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
+    records = FailureRecords(tmp_path)
+    for video in (B, A):
+        records.note(video)
+    records.collect([], is_last=True)
     path = tmp_path / "failures.json"
-    write_unusable_videos(path, [B, A])
     assert read_unusable_videos(path) == [A, B]
     assert json.loads(path.read_text(encoding="utf-8")) == {
         "version": 1,
@@ -33,10 +35,10 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "match"),
     [
-        ({"version": 2, "unusable": []}, "is no list of unusable videos"),
-        ({"version": 1}, "is no list of unusable videos"),
-        ({"version": 1, "unusable": ["a"]}, "is a JSON string in place of an object with the texts video, path, rea"),
-        ({"version": 1, "unusable": [{"video": "a", "path": "b"}]}, "an unusable video is a JSON object in place"),
+        ({"version": 2, "unusable": []}, "is not a list of unusable videos"),
+        ({"version": 1}, "is not a list of unusable videos"),
+        ({"version": 1, "unusable": ["a"]}, "is a JSON string, not an object with the strings video, path, rea"),
+        ({"version": 1, "unusable": [{"video": "a", "path": "b"}]}, "an unusable video is a JSON object, not"),
         ([], "holds a JSON array where an object"),
     ],
 )

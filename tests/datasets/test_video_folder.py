@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from aher_lightning.datasets.video_folder import VideoFolder, find_namesakes, find_videos
+from aher_lightning.datasets.video_folder import VideoFolder, find_same_stems, find_videos
 from aher_lightning.errors import ConfigError, DataError, VideoError
 from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.video.auto_reader import AutoReader
@@ -237,5 +237,5 @@ def test_files_of_one_name_are_found(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     paths = {"one": tmp_path / "a.mp4", "two": tmp_path / "b.mp4", "three": tmp_path / "other" / "b.webm"}
-    assert find_namesakes(paths) == {"one": [tmp_path / "a.MKV"]}
-    assert find_namesakes({}) == {}
+    assert find_same_stems(paths) == {"one": [tmp_path / "a.MKV"]}
+    assert find_same_stems({}) == {}

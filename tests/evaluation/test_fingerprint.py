@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.annotations.records import AnnotatedVideo, Instance
 from aher_lightning.evaluation.fingerprint import ground_truth_fingerprint
 
 WAVE, JUMP = Instance("wave", 1.0, 4.0), Instance("jump", 2.5, 9.0)

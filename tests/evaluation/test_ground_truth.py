@@ -80,7 +80,7 @@ def test_groups_leave_out_everything_else(path: Path) -> None:
             GroundTruthChoice("test", included_videos=frozenset({"v_a"})),
             "none of the 1 included videos is annotated: annotated ids look",
         ),
-        (GroundTruthChoice("test", {"a": ["swim"]}), "no video of the subset 'test' has an instance of the 1 categ"),
+        (GroundTruthChoice("test", {"a": ["swim"]}), "no video of the subset 'test' has an instance of the 1 requ"),
         (GroundTruthChoice("test", {"a": ["wave"], "b": ["swim"]}), "has no instance of the group 'b'"),
     ],
 )
@@ -98,7 +98,10 @@ def test_a_folder_is_that_of_thumos14(tmp_path: Path) -> None:
     choice = GroundTruthChoice(protocol.subset, excluded_categories=protocol.excluded_categories)
     truth = read_ground_truth(tmp_path, choice)
     assert [(name, len(video.instances)) for name, video in truth.videos.items()] == [("v_1", 1), ("v_2", 0)]
-    with pytest.raises(AnnotationError, match="THUMOS14 has 'validation' or 'test', but no subset 'training'"):
+    with pytest.raises(
+        AnnotationError,
+        match="is a folder of THUMOS14 annotations, which has no subset 'training'; choose 'validation' or 'test'",
+    ):
         read_ground_truth(tmp_path, GroundTruthChoice("training"))
 
 

@@ -10,10 +10,12 @@ import torch
 
 from aher_lightning.errors import DataError
 from aher_lightning.features import array_folder, arrays
-from aher_lightning.features.array_folder import ArrayFolderStore
+from aher_lightning.features.array_folder import ArrayFolderStore, RecentArrays
 from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.video.contract import TemporalContract
 from tests.helpers.published import DURATION_SEC, toy_features, write_array_file, write_manifest
+
+ARRAYS = {name: np.full(10, number, dtype=np.float32) for number, name in enumerate("abc")}  # 40 bytes each
 
 SPANS = [None, (0.0, 17.0), (2.0, 4.1), (1.3, 1.55), (16.5, 17.0), (30.0, 31.0)]
 
@@ -57,7 +59,7 @@ def test_a_span_of_npy_reads_its_own_bytes_only(tmp_path: Path, monkeypatch: pyt
             sliced.append(key)
             return self.array[key]
 
-    monkeypatch.setattr(array_folder, "map_array", lambda path, mend: Watched(arrays.map_array(path, mend)))
+    monkeypatch.setattr(array_folder, "map_array", lambda path, remedy: Watched(arrays.map_array(path, remedy)))
     ArrayFolderStore(tmp_path).read("a", (2.0, 4.1))
     assert sliced == [slice(2, 5) if layout == "TC" else (slice(None), slice(2, 5))]
 
@@ -116,7 +118,7 @@ def test_pickled_payloads_are_refused_and_never_run(tmp_path: Path) -> None:
     for kind, match in (
         ("npy", r"v_a-x\.npy: is damaged .*Python objects"),
         ("npz", r"v_a-x\.npz: cannot be read .*allow_pickle=False"),
-        ("pt", r"v_a-x\.pt: holds no plain tensors \(Python objects are never loaded\); fetch it again, or save"),
+        ("pt", r"v_a-x\.pt: holds no plain tensors \(Python objects are not loaded\); fetch it again, or save"),
     ):
         root = tmp_path / kind
         write_folder(root, kind)
@@ -141,7 +143,7 @@ def test_files_never_lie_outside_the_folder(tmp_path: Path) -> None:
     root = tmp_path / "features"
     write_folder(root, "npy")
     for video_id in ("../outside", "/etc/passwd", ".."):
-        with pytest.raises(DataError, match="no features with a duration of video"):
+        with pytest.raises(DataError, match="is not among the 2 with features and a duration"):
             ArrayFolderStore(root).read(video_id)
         write_manifest(root, "npy", durations_sec={video_id: 17.0})
         with pytest.raises(DataError, match="is no plain file name"):
@@ -162,10 +164,10 @@ def test_keys_are_named_where_there_are_several(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"v_a-x\.pt: holds 'rgb'; name one of them"):
         ArrayFolderStore(tmp_path / "pt").read("a")
     torch.save(torch.zeros(20, 3), tmp_path / "pt" / "v_a-x.pt")
-    with pytest.raises(DataError, match="is no dictionary with the key 'flow'; leave 'key' out"):
+    with pytest.raises(DataError, match="is not a dictionary with the key 'flow'; leave 'key' out"):
         ArrayFolderStore(tmp_path / "pt").read("a")
     torch.save({"flow": [1.0]}, tmp_path / "pt" / "v_a-x.pt")
-    with pytest.raises(DataError, match="holds a list where a tensor is wanted"):
+    with pytest.raises(DataError, match="holds a list where a tensor is expected"):
         ArrayFolderStore(tmp_path / "pt").read("a")
 
 
@@ -191,7 +193,7 @@ def test_an_array_under_the_name_of_an_archive_is_refused(tmp_path: Path) -> Non
     write_folder(tmp_path, "npz")
     np.save(tmp_path / "plain.npy", toy_features("a"))
     (tmp_path / "plain.npy").rename(tmp_path / "v_a-x.npz")
-    with pytest.raises(DataError, match="is one array and no archive; say format npy"):
+    with pytest.raises(DataError, match="is a single array, not an archive; set format to npy"):
         ArrayFolderStore(tmp_path).read("a")
 
 
@@ -200,3 +202,43 @@ def test_a_store_can_be_sent_to_another_process(tmp_path: Path) -> None:
     store = ArrayFolderStore(tmp_path)
     wanted = store.read("a").values
     assert torch.equal(pickle.loads(pickle.dumps(store)).read("a").values, wanted)
+
+
+def fetch(recent: RecentArrays, names: str, read: list[str]) -> None:
+    """Get arrays one after another, noting which are read."""
+    for name in names:
+        array = ARRAYS[name]
+
+        def load(
+            name: str = name, array: np.ndarray[tuple[int], np.dtype[np.float32]] = array
+        ) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+            read.append(name)
+            return array
+
+        assert recent.get(Path(name), load) is array
+
+
+def test_what_was_used_last_stays() -> None:
+    recent, read = RecentArrays(80), list[str]()
+    fetch(recent, "abab", read)
+    assert read == ["a", "b"]
+    fetch(recent, "aca", read)  # b was used before a, so c takes the place of b
+    assert read == ["a", "b", "c"]
+    fetch(recent, "b", read)
+    assert read == ["a", "b", "c", "b"]
+    assert recent.num_bytes == 80
+
+
+def test_nothing_above_the_bound_is_kept() -> None:
+    recent, read = RecentArrays(39), list[str]()
+    fetch(recent, "aa", read)
+    assert read == ["a", "a"]
+    assert recent.num_bytes == 0
+
+
+def test_another_process_starts_empty() -> None:
+    recent, read = RecentArrays(1000), list[str]()
+    fetch(recent, "ab", read)
+    copy = pickle.loads(pickle.dumps(recent))
+    assert (copy.max_bytes, copy.num_bytes) == (1000, 0)
+    assert recent.num_bytes == 80

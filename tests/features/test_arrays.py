@@ -59,7 +59,7 @@ def test_cut_files_pickles_archives_and_missing_files_are_refused(tmp_path: Path
         map_array(tmp_path / "pickle.npy")
     np.savez(tmp_path / "many.npz", VALUES)
     (tmp_path / "many.npz").rename(tmp_path / "many.npy")
-    with pytest.raises(DataError, match=r"many\.npy: is an archive and not one array"):
+    with pytest.raises(DataError, match=r"many\.npy: is an archive, not a single array"):
         map_array(tmp_path / "many.npy")
-    with pytest.raises(DataError, match=r"none\.npy: no such file of features"):
+    with pytest.raises(DataError, match=r"none\.npy: no such feature file"):
         map_array(tmp_path / "none.npy")

@@ -10,7 +10,7 @@ import pytest
 
 from aher_lightning.errors import DataError
 from aher_lightning.features import claims as work_claims
-from aher_lightning.features.claims import WorkClaims, exclusive, hold, let_go, owners, remove_orphans
+from aher_lightning.features.claims import WorkClaims, acquire, exclusive, owners, release, remove_orphans
 from aher_lightning.files.owners import Owner, partial_path, this_process
 from tests.files.test_owners import dead_owner, names
 
@@ -57,7 +57,7 @@ def test_the_claim_of_a_living_process_stands(tmp_path: Path) -> None:
     claim_of(ELSEWHERE, tmp_path / "v_1", seconds=100)
     with WorkClaims(tmp_path) as claims:
         assert not claims.take("v_1")
-        assert claims.others() == ["v_1"]
+        assert claims.claimed_by_others() == ["v_1"]
     assert (tmp_path / "v_1").read_text() == str(ELSEWHERE)
 
 
@@ -82,7 +82,7 @@ def test_claims_of_dead_processes_are_cleared_away(tmp_path: Path) -> None:
     claim_of(ELSEWHERE, tmp_path / "alive")
     with WorkClaims(tmp_path) as claims:
         claims.take("own")
-        assert claims.others() == ["alive"]
+        assert claims.claimed_by_others() == ["alive"]
         assert names(tmp_path) == ["alive", "own"]
 
 
@@ -135,7 +135,7 @@ def test_a_process_that_comes_late_puts_back_what_another_has_taken_over(
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", be_overtaken)
-    assert not hold(path)
+    assert not acquire(path)
     assert path.read_text() == str(ELSEWHERE)
     assert names(tmp_path) == ["v_1"]
 
@@ -150,7 +150,7 @@ def test_a_claim_that_another_process_moves_first_may_still_be_had(
         raise FileNotFoundError(target)
 
     monkeypatch.setattr(Path, "rename", be_overtaken)
-    assert hold(path)
+    assert acquire(path)
     assert path.read_text() == str(this_process())
 
 
@@ -171,7 +171,7 @@ def test_an_exclusive_part_is_for_one_at_a_time(tmp_path: Path) -> None:
     age(lock, 700)
     with exclusive(lock) as is_ours:
         assert is_ours
-    let_go(lock)
+    release(lock)
     assert names(tmp_path) == []
 
 

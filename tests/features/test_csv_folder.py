@@ -50,7 +50,7 @@ def test_a_line_of_names_is_left_out_only_if_there_is_one(tmp_path: Path) -> Non
     path = tmp_path / "a.csv"
     path.write_text("\ufefff0,f1\r\n1,2.5\r\n3,-4e-1\r\n\r\n", encoding="utf-8")
     assert read_csv_array(path, has_header=True).tolist() == [[1.0, 2.5], [3.0, pytest.approx(-0.4)]]
-    with pytest.raises(DataError, match=r"a\.csv: is no table of numbers .*; check 'header' in the manifest"):
+    with pytest.raises(DataError, match=r"a\.csv: is not a table of numbers .*; check 'header' in the manifest"):
         read_csv_array(path, has_header=False)
 
 
@@ -59,9 +59,9 @@ def test_a_line_of_names_is_left_out_only_if_there_is_one(tmp_path: Path) -> Non
     [
         (b"", r"a\.csv: holds no features"),
         (b"f0,f1\n", "holds no features; fetch the file again, or leave the video out"),
-        (b"f0,f1\n1,2\n3\n", "is no table of numbers"),
-        (b"f0,f1\n1,x\n", "is no table of numbers"),
-        (b"f0,f1\n1,\n", "is no table of numbers"),
+        (b"f0,f1\n1,2\n3\n", "is not a table of numbers"),
+        (b"f0,f1\n1,x\n", "is not a table of numbers"),
+        (b"f0,f1\n1,\n", "is not a table of numbers"),
         (b"\xff\xfe\x00", "is not UTF-8 text; give a CSV file"),
     ],
 )

@@ -104,11 +104,11 @@ def test_what_is_not_there_or_is_elsewhere_is_refused(tmp_path: Path) -> None:
     store = Hdf5Store(root)
     faults = store.faults()
     assert faults.keys() == {*names} - {"a"}
-    assert "no 'v_linked' there" in faults["linked"]
+    assert "has no 'v_linked'" in faults["linked"]
     assert "copy what is linked from elsewhere" in faults["soft"]
-    assert "no 'rgb' there; it holds 'flow'; correct 'key'" in faults["group"]
-    assert "lies in other files; copy the values into this one" in faults["virtual"]
-    assert "wants floats (T, 3)" in faults["words"]
+    assert "has no 'rgb'; it holds 'flow'; correct 'key'" in faults["group"]
+    assert "is stored in other files; copy the values into this one" in faults["virtual"]
+    assert "needs floats (T, 3)" in faults["words"]
     assert all(f"features.h5, 'v_{name}'" in fault and "\n" not in fault for name, fault in faults.items())
     write_manifest(root, "hdf5", prefix="v_", durations_sec={"a": DURATION_SEC})
     with pytest.raises(DataError, match="'v_a': is a group of 'rgb'; name one of them as 'key' in the manifest"):
@@ -118,7 +118,7 @@ def test_what_is_not_there_or_is_elsewhere_is_refused(tmp_path: Path) -> None:
 @needs_h5py
 def test_missing_videos_and_files_name_the_remedy(tmp_path: Path) -> None:
     root = write_hdf5(tmp_path, durations_sec={"a": 17.0, "c": 17.0})
-    with pytest.raises(DataError, match=r"1 of 2 videos have no features \('c'\), the first was looked for as 'v_c'"):
+    with pytest.raises(DataError, match=r"1 of 2 videos have no features \('c'\), the first was expected as 'v_c'"):
         Hdf5Store(root).read("a")
     assert Hdf5Store(root, skip_missing=True).video_ids == ["a"]
     (root / "features.h5").write_bytes(b"no such thing")

@@ -88,7 +88,7 @@ def test_an_entry_written_during_a_merge_is_kept(tmp_path: Path, monkeypatch: py
 
 def test_a_missing_store_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"nowhere: no feature store there \(no manifest.json\); make one with 'aher extract'"
+        DataError, match=r"nowhere: no feature store \(no manifest.json\); create one with 'aher extract'"
     ):
         FeatureManifest(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
@@ -99,9 +99,9 @@ def test_a_missing_store_names_the_remedy(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"version": 2}, "is no manifest of a feature store"),
-        ({"videos": []}, "is no manifest of a feature store"),
-        ({"contract": None}, "is no manifest of a feature store"),
+        ({"version": 2}, "is not a manifest of a feature store"),
+        ({"videos": []}, "is not a manifest of a feature store"),
+        ({"contract": None}, "is not a manifest of a feature store"),
         ({"videos": {"a": {}}}, r"is damaged \(a video must have num_snippets"),
         ({"videos": {"../a": VIDEO._asdict()}}, r"is damaged \(video id '\.\./a' is no plain file name"),
         ({"videos": {"a": {**VIDEO._asdict(), "num_snippets": 0}}}, "must be positive, but are 0 and 3"),

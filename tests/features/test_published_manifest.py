@@ -25,7 +25,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 def test_a_missing_manifest_says_what_to_write(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"features\.json: no such file; write it to say how .* such as {.*}; docs"
+        DataError, match=r"features\.json: no such file; write one that describes .* such as {.*}; see docs"
     ) as caught:
         PublishedManifest.read(tmp_path)
     message = str(caught.value)
@@ -41,9 +41,9 @@ def test_a_missing_manifest_says_what_to_write(tmp_path: Path) -> None:
         ("npy", {"fps": 3}, "has unknown fps"),
         ("csv", {"header": None}, "lacks header"),
         ("csv", {"header": 1}, "header must be true or false, but is 1"),
-        ("npy", {"version": 2}, "is of version 2, but version 1 is read"),
-        ("npy", {"key": "x"}, "has key, which means nothing for format 'npy'"),
-        ("npz", {"header": True}, "has header, which means nothing for format 'npz'"),
+        ("npy", {"version": 2}, "has version 2; only version 1 is supported"),
+        ("npy", {"key": "x"}, "has key, which is not used by format 'npy'"),
+        ("npz", {"header": True}, "has header, which is not used by format 'npz'"),
         ("pkl", {}, "format must be one of npy, npz, pt, csv, hdf5, but is 'pkl'"),
         ("npy", {"format": ["npy"]}, r"format must be one of .*, but is \['npy'\]"),
         ("npy", {"layout": "NC"}, "layout must be one of TC, CT, but is 'NC'"),

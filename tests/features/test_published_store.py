@@ -40,20 +40,20 @@ def test_times_come_from_the_manifest(tmp_path: Path) -> None:
     assert 2.0 + snippets.first_centre * 2.1 == pytest.approx(2.4)
     with pytest.raises(ValueError, match="a span must end after it starts"):
         store.read("a", (2.0, 2.0))
-    with pytest.raises(DataError, match="no features with a duration of video 'c' among 2; add it there, or leave"):
+    with pytest.raises(DataError, match="video 'c' is not among the 2 with features and a duration; add it, or remove"):
         store.read("c")
 
 
 @pytest.mark.parametrize(
     ("values", "match"),
     [
-        (np.zeros((20, 4), np.float32), r"float32 \(20, 4\), but layout TC with 3 channels wants floats \(T, 3\)"),
-        (np.zeros((3, 20), np.float32), r"float32 \(3, 20\), but layout TC with 3 channels wants floats \(T, 3\)"),
+        (np.zeros((20, 4), np.float32), r"float32 \(20, 4\), but layout TC with 3 channels needs floats \(T, 3\)"),
+        (np.zeros((3, 20), np.float32), r"float32 \(3, 20\), but layout TC with 3 channels needs floats \(T, 3\)"),
         (np.zeros((1, 20, 3), np.float32), r"float32 \(1, 20, 3\), but"),
         (np.zeros((0, 3), np.float32), r"float32 \(0, 3\), but"),
         (np.zeros((20, 3), np.int64), r"int64 \(20, 3\), but"),
-        (np.zeros((17, 3), np.float32), "has 17 snippets, but 17 s make 20 to 21 by the contract; correct fps, stride"),
-        (np.zeros((24, 3), np.float32), "has 24 snippets, but 17 s make 20 to 21 by the contract"),
+        (np.zeros((17, 3), np.float32), "has 17 snippets, but 17 s give 20 to 21 by the contract; correct fps, stride"),
+        (np.zeros((24, 3), np.float32), "has 24 snippets, but 17 s give 20 to 21 by the contract"),
         (np.array([[0, np.nan, 0]] * 2 + [[0, 0, 0]] * 18, np.float32), "2 of 20 snippets of video 'a' are not finite"),
         (np.full((20, 3), 1e300), "20 of 20 snippets of video 'a' are not finite"),
     ],
@@ -72,7 +72,7 @@ def test_wrong_arrays_are_refused_by_name(
 
 def test_the_other_layout_is_never_guessed(tmp_path: Path) -> None:
     store = ArrayFolderStore(published(tmp_path, np.zeros((20, 3), np.float32), layout="CT"))
-    with pytest.raises(DataError, match=r"layout CT with 3 channels wants floats \(3, T\); correct features\.json"):
+    with pytest.raises(DataError, match=r"layout CT with 3 channels needs floats \(3, T\); correct features\.json"):
         store.read("a")
 
 
@@ -114,7 +114,7 @@ def test_missing_videos_are_named_and_counted(tmp_path: Path, caplog: pytest.Log
     durations = {f"video{number}": 17.0 for number in range(5)}
     root = published(tmp_path, toy_features("a"), durations_sec={"a": 17.0} | durations)
     told = r"5 of 6 videos have no features \('video0', 'video1', 'video2' and 2 more\)"
-    with pytest.raises(DataError, match=told + r", the first was looked for as 'video0\.npy'; correct prefix"):
+    with pytest.raises(DataError, match=told + r", the first was expected as 'video0\.npy'; correct prefix"):
         _ = ArrayFolderStore(root).video_ids
     with caplog.at_level(logging.WARNING):
         assert ArrayFolderStore(root, skip_missing=True).video_ids == ["a"]
@@ -135,10 +135,10 @@ def test_durations_come_from_annotations_too(tmp_path: Path) -> None:
         store = ArrayFolderStore(root, path)
         assert store.video_ids == ["a", "b"]
         assert torch.equal(store.read("b").values, torch.from_numpy(toy_features("a")))
-    with pytest.raises(DataError, match="the option 'durations' names, but are in neither; correct it"):
+    with pytest.raises(DataError, match="the option 'durations', but are in neither; correct it"):
         ArrayFolderStore(root).read("a")
     write_manifest(root, "npy")
-    with pytest.raises(DataError, match="the option 'durations' names, not in both; correct it"):
+    with pytest.raises(DataError, match="the option 'durations', not in both; correct it"):
         ArrayFolderStore(root, plain).read("a")
 
 
@@ -173,7 +173,9 @@ def test_durations_of_activitynet_are_read(tmp_path: Path) -> None:
 
 def test_a_store_of_another_format_says_so(tmp_path: Path) -> None:
     write_manifest(tmp_path, "csv")
-    with pytest.raises(DataError, match="format is csv, but ArrayFolderStore reads npy, npz, pt; name the store that"):
+    with pytest.raises(
+        DataError, match="format is csv, but ArrayFolderStore reads npy, npz, pt; choose the store of this"
+    ):
         _ = ArrayFolderStore(tmp_path).contract
     write_manifest(tmp_path, "npy")
     with pytest.raises(DataError, match="format is npy, but CsvFolderStore reads csv"):

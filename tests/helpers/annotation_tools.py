@@ -7,9 +7,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from aher_lightning.annotations.activitynet import Instance
 from aher_lightning.annotations.importers.collector import ImportedFile, ImportOptions
 from aher_lightning.annotations.importers.tool_files import ToolName, read_tool_file
+from aher_lightning.annotations.records import Instance
 from aher_lightning.video.reader import VideoInfo
 
 ELAN = """<?xml version="1.0" encoding="UTF-8"?>

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
+from aher_lightning.annotations.records import AnnotatedVideo, Instance
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.snippet_source import VideoSource

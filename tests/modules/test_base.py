@@ -9,7 +9,7 @@ import pytest
 import torch
 from pytorch_lightning.loggers import CSVLogger
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.callbacks import IterationCheckpoint
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
@@ -274,7 +274,7 @@ def test_training_logs_the_coverage_of_each_validation(tmp_path: Path, caplog: p
     trainer = quiet_trainer(tmp_path, 2, limit_val_batches=1.0, val_check_interval=1)
     trainer.fit(toy_classifier(), datamodule=HalfBroken())
     assert trainer.callback_metrics["val/coverage"] == 0.5
-    assert sum("goes into quarantine" in text for text in caplog.messages) == 2
+    assert sum("quarantined video" in text for text in caplog.messages) == 2
     assert "evaluated" not in caplog.text
 
 

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, distributed
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.callbacks import IterationCheckpoint
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.base import EvaluationOutput

@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from aher_lightning.annotations.activitynet import Instance
+from aher_lightning.annotations.records import Instance
 from aher_lightning.errors import VideoError
 from aher_lightning.video import cutting
 from aher_lightning.video.cutting import cut_clips

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.ops.nms import nms
 from aher_lightning.structures import Detections
 

@@ -1,1 +1,1 @@
-"""Temporal annotations: readers of every layout, category lists and splits, importers of annotation tools."""
+"""Temporal annotations: records, readers of every layout, category splits, importers of annotation tools."""

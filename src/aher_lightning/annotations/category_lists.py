@@ -1,4 +1,4 @@
-"""Lists of category names: which ones a data set has, and how they are split into groups."""
+"""Lists of category names, and their split into groups."""
 
 from __future__ import annotations
 
@@ -10,13 +10,7 @@ from aher_lightning.files.json_files import read_json, read_json_object
 
 
 def read_taxonomy_leaves(path: Path) -> list[str]:
-    """Return the category names in the optional ``"taxonomy"`` of an annotation file: its nodes without children.
-
-    Args:
-        path: Annotation file in ActivityNet layout.
-
-    Returns:
-        Names in file order; empty if the file has no taxonomy.
+    """Return the leaves of the ``"taxonomy"`` of a file in ActivityNet layout, in file order; empty without taxonomy.
 
     Raises:
         AnnotationError: If the file cannot be read, or its taxonomy is not a list of named nodes.
@@ -25,20 +19,19 @@ def read_taxonomy_leaves(path: Path) -> list[str]:
     if not isinstance(nodes, list) or not all(
         isinstance(node, dict) and isinstance(node.get("nodeName"), str) for node in nodes
     ):
-        raise AnnotationError(f'{path}: "taxonomy" is not a list of nodes with a "nodeName"; mend it or leave it out')
+        raise AnnotationError(
+            f'{path}: "taxonomy" is not a list of nodes with a "nodeName"; correct it or leave it out'
+        )
     parents = {node.get("parentName") for node in nodes}
     return [node["nodeName"] for node in nodes if node["nodeName"] not in parents]
 
 
 def read_categories(path: Path, group: str | None = None) -> list[str]:
-    """Return category names from a JSON list, or from one group of a JSON object of lists.
+    """Return category names from a JSON list, or from one group of a JSON object of lists, in file order.
 
     Args:
         path: File with ``["name", ...]``, or with ``{"group": ["name", ...], ...}``.
-        group: Which group; needed for an object, refused for a list.
-
-    Returns:
-        Names in file order.
+        group: Which group; required for an object, refused for a list.
 
     Raises:
         AnnotationError: If the file cannot be read, the group does not exist, or the names are not a list of
@@ -48,8 +41,8 @@ def read_categories(path: Path, group: str | None = None) -> list[str]:
     if isinstance(names, dict):
         groups = ", ".join(map(repr, names)) or "none"
         if group not in names:
-            asked = "needs a group" if group is None else f"has no group {group!r}"
-            raise AnnotationError(f"{path}: {asked}; groups that exist: {groups}")
+            found = "needs a group" if group is None else f"has no group {group!r}"
+            raise AnnotationError(f"{path}: {found}; groups that exist: {groups}")
         names = names[group]
     elif group is not None:
         raise AnnotationError(f"{path}: has no groups; leave out the group {group!r}")
@@ -57,13 +50,10 @@ def read_categories(path: Path, group: str | None = None) -> list[str]:
 
 
 def read_category_groups(path: Path) -> dict[str, list[str]]:
-    """Return all category groups of a file.
+    """Return all category groups of a file, in file order.
 
     Args:
-        path: File with ``{"group": ["name", ...], ...}``, or with ``["name", ...]``.
-
-    Returns:
-        Names by group, both in file order; a list is one group with the name ``""``.
+        path: File with ``{"group": ["name", ...], ...}``, or with ``["name", ...]``: one group named ``""``.
 
     Raises:
         AnnotationError: If the file cannot be read, has no group, the names of a group are not a list of different
@@ -72,7 +62,7 @@ def read_category_groups(path: Path) -> dict[str, list[str]]:
     content = read_json(path, AnnotationError)
     groups = content if isinstance(content, dict) else {"": content}
     if not groups:
-        raise AnnotationError(f"{path}: has no group of categories; name one or more")
+        raise AnnotationError(f"{path}: has no group of categories; add one")
     checked = {group: _check_names(names, path) for group, names in groups.items()}
     owners: dict[str, str] = {}
     for group, names in checked.items():
@@ -85,25 +75,22 @@ def read_category_groups(path: Path) -> dict[str, list[str]]:
 
 
 def _check_names(names: object, path: Path) -> list[str]:
-    """Return the names of a list; refuse anything else."""
+    """Return a list of different names; refuse anything else."""
     if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
-        raise AnnotationError(f"{path}: categories must be a list of names, one or more")
+        raise AnnotationError(f"{path}: categories must be a non-empty list of names")
     if len(set(names)) != len(names):
-        raise AnnotationError(f"{path}: a category is named twice; name each once")
+        raise AnnotationError(f"{path}: a category is listed twice; list each once")
     return names
 
 
 def read_split(path: Path) -> tuple[list[str], list[str]]:
-    """Return the two category sets of a split file.
+    """Return the categories with temporal annotations and those known from moments of a split file.
 
     Args:
         path: JSON file ``{"untrimmed": ["name", ...], "moment": ["name", ...]}``; other keys are ignored.
 
-    Returns:
-        Categories with temporal annotations, and categories known from moments.
-
     Raises:
-        AnnotationError: If the file cannot be read, lacks a set, or names a category twice.
+        AnnotationError: If the file cannot be read, lacks a set, or lists a category twice.
         ConfigError: If a category is in both sets.
     """
     untrimmed, moment = read_categories(path, "untrimmed"), read_categories(path, "moment")
@@ -114,13 +101,7 @@ def read_split(path: Path) -> tuple[list[str], list[str]]:
 
 
 def plain_name(name: str) -> str:
-    """Return the lower-case letters and digits of a category name, to compare spellings of several data sets.
-
-    Args:
-        name: Category name.
-
-    Returns:
-        The name without case, spaces and punctuation.
+    """Return a category name without case, spaces and punctuation, to compare the spellings of data sets.
 
     Example:
         >>> plain_name("Blow-drying hair") == plain_name("blowdrying_hair")

@@ -1,4 +1,4 @@
-"""Temporal annotations in a table: one instance on each line, below a heading that names the columns."""
+"""Temporal annotations in CSV or TSV tables: a heading, then one instance per line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from aher_lightning.annotations.activitynet import (
+from aher_lightning.annotations.json_values import positive_number
+from aher_lightning.annotations.records import (
     AnnotatedVideo,
     Instance,
     InvalidPolicy,
@@ -30,7 +31,7 @@ COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
     "duration": ("duration",),
     "subset": ("subset",),
 }
-"""What the heading may call each column; the last two columns may be missing."""
+"""Accepted spellings of each column; the last two columns are optional."""
 
 _OPTIONAL = ("duration", "subset")
 
@@ -38,7 +39,7 @@ _EXPECTED = "a table with the heading video,start,end,label, and duration and su
 
 
 class _Heading(NamedTuple):
-    """How lines are split: place of each column that is there, by its first name, and the number of all columns."""
+    """Index of each known column by its first spelling, the number of all columns, and the separator of fields."""
 
     places: Mapping[str, int]
     num_columns: int
@@ -47,7 +48,7 @@ class _Heading(NamedTuple):
 
 @dataclass
 class _VideoRows:
-    """What the lines read so far say about one video."""
+    """The rows of one video read so far."""
 
     subset: str | None = None
     duration_sec: float | None = None
@@ -63,25 +64,22 @@ def read_csv_annotations(
 ) -> dict[str, AnnotatedVideo]:
     """Return the videos of a table, in the order of their first lines.
 
-    The first line is a heading; its columns may come in any order and in any of the spellings of
-    :data:`COLUMN_NAMES`, in upper or lower case, and other columns are ignored. If the heading has a tab, tabs
-    separate the fields, else commas. A field may be quoted, but must end on its line. Numbers are decimal numbers as
-    in :func:`~aher_lightning.files.json_files.decimal_number`. All lines of a video must agree on its duration and its
-    subset; a duration may be left empty.
+    The columns of the heading may come in any order and any spelling of :data:`COLUMN_NAMES`, in upper or lower case;
+    other columns are ignored. Fields are separated by tabs if the heading has one, else by commas. A quoted field must
+    end on its line. Numbers are decimal numbers as in :func:`~aher_lightning.files.json_files.decimal_number`. All
+    lines of a video must agree on its duration and its subset; a duration may be empty.
 
     Args:
         path: File; UTF-8, with or without byte order mark.
         subset: Subset of the videos if the table has no such column.
-        on_invalid: What to do with instances whose end is not after their start, as in
-            :func:`~aher_lightning.annotations.activitynet.read_activitynet`.
+        on_invalid: What to do with instances whose end is not after their start.
         on_missing_duration: What to do with videos without a duration.
 
     Returns:
         Video by id.
 
     Raises:
-        AnnotationError: If the file is missing, is something else, or has a line that cannot be used; the message
-            names the line.
+        AnnotationError: If the file is missing, is no such table, or has an invalid line, which the message names.
     """
     found = _read_rows(path, on_invalid)
     videos = {
@@ -97,7 +95,7 @@ def read_csv_annotations(
 
 
 def _read_rows(path: Path, on_invalid: InvalidPolicy) -> dict[str, _VideoRows]:
-    """Read and check all lines; put together those of the same video."""
+    """Read and check all lines; group them by video."""
     lines = [(number, line) for number, line in enumerate(read_lines(path, _EXPECTED), start=1) if line.strip()]
     found: dict[str, _VideoRows] = {}
     heading: _Heading | None = None
@@ -112,7 +110,7 @@ def _read_rows(path: Path, on_invalid: InvalidPolicy) -> dict[str, _VideoRows]:
         except MalformedError as reason:
             raise AnnotationError(f"{path}: line {number}: {reason}") from None
     if not found:
-        raise AnnotationError(f"{path}: has no line after its heading; expected {_EXPECTED}")
+        raise AnnotationError(f"{path}: has no line below its heading; expected {_EXPECTED}")
     return found
 
 
@@ -135,7 +133,7 @@ def _read_heading(line: str) -> _Heading:
 
 
 def _read_row(line: str, heading: _Heading) -> dict[str, str]:
-    """The fields of a line by the names of their columns."""
+    """Fields of a line by column."""
     fields = _split(line, heading.separator)
     if len(fields) != heading.num_columns:
         raise MalformedError(
@@ -145,16 +143,16 @@ def _read_row(line: str, heading: _Heading) -> dict[str, str]:
 
 
 def _split(line: str, separator: str) -> list[str]:
-    """The fields of one line, without the spaces around them."""
+    """Fields of one line, stripped."""
     try:
         fields = next(csv.reader([line], delimiter=separator, skipinitialspace=True, strict=True))
     except csv.Error as failure:
-        raise MalformedError(f"cannot be split into fields ({failure}); mend its quotes") from None
+        raise MalformedError(f"cannot be split into fields ({failure}); correct its quotes") from None
     return [text.strip() for text in fields]
 
 
 def _add_row(video: _VideoRows, row: Mapping[str, str], on_invalid: InvalidPolicy) -> None:
-    """Check one line, and add it to what is known of its video."""
+    """Check one row, and add it to its video."""
     if not row["label"]:
         raise MalformedError("has no label; name the category")
     start_sec, end_sec = decimal_number(row["start"], "start"), decimal_number(row["end"], "end")
@@ -166,9 +164,7 @@ def _add_row(video: _VideoRows, row: Mapping[str, str], on_invalid: InvalidPolic
             raise MalformedError(f"subset {row['subset']!r:.40} is {video.subset!r:.40} in lines above; keep one")
         video.subset = row["subset"]
     if row.get("duration"):
-        duration_sec = decimal_number(row["duration"], "duration")
-        if duration_sec <= 0:
-            raise MalformedError(f"duration must be positive, but is {duration_sec}")
+        duration_sec = positive_number(row["duration"], "duration")
         if video.duration_sec not in {None, duration_sec}:
             raise MalformedError(f"duration {duration_sec} is {video.duration_sec} in lines above; keep one")
         video.duration_sec = duration_sec

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from aher_lightning.annotations.activitynet import (
+from aher_lightning.annotations.category_lists import plain_name
+from aher_lightning.annotations.records import (
     AnnotatedVideo,
     Instance,
     InvalidPolicy,
     report_dropped,
     validate_video_id,
 )
-from aher_lightning.annotations.category_lists import plain_name
 from aher_lightning.annotations.text_files import parse_seconds, read_instances, read_lines
 from aher_lightning.annotations.trimmed_clips import TrimmedClip, moment_id
 from aher_lightning.errors import AnnotationError, DataError
@@ -25,26 +25,17 @@ from aher_lightning.files.video_files import list_videos
 
 _LOG = logging.getLogger(__name__)
 
-CSV_COLUMNS = ("label", "youtube_id", "time_start", "time_end")
-"""What a list of Kinetics clips must have; other columns are ignored."""
+_CSV_COLUMNS = ("label", "youtube_id", "time_start", "time_end")
+"""Required columns of a list of clips; others are ignored."""
 
-_CSV = f"a Kinetics list, CSV with the columns {','.join(CSV_COLUMNS)},split"
-_CATEGORIES = "a list of Kinetics categories, one name per line"
-_SEGMENTS = "lines of YouTube id, start, end and class index, separated by tabs"
+_CSV = f"a Kinetics list, CSV with the columns {','.join(_CSV_COLUMNS)},split"
+_SEGMENTS = "lines of YouTube id, start, end and category index, separated by tabs"
 
 _CLIP_NAME = re.compile(r"(?P<youtube_id>.+)_(?P<start>\d{6})_(?P<end>\d{6})")
 
 
 def clip_id(youtube_id: str, start_sec: int, end_sec: int) -> str:
-    """Name a clip as the CVDF mirror names its file.
-
-    Args:
-        youtube_id: The video that the clip was cut from.
-        start_sec: Where it starts in that video, seconds.
-        end_sec: Where it ends.
-
-    Returns:
-        ``<youtube_id>_<start>_<end>``, times in six digits.
+    """Name a clip as the CVDF mirror does: ``<youtube_id>_<start>_<end>``, whole seconds in six digits.
 
     Example:
         >>> clip_id("-0z2o1NMALQ", 38, 48)
@@ -54,13 +45,7 @@ def clip_id(youtube_id: str, start_sec: int, end_sec: int) -> str:
 
 
 def youtube_id(clip: str) -> str | None:
-    """Return the video that a clip was cut from, or ``None`` if its name does not tell.
-
-    Args:
-        clip: Name of the clip, as :func:`clip_id` makes it.
-
-    Returns:
-        YouTube id.
+    """Return the YouTube id in a name that :func:`clip_id` made, or ``None`` for other names.
 
     Example:
         >>> youtube_id("-0z2o1NMALQ_000038_000048"), youtube_id("archery--7")
@@ -77,42 +62,20 @@ def read_kinetics(path: Path) -> list[TrimmedClip]:
         path: CSV file with a heading and the columns label, youtube_id, time_start, time_end.
 
     Returns:
-        One clip per row, in file order; ids as :func:`clip_id` makes them, labels as the file spells them.
+        One clip per row, in file order; ids of :func:`clip_id`, labels in the spelling of the file.
 
     Raises:
-        AnnotationError: If the file is missing, is something else, or has a row that cannot be used.
+        AnnotationError: If the file is missing, is no such list, or has an invalid row.
     """
     lines = read_lines(path, _CSV)
     heading = [name.strip() for name in lines[0].split(",")]
-    if not set(CSV_COLUMNS) <= set(heading):
-        raise AnnotationError(f"{path}: its first line is no heading; expected {_CSV}")
+    if not set(_CSV_COLUMNS) <= set(heading):
+        raise AnnotationError(f"{path}: its first line is not a heading; expected {_CSV}")
     rows = csv.DictReader(lines[1:], fieldnames=heading)
     try:
         return [_parse_clip(row) for row in rows]
     except MalformedError as reason:
         raise AnnotationError(f"{path}: line {rows.line_num + 1}: {reason}; expected {_CSV}") from None
-
-
-def read_kinetics_categories(path: Path) -> list[str]:
-    """Return the category names of a text file in the order of their indices, spaces in place of underscores.
-
-    Args:
-        path: File with one name per line.
-
-    Returns:
-        Names as the CSV files spell them.
-
-    Raises:
-        AnnotationError: If the file is missing, is something else, or names a category twice.
-    """
-    names = [line.strip().replace("_", " ") for line in read_lines(path, _CATEGORIES) if line.strip()]
-    odd = [name for name in names if re.search(r'[,\t"{}\[\]]', name)]
-    if odd:
-        raise AnnotationError(f"{path}: {odd[0]!r:.60} is no category name; expected {_CATEGORIES}")
-    repeated = [name for name, after in zip(sorted(names), sorted(names)[1:], strict=False) if name == after]
-    if repeated:
-        raise AnnotationError(f"{path}: category '{repeated[0]}' is named twice; name each once")
-    return names
 
 
 def read_kinetics_segments(
@@ -124,21 +87,20 @@ def read_kinetics_segments(
 ) -> dict[str, AnnotatedVideo]:
     """Return the videos of the temporal annotations released with AherNet.
 
-    Times count from the start of the untrimmed YouTube video, not of the trimmed clip. The file has no durations,
-    and many of the videos are gone: those of unknown duration are left out and counted in a warning.
+    Times count from the start of the untrimmed YouTube video, not of the trimmed clip. The file has no durations, and
+    many of the videos are no longer available: those of unknown duration are left out and counted in a warning.
 
     Args:
-        path: File with lines of id, start, end and class index, separated by tabs.
-        categories: Names in the order of the class indices.
-        duration_sec: Gives the duration of a video in seconds, or ``None`` if the video is not there;
-            ``mapping.get`` will do.
+        path: File with lines of id, start, end and category index, separated by tabs.
+        categories: Names in the order of the category indices.
+        duration_sec: Returns the duration of a video in seconds, or ``None`` if the video is missing.
         on_invalid: What to do with instances whose end is not after their start.
 
     Returns:
         Video by id, in file order, all of the subset "validation".
 
     Raises:
-        AnnotationError: If the file is missing, is something else, or has a line that cannot be used.
+        AnnotationError: If the file is missing, has another layout, or an invalid line.
     """
     found = read_instances(path, _SEGMENTS, partial(_parse_segment, categories=categories), on_invalid)
     durations_sec = {video_id: duration_sec(video_id) for video_id in found}
@@ -149,8 +111,8 @@ def read_kinetics_segments(
     }
     report_dropped(path, videos.values())
     if len(videos) < len(found):
-        gone = len(found) - len(videos)
-        _LOG.warning("%s: left out %d of %d videos, which have no features or file", path, gone, len(found))
+        num_missing = len(found) - len(videos)
+        _LOG.warning("%s: left out %d of %d videos without features or file", path, num_missing, len(found))
     return videos
 
 
@@ -164,7 +126,7 @@ def find_kinetics_clips(root: Path, categories: Sequence[str]) -> dict[TrimmedCl
 
     Args:
         root: Folder that holds ``<category>/<clip>`` video files.
-        categories: The categories wanted; other folders are ignored.
+        categories: Wanted categories; other folders are ignored.
 
     Returns:
         File of each clip, in order of folder and file name.
@@ -185,7 +147,7 @@ def find_kinetics_clips(root: Path, categories: Sequence[str]) -> dict[TrimmedCl
 
 
 def _parse_clip(row: dict[str, str | None]) -> TrimmedClip:
-    """The clip of one row."""
+    """Clip of one row."""
     label, video_id = row["label"], validate_video_id(row["youtube_id"] or "", MalformedError)
     if not label:
         raise MalformedError("has no label")
@@ -202,5 +164,5 @@ def _parse_segment(line: str, categories: Sequence[str]) -> tuple[str, Instance]
     start_sec, end_sec = parse_seconds(fields[1]), parse_seconds(fields[2])
     index = int(fields[3]) if fields[3].strip().isdecimal() else -1
     if not 0 <= index < len(categories):
-        raise MalformedError(f"class index {fields[3].strip()!r:.20} is not one of 0 to {len(categories) - 1}")
+        raise MalformedError(f"category index {fields[3].strip()!r:.20} is not one of 0 to {len(categories) - 1}")
     return video_id, Instance(categories[index], start_sec, end_sec)

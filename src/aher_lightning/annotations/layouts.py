@@ -1,17 +1,13 @@
-"""One way to read annotations in any layout: the file itself tells which one it has."""
+"""Detection of the layout of annotations, and one function that reads any of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal, get_args
 
-from aher_lightning.annotations.activitynet import (
-    AnnotatedVideo,
-    InvalidPolicy,
-    MissingDurationPolicy,
-    read_activitynet,
-)
+from aher_lightning.annotations.activitynet import read_activitynet
 from aher_lightning.annotations.csv_table import read_csv_annotations
+from aher_lightning.annotations.records import AnnotatedVideo, InvalidPolicy, MissingDurationPolicy
 from aher_lightning.annotations.thumos14 import Thumos14Subset, read_thumos14
 from aher_lightning.errors import AnnotationError
 
@@ -21,20 +17,14 @@ AnnotationLayout = Literal["activitynet", "table", "thumos14"]
 _ENDINGS: dict[str, AnnotationLayout] = {".json": "activitynet", ".csv": "table", ".tsv": "table"}
 
 _BEGINNING_BYTES = 1024
-"""How much of a file with another ending is looked at."""
+"""How much of a file with an unknown extension is inspected."""
 
 
 def annotation_layout(path: Path) -> AnnotationLayout:
-    """Tell the layout of annotations: that of a folder, of the ending of a file, or else of its first character.
+    """Return the layout of an annotation file or folder, by its extension or else its first character.
 
-    JSON begins with a bracket; a file with another ending that does not is taken for a table. A file that is not
-    there, or cannot be opened, is taken for JSON, whose reader says what is wrong.
-
-    Args:
-        path: File or folder.
-
-    Returns:
-        The layout that it should be read as.
+    JSON begins with a bracket; a file of unknown extension that does not is a table. A file that is missing or
+    unreadable counts as JSON, whose reader reports the error.
 
     Example:
         >>> annotation_layout(Path("truth.CSV"))
@@ -60,13 +50,13 @@ def read_annotations(
     on_invalid: InvalidPolicy = "error",
     on_missing_duration: MissingDurationPolicy = "error",
 ) -> dict[str, AnnotatedVideo]:
-    """Return the videos of an annotation file or folder, whichever layout it has.
+    """Return the videos of an annotation file or folder of any layout.
 
     Args:
         path: File in ActivityNet layout, table (:func:`~aher_lightning.annotations.csv_table.read_csv_annotations`),
-            or annotation folder of THUMOS14, of which ambiguous instances are read as well.
-        subset: The subset that is wanted. Of a folder no other one is read; the videos of a table without a column
-            ``subset`` belong to it; a file is read whole.
+            or annotation folder of THUMOS14, including its ambiguous instances.
+        subset: Wanted subset. Of a folder only this one is read; the videos of a table without a column ``subset``
+            belong to it; a file is read whole.
         on_invalid: What to do with instances whose end is not after their start.
         on_missing_duration: What to do with videos without a duration.
 
@@ -74,7 +64,7 @@ def read_annotations(
         Video by id.
 
     Raises:
-        AnnotationError: If it is missing or cannot be used, or a folder has no such subset.
+        AnnotationError: If it is missing or invalid, or a folder has no such subset.
     """
     layout = annotation_layout(path)
     if layout == "table":
@@ -86,4 +76,6 @@ def read_annotations(
         if known == subset:
             return read_thumos14(path, known, with_ambiguous=True, on_invalid=on_invalid)
     names = " or ".join(map(repr, subsets))
-    raise AnnotationError(f"{path}: is a folder, where THUMOS14 has {names}, but no subset {subset!r}")
+    raise AnnotationError(
+        f"{path}: is a folder of THUMOS14 annotations, which has no subset {subset!r}; choose {names}"
+    )

@@ -1,4 +1,4 @@
-"""Annotation files of plain text lines, as THUMOS14 and Kinetics publish them."""
+"""Plain text annotation files, as THUMOS14 and Kinetics publish them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from aher_lightning.annotations.activitynet import Instance, InvalidPolicy, check_segment
+from aher_lightning.annotations.records import Instance, InvalidPolicy, check_segment
 from aher_lightning.errors import AnnotationError
 from aher_lightning.files.json_files import MalformedError
 
 
 def read_lines(path: Path, expected: str) -> list[str]:
-    """Return the lines of a text file without their ends; empty lines stay, so that positions are line numbers.
+    """Return the lines of a text file, empty ones included, so that positions are line numbers.
 
     Args:
         path: File to read; UTF-8, with or without byte order mark.
@@ -22,7 +22,7 @@ def read_lines(path: Path, expected: str) -> list[str]:
         Its lines, at least one of them not empty.
 
     Raises:
-        AnnotationError: If the file is missing, unreadable, empty or no text.
+        AnnotationError: If the file is missing, unreadable, empty or not UTF-8 text.
 
     Example:
         >>> read_lines(Path("missing.txt"), "one category per line")
@@ -43,16 +43,7 @@ def read_lines(path: Path, expected: str) -> list[str]:
 
 
 def parse_seconds(text: str) -> float:
-    """Return a time that stands in a text file.
-
-    Args:
-        text: Decimal number.
-
-    Returns:
-        Seconds.
-
-    Raises:
-        MalformedError: If it is no finite number.
+    """Return a finite decimal number of seconds; raise a ``MalformedError`` for any other text.
 
     Example:
         >>> parse_seconds("12.5")
@@ -63,28 +54,27 @@ def parse_seconds(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not math.isfinite(seconds):
-        raise MalformedError(f"{text!r:.40} is no time in seconds")
+        raise MalformedError(f"{text!r:.40} is not a time in seconds")
     return seconds
 
 
 def read_instances(
     path: Path, expected: str, parse: Callable[[str], tuple[str, Instance]], on_invalid: InvalidPolicy
 ) -> dict[str, list[Instance]]:
-    """Return the instances of a file that has one on each line.
+    """Return the instances of a file with one per line.
 
     Args:
-        path: File to read; empty lines do not count.
+        path: File to read; empty lines are skipped.
         expected: What the file should be, for the message.
-        parse: Gives video id and instance of a line, or raises a ``MalformedError``.
-        on_invalid: What to do with instances whose end is not after their start, as in
-            :func:`~aher_lightning.annotations.activitynet.read_activitynet`.
+        parse: Returns video id and instance of a line, or raises a ``MalformedError``.
+        on_invalid: What to do with instances whose end is not after their start.
 
     Returns:
-        Instances by video id, in the order of their lines, checked but none left out: that is for
-        :meth:`~aher_lightning.annotations.activitynet.AnnotatedVideo.from_entries` to do.
+        Instances by video id, in the order of their lines, checked but none dropped:
+        :meth:`~aher_lightning.annotations.records.AnnotatedVideo.from_entries` does that.
 
     Raises:
-        AnnotationError: If the file is missing, or has a line that cannot be used; the message names both.
+        AnnotationError: If the file is missing, or has an invalid line, which the message names.
     """
     instances: dict[str, list[Instance]] = {}
     for number, line in enumerate(read_lines(path, expected), start=1):

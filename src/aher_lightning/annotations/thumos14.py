@@ -1,4 +1,4 @@
-"""Temporal annotations of THUMOS14: one text file per category, durations beside them."""
+"""Temporal annotations of THUMOS14: one text file per category, and files with durations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from aher_lightning.annotations.activitynet import (
+from aher_lightning.annotations.records import (
     AnnotatedVideo,
     Instance,
     InvalidPolicy,
@@ -22,12 +22,12 @@ Thumos14Subset = Literal["validation", "test"]
 """The two subsets with temporal annotations; the validation videos serve for training."""
 
 AMBIGUOUS = "Ambiguous"
-"""The file of instances that no annotator could name; detection leaves it out."""
+"""Name of instances that annotators could not categorize; the detection task leaves them out."""
 
 _FILE_ENDING: Mapping[Thumos14Subset, str] = {"validation": "_val", "test": "_test"}
 
 _LINE = "lines of video, start and end in seconds"
-_DURATIONS = "a video name and its seconds on lines in turn"
+_DURATIONS = "alternating lines of a video name and its seconds"
 
 
 def read_thumos14(
@@ -35,7 +35,7 @@ def read_thumos14(
 ) -> dict[str, AnnotatedVideo]:
     """Return the annotated videos of one subset, with their instances in the order of category and line.
 
-    Read are ``temporal_annotations_<subset>/<Category>_{val,test}.txt`` and ``<subset>_durations.txt``. Every
+    Reads ``temporal_annotations_<subset>/<Category>_{val,test}.txt`` and ``<subset>_durations.txt``. Every
     instance of CliffDiving is also annotated as Diving; both are kept. Segments may reach beyond the end of the
     video, as 30 of the published ones do: see :meth:`AnnotatedVideo.clipped`.
 
@@ -43,24 +43,23 @@ def read_thumos14(
         folder: The annotation folder.
         subset: Which videos.
         with_ambiguous: Whether "Ambiguous" counts as a category; one test video has nothing else.
-        on_invalid: What to do with instances whose end is not after their start, as in
-            :func:`~aher_lightning.annotations.activitynet.read_activitynet`.
+        on_invalid: What to do with instances whose end is not after their start.
 
     Returns:
-        Video by id, in the order of their ids.
+        Video by id, sorted by id.
 
     Raises:
-        AnnotationError: If a file is missing or has a line that cannot be used; the message names both.
+        AnnotationError: If a file is missing, or has an invalid line, which the message names.
     """
     annotations = folder / f"temporal_annotations_{subset}"
     files = sorted(annotations.glob(f"*{_FILE_ENDING[subset]}.txt"))
     if not files:
         raise AnnotationError(
-            f"{annotations}: no annotations of THUMOS14 there; expected one file "
+            f"{annotations}: has no annotations of THUMOS14; expected one file "
             f"<Category>{_FILE_ENDING[subset]}.txt per category, with {_LINE}"
         )
     durations_path = folder / f"{subset}_durations.txt"
-    durations_sec = read_durations(durations_path)
+    durations_sec = _read_durations(durations_path)
     instances: dict[str, list[Instance]] = {}
     for path in files:
         category = path.stem.removesuffix(_FILE_ENDING[subset])
@@ -70,7 +69,7 @@ def read_thumos14(
                 instances.setdefault(video_id, []).extend(found)
     missing = sorted(set(instances) - set(durations_sec))
     if missing:
-        raise AnnotationError(f"{durations_path}: has no duration of video '{missing[0]}'; add it")
+        raise AnnotationError(f"{durations_path}: has no duration for video '{missing[0]}'; add it")
     videos = {
         video_id: AnnotatedVideo.from_entries(video_id, subset, durations_sec[video_id], found, on_invalid)
         for video_id, found in sorted(instances.items())
@@ -79,18 +78,8 @@ def read_thumos14(
     return videos
 
 
-def read_durations(path: Path) -> dict[str, float]:
-    """Return the durations of THUMOS14 videos from a file where names and seconds take turns.
-
-    Args:
-        path: File; names may have folders before and an ending behind them.
-
-    Returns:
-        Duration in seconds by video id.
-
-    Raises:
-        AnnotationError: If the file is missing, or a line cannot be used.
-    """
+def _read_durations(path: Path) -> dict[str, float]:
+    """Seconds by video id, from a file of alternating lines: a name, perhaps a path with an extension, and seconds."""
     lines = [line.strip() for line in read_lines(path, _DURATIONS) if line.strip()]
     if len(lines) % 2:
         raise AnnotationError(f"{path}: the last video has no duration; expected {_DURATIONS}")

@@ -1,4 +1,4 @@
-"""Trimmed clips: the moments in a folder, and annotated instances cut out as if they were moments."""
+"""Trimmed clips: the moments in a folder, and annotated instances cut out of their videos."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.errors import DataError
 from aher_lightning.files.video_files import list_videos
 
 MOST_NAMED = 5
-"""Categories that an error message names; a setting may have hundreds."""
+"""How many categories an error message names; a setting may have hundreds."""
 
 
 class TrimmedClip(NamedTuple):
@@ -29,14 +29,7 @@ class TrimmedClip(NamedTuple):
 
 
 def scan_moment_folder(root: Path, categories: Sequence[str]) -> list[TrimmedClip]:
-    """List the moments of a folder with one sub-folder per category.
-
-    Args:
-        root: Folder that holds ``<category>/<clip>`` video files.
-        categories: The categories wanted.
-
-    Returns:
-        The clips, in order of category and file name; ids as :func:`moment_id` makes them.
+    """List the moments ``<category>/<clip>`` of a folder, in order of category and file name; ids of :func:`moment_id`.
 
     Raises:
         DataError: If the folder of a category does not exist.
@@ -47,14 +40,7 @@ def scan_moment_folder(root: Path, categories: Sequence[str]) -> list[TrimmedCli
 
 
 def find_moments(root: Path, categories: Sequence[str]) -> dict[str, Path]:
-    """Return the file of every moment that :func:`scan_moment_folder` lists.
-
-    Args:
-        root: Folder that holds ``<category>/<clip>`` video files.
-        categories: The categories wanted.
-
-    Returns:
-        File by moment id.
+    """Return the file of every moment that :func:`scan_moment_folder` lists, by id.
 
     Raises:
         DataError: If the folder of a category does not exist, or two files have the same stem.
@@ -63,13 +49,10 @@ def find_moments(root: Path, categories: Sequence[str]) -> dict[str, Path]:
 
 
 def name_moments(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
-    """Return the file of every moment by the id that :func:`moment_id` makes.
+    """Return the file of every moment by the id of :func:`moment_id`, order kept.
 
     Args:
         files: Category and file of each moment.
-
-    Returns:
-        File by moment id, order kept.
 
     Raises:
         DataError: If two files of a category have the same stem.
@@ -78,7 +61,7 @@ def name_moments(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
     for category, path in files:
         name = moment_id(category, path)
         if name in named:
-            raise DataError(f"{path}: same name as {named[name].name} but for the ending; rename one of them")
+            raise DataError(f"{path}: same name as {named[name].name} except for the extension; rename one of them")
         named[name] = path
     return named
 
@@ -93,14 +76,7 @@ def _list_moments(root: Path, categories: Sequence[str]) -> list[tuple[str, Path
 
 
 def moment_id(category: str, path: Path) -> str:
-    """Name a moment by category and file, because file names may repeat between categories.
-
-    Args:
-        category: Category name.
-        path: Video file.
-
-    Returns:
-        ``category--stem``.
+    """Return the id ``<category>--<stem>`` of a moment, because file names may repeat between categories.
 
     Example:
         >>> moment_id("bounce", Path("clips/bounce/003.mp4"))
@@ -110,16 +86,9 @@ def moment_id(category: str, path: Path) -> str:
 
 
 def foreground_clips(videos: Iterable[AnnotatedVideo]) -> list[TrimmedClip]:
-    """List every annotated instance as a trimmed clip.
+    """List every annotated instance as a trimmed clip, in order.
 
-    The released code uses the first instance of a video only; all of them serve here
-    (see docs/faithfulness.md).
-
-    Args:
-        videos: Annotated videos.
-
-    Returns:
-        One clip per instance, in order.
+    The released code uses only the first instance of a video, see docs/faithfulness.md.
     """
     return [
         TrimmedClip(video.video_id, (instance.start_sec, instance.end_sec), instance.label)

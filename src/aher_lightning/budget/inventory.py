@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
-from aher_lightning.datamodules.iteration_loader import IterationLoader
+from aher_lightning.datamodules.loaders import IterationLoader
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.readable import SubstitutingDataset
 from aher_lightning.datasets.video_availability import LeftOut
@@ -79,16 +79,16 @@ def take_inventory(data: MixedDataModule, num_processes: int = 1, *, evaluates: 
         sizes.append(PartSize(part, loaders[part].num_samples, data.batch_size * num_processes))
     if evaluates:
         try:
-            videos = data.presence.usable(data.evaluation_videos(), "videos of evaluation")
+            videos = data.availability.usable(data.evaluation_videos(), "videos of evaluation")
             sizes.append(PartSize("evaluation", len(videos), data.eval_batch_size * num_processes))
         except AherError as problem:
             problems.append(str(problem))
-    is_known = "presence" in vars(data)  # else the source cannot be opened, which is reported already
+    is_known = "availability" in vars(data)  # else the source cannot be opened, which is reported already
     return Inventory(
         loaders,
         sizes,
-        data.presence.left_out if is_known else {},
-        data.presence.absence if is_known else "",
+        data.availability.left_out if is_known else {},
+        data.availability.absence if is_known else "",
         _damaged_features(data.features, loaders.values()),
         list(dict.fromkeys(problems)),
     )

@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
-from aher_lightning.annotations.activitynet import Instance
+from aher_lightning.annotations.records import Instance
 from aher_lightning.callbacks.iterations import finished_iterations
 from aher_lightning.errors import ConfigError
 from aher_lightning.modules.base import BaseModule, EvaluationOutput

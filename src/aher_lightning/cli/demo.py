@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from rich.table import Table
 
-from aher_lightning.annotations.activitynet import read_activitynet, restrict
+from aher_lightning.annotations.activitynet import read_activitynet
 from aher_lightning.annotations.category_lists import read_categories
+from aher_lightning.annotations.selection import restrict
 from aher_lightning.console import output_console
 from aher_lightning.errors import ConfigError
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
-from aher_lightning.annotations.trimmed_clips import TrimmedClip
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.datamodules.paper_setting import (
     PaperSettingDataModule,
     find_activitynet_videos,
@@ -19,14 +18,13 @@ class ActivityNetDataModule(PaperSettingDataModule):
 
     The untrimmed set is ANet-UN of the training subset; moments are the annotated segments of the
     training videos of ANet-AM, cut out, so that their boundaries are never seen. Evaluation runs on the
-    validation videos of ANet-AM (section 4.2 of the paper). Instances of no length are left out of
-    training and of the metrics during training; use ``aher evaluate`` for figures to publish.
+    validation videos of ANet-AM (section 4.2 of the paper). Training and its metrics drop empty instances;
+    use ``aher evaluate`` for figures to publish.
 
     Args:
-        root: Folder with ``activity_net.v1-3.json`` and ``videos/v_<id>.mp4``; the videos are not needed
-            with cached features.
+        root: Folder with ``activity_net.v1-3.json`` and ``videos/v_<id>.mp4``; cached features replace the videos.
         split: Category split in place of the paper's, as JSON ``{"untrimmed": [names], "moment": [names]}``.
-            Labels that it does not name are left out.
+            Other labels are left out.
         **options: See :class:`~aher_lightning.datamodules.mixed.MixedDataModule`.
     """
 
@@ -38,12 +36,8 @@ class ActivityNetDataModule(PaperSettingDataModule):
         """Return all videos of ActivityNet."""
         return read_activitynet_folder(self.root, self.known_labels(*self._shipped))
 
-    def moment_clips(self) -> list[TrimmedClip]:
-        """Return the annotated segments of the training videos of ANet-AM."""
-        return self.cut_moments()
-
     def video_paths(self) -> dict[str, Path]:
-        """Return the files of all videos that are there."""
+        """Return the files of all existing videos."""
         return find_activitynet_videos(self.root, self.videos)
 
     def file_folders(self) -> list[Path]:

@@ -1,4 +1,4 @@
-"""One's own data from folders and files, without programming."""
+"""Custom data from folders and files, without programming."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, list_categories
 from aher_lightning.annotations.category_lists import read_split
 from aher_lightning.annotations.layouts import annotation_layout, read_annotations
+from aher_lightning.annotations.records import AnnotatedVideo
+from aher_lightning.annotations.selection import list_categories
 from aher_lightning.annotations.trimmed_clips import TrimmedClip, name_moments
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.background import find_background, mix_background
-from aher_lightning.datasets.moment_layouts import CategoryFolders, CutMoments, MomentLayout, NamedFiles
-from aher_lightning.datasets.name_pattern import NamePattern
+from aher_lightning.datasets.moment_layouts import CategoryFolders, CutMoments, MomentLayout, NamedFiles, NamePattern
 from aher_lightning.datasets.video_folder import find_videos
 from aher_lightning.errors import AnnotationError, ConfigError, DataError
 from aher_lightning.files.video_files import list_videos
@@ -24,42 +24,38 @@ from aher_lightning.files.video_files import list_videos
 class FolderDataModule(MixedDataModule):
     """Untrimmed videos with annotations in one folder, moments in another.
 
-    Moments are clips in one folder per category; or clips in one folder whose names tell the category
+    Moments are clips in one folder per category; or clips in one folder whose file names tell the category
     (``moment_names``); or annotated instances that are cut out of their videos (``moment_annotations``).
 
-    Without ``split`` and lists of categories, the untrimmed categories are all those of the annotated training
-    videos, and the moment categories all others that there are moments of.
+    Without ``split`` and lists of categories, the untrimmed categories are those of the annotated training videos, and
+    the moment categories all others with moments.
 
     Args:
-        videos: Folder with the untrimmed videos, ``<video id>.mp4`` or another ending.
+        videos: Folder with the untrimmed videos, ``<video id>.mp4`` or another extension.
         annotations: Their temporal annotations: a file in ActivityNet layout, a table, or the annotation folder of
-            THUMOS14 (name its categories then, as "Ambiguous" is none); see
-            :func:`~aher_lightning.annotations.layouts.read_annotations`. A video without a duration has that of
-            its file.
-        moments: Folder of the moments; with ``moment_annotations``, folder of the videos that they are cut from, by
-            default ``videos``.
-        moment_names: What the file names of moments look like, without ending, ``{category}`` in place of the
-            category: ``"v_{category}_g*_c*"``; see :class:`~aher_lightning.datasets.name_pattern.NamePattern`. Other
-            files are left out and counted.
+            THUMOS14 (then list its categories, without "Ambiguous"); see
+            :func:`~aher_lightning.annotations.layouts.read_annotations`. Missing durations are read from the videos.
+        moments: Folder of the moments; with ``moment_annotations``, folder of their videos, by default ``videos``.
+        moment_names: Pattern of the file names of moments without extension, such as ``"v_{category}_g*_c*"``; see
+            :class:`~aher_lightning.datasets.moment_layouts.NamePattern`. Other files are left out and counted.
         moment_annotations: Temporal annotations whose instances are the moments; those of the training subset, if
-            the file tells subsets.
+            the file has subsets.
         split: Category sets as JSON ``{"untrimmed": [names], "moment": [names]}``. Instances and moments of other
             categories are left out.
         untrimmed_categories: Categories with temporal annotations, in place of ``split``.
         moment_categories: Categories known from moments only, in place of ``split``.
-        background: Folder of videos that show none of the actions, which serve as untrimmed training videos without
-            instances. So do annotated training videos with an empty list of instances.
-        background_names: What the file names of background look like, without ending, such as ``"scene[1-4]_*"``, where
-            the folder has others too; all of them serve if not given.
-        background_fraction: Share of the background among the untrimmed samples; videos of either kind are repeated to
+        background: Folder of background videos, which show no action and are used as untrimmed training videos, like
+            annotated training videos with an empty list of instances.
+        background_names: Pattern of the file names of background videos without extension, such as ``"scene[1-4]_*"``.
+        background_fraction: Fraction of background among the untrimmed samples; videos of either kind are repeated to
             reach it.
-        training_subset: What the annotations call the part to train on.
-        validation_subset: What the annotations call the part to evaluate on; all others are left out.
+        training_subset: Name of the training subset in the annotations.
+        validation_subset: Name of the evaluated subset; all others are left out.
         **options: See :class:`~aher_lightning.datamodules.mixed.MixedDataModule`.
 
     Raises:
         AnnotationError: If the split cannot be read.
-        ConfigError: If options do not go together.
+        ConfigError: If options are incompatible.
     """
 
     def __init__(  # noqa: PLR0913 - one option each, all by name
@@ -82,13 +78,13 @@ class FolderDataModule(MixedDataModule):
     ) -> None:
         super().__init__(**options)
         if split is not None and (untrimmed_categories is not None or moment_categories is not None):
-            raise ConfigError("'split' names the categories already; leave out 'split' or the lists of categories")
+            raise ConfigError("'split' and lists of categories exclude each other; remove one of them")
         if not 0 < background_fraction < 1:
             raise ConfigError(
                 f"'background_fraction' is {background_fraction}, but must be above 0 and below 1; correct it"
             )
         if training_subset == validation_subset:
-            raise ConfigError(f"training and validation subset are both {training_subset!r}; give two subsets")
+            raise ConfigError(f"training and validation subset are both {training_subset!r}; set different ones")
         self.folder = videos
         self.annotations = annotations
         self.moments = moments
@@ -103,23 +99,12 @@ class FolderDataModule(MixedDataModule):
 
     @cached_property
     def videos(self) -> dict[str, AnnotatedVideo]:
-        """All annotated videos, read when first asked for.
-
-        Raises:
-            AherError: If the annotations cannot be used.
-        """
+        """All annotated videos, read on first use."""
         return self.read_videos(self.annotations)
 
     def read_videos(self, path: Path) -> dict[str, AnnotatedVideo]:
-        """Return the annotated videos of both subsets, under the names that subsets have here.
-
-        Args:
-            path: Annotation file or folder.
-
-        Returns:
-            Video by id.
-        """
-        # A folder is read subset by subset, a file whole; a table that knows no subsets is for training.
+        """Return the annotated videos of both subsets, which are renamed to "training" and "validation", by id."""
+        # A folder is read by subset, a file whole; the videos of a table without subsets are for training.
         wanted = list(self.subsets) if annotation_layout(path) == "thumos14" else list(self.subsets)[:1]
         found = [read_annotations(path, subset=subset, on_missing_duration="last_end") for subset in wanted]
         everything = [video for videos in found for video in videos.values()]
@@ -147,24 +132,20 @@ class FolderDataModule(MixedDataModule):
         names = [name for name in self.moment_layout.categories if name not in untrimmed]
         if not names:
             raise ConfigError(
-                f"all categories of moments are among the untrimmed ones of {self.annotations}; say by "
-                "'untrimmed_categories' which ones are to be learnt from their annotations"
+                f"all categories of moments are among the untrimmed ones of {self.annotations}; list in "
+                "'untrimmed_categories' those to learn from annotations"
             )
         return names
 
     @cached_property
     def moment_layout(self) -> MomentLayout:
-        """How the moments lie in their folder.
-
-        Raises:
-            ConfigError: If no option tells where they are.
-        """
+        """Layout of the moments; a ``ConfigError`` if no option gives their place."""
         if self.moment_annotations is not None:
             is_same = self.moment_annotations == self.annotations
             videos = self.videos if is_same else self.read_videos(self.moment_annotations)
             return CutMoments(self.moments or self.folder, _training(videos))
         if self.moments is None:
-            raise ConfigError("no option says where the moments are; give 'moments' or 'moment_annotations'")
+            raise ConfigError("the place of the moments is missing; set 'moments' or 'moment_annotations'")
         return (
             CategoryFolders(self.moments) if self.moment_names is None else NamedFiles(self.moments, self.moment_names)
         )
@@ -180,18 +161,18 @@ class FolderDataModule(MixedDataModule):
         evaluated = [name for name, video in self.videos.items() if video.subset == "validation" and name in cut]
         if evaluated:
             raise AnnotationError(
-                f"{self.moment_annotations}: video '{evaluated[0]}' is evaluated, so no moment can be cut from it; "
-                "remove its moments, or leave it out of the validation subset"
+                f"{self.moment_annotations}: moments cannot be cut from video '{evaluated[0]}', which is evaluated; "
+                "remove its moments, or remove it from the validation subset"
             )
         return clips
 
     def moment_sources(self) -> Iterable[AnnotatedVideo]:
-        """Return the annotated videos that moments are cut from, if they are."""
+        """Return the annotated videos that moments are cut from, if any."""
         layout = self.moment_layout
         return layout.videos.values() if isinstance(layout, CutMoments) else ()
 
     def video_paths(self) -> dict[str, Path]:
-        """Return the files of all videos and moments that are there.
+        """Return the files of all existing videos and moments.
 
         Raises:
             DataError: If a folder does not exist, or files of two folders have the same name.
@@ -206,45 +187,45 @@ class FolderDataModule(MixedDataModule):
         return list(dict.fromkeys(folder for folder in folders if folder is not None))
 
     def background_videos(self) -> list[AnnotatedVideo]:
-        """Return the training videos without any action that can be used."""
-        listed = [video for video in find_background(self.videos, "training") if self.presence.has(video.video_id)]
+        """Return the usable background videos."""
+        listed = [video for video in find_background(self.videos, "training") if self.availability.has(video.video_id)]
         names = self._background_paths()
         found = [AnnotatedVideo(name, "training", 0.0, (), has_duration=False) for name in names]
-        return [*listed, *self.presence.usable(found, "videos of background")]
+        return [*listed, *self.availability.usable(found, "videos of background")]
 
     def _untrimmed_samples(self) -> list[AnnotatedVideo]:
-        """Annotated videos and background, each repeated as its share demands."""
+        """Annotated and background videos, repeated to reach the background fraction."""
         return mix_background(self._training_videos(), self.background_videos(), self.background_fraction)
 
     def _background_paths(self) -> dict[str, Path]:
-        """File of each background video, whose ids are made like those of moments."""
+        """File of each background video by id, made like those of moments."""
         if self.background is None:
             return {}
-        there = [path for path in list_videos(self.background) if fnmatchcase(path.stem, self.background_names)]
-        if not there:
+        found = [path for path in list_videos(self.background) if fnmatchcase(path.stem, self.background_names)]
+        if not found:
             raise DataError(
-                f"{self.background}: has no video file '{self.background_names}'; put background videos there, correct "
-                "'background_names', or leave both options out"
+                f"{self.background}: has no video file '{self.background_names}'; add background videos, correct "
+                "'background_names', or remove both options"
             )
-        return name_moments(("background", path) for path in there)
+        return name_moments(("background", path) for path in found)
 
     def _check_moment_options(self) -> None:
-        """Refuse options that tell nothing, or two things, about where moments are."""
+        """Refuse incompatible options of moments."""
         if self.moment_names is not None and (self.moments is None or self.moment_annotations is not None):
             raise ConfigError(
-                "'moment_names' says what files in 'moments' are called; give 'moments', and leave out "
+                "'moment_names' is the pattern of file names in 'moments'; set 'moments', and remove "
                 "'moment_annotations'"
             )
 
 
 def _training(videos: Mapping[str, AnnotatedVideo]) -> dict[str, AnnotatedVideo]:
-    """The videos to train on."""
+    """Videos of the training subset."""
     return {name: video for name, video in videos.items() if video.subset == "training"}
 
 
 def _merge(first: Mapping[str, Path], second: Mapping[str, Path]) -> dict[str, Path]:
-    """The files of both; an id that stands for two files is an error."""
+    """Files of both; an id with two files is an error."""
     for video_id in first.keys() & second.keys():
         if first[video_id] != second[video_id]:
-            raise DataError(f"{second[video_id]}: has the same name as {first[video_id]}; rename one of them")
+            raise DataError(f"{second[video_id]}: same name as {first[video_id]}; rename one of them")
     return {**first, **second}

@@ -1,4 +1,4 @@
-"""The data module behind all settings: untrimmed, foreground and moment batches mixed, evaluation beside them."""
+"""Base of all data modules: batches of untrimmed videos, foreground segments and moments, and evaluation."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ import pytorch_lightning as pl
 from pytorch_lightning.utilities import CombinedLoader
 from torch.utils.data import DataLoader
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, restrict
-from aher_lightning.annotations.label_fraction import take_fraction
+from aher_lightning.annotations.records import AnnotatedVideo
+from aher_lightning.annotations.selection import restrict, take_fraction
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
-from aher_lightning.datamodules.evaluation_loader import EvaluationLoader
-from aher_lightning.datamodules.iteration_loader import IterationLoader
+from aher_lightning.datamodules.loaders import EvaluationLoader, IterationLoader
 from aher_lightning.datasets.collate import collate_moments, collate_readable, collate_untrimmed
 from aher_lightning.datasets.moments import MomentDataset
 from aher_lightning.datasets.quarantine import QUARANTINE_FILE, Quarantine, read_quarantine
@@ -38,54 +37,52 @@ Part = Literal["untrimmed", "foreground", "moments"]
 """A part of a training batch."""
 
 PARTS: tuple[Part, ...] = ("untrimmed", "foreground", "moments")
-"""All parts, in the order of a batch."""
 
-
-LONGEST_SHARE = 0.9
-"""Share of the training videos that fit into a window; the few longest ones would make it longer than is usual."""
+_WINDOW_QUANTILE = 0.9
+"""Quantile of the durations of training videos that a window covers; a few long videos would make it too long."""
 
 
 class MixedDataModule(pl.LightningDataModule, ABC):
-    """Mix the three parts of a training batch; a subclass says which videos there are.
+    """Mix the three parts of a training batch; a subclass provides the videos.
 
     Training loaders never end: which samples make up iteration ``i`` is a pure function of (seed, i,
-    rank, world size), so a run resumes at the iteration that the module counts. Tell the trainer how
-    many iterations to run by ``limit_train_batches`` (``--iterations`` on the command line).
+    rank, world size), so a run resumes at the iteration that the module counts. Set the number of iterations
+    by the trainer's ``limit_train_batches`` (``--iterations`` on the command line).
 
-    Data may be partial. Videos and moments without a file, or without features where these are read, are left out,
-    with a warning per part. One that turns out to be broken on the way is put into quarantine: it is named in
-    ``quarantine.jsonl`` in the trainer's ``default_root_dir``, training takes another sample in its place, and
-    evaluation goes on without it. A run stops where more than half of a part cannot be read.
+    Data may be incomplete. Videos and moments without a file, or without features if these are read, are left out with
+    a warning per part. A video that fails during a run is quarantined: it is listed in ``quarantine.jsonl`` in the
+    trainer's ``default_root_dir``, training replaces its sample by another, and evaluation leaves it out. A run stops
+    when more than half of a part cannot be read.
 
     Args:
         contract: How frames become snippets.
         features: Cached features to read instead of videos; must satisfy the contract.
-        reader: Decodes videos; ``None`` chooses one by itself.
+        reader: Decodes videos; ``None`` takes the default reader.
         cache_frames: Whether to keep decoded frames in memory; for small data sets read many times.
-        evaluated: Whose videos validation and test score: one category set, or "all".
-        label_fraction: If given, train with full supervision as AherNet* of the paper does: the annotated training
-            videos of the moment categories take the place of the untrimmed videos, or this share of them, above 0
-            and at most 1. There are no moments then, and the same categories are evaluated, now as "untrimmed".
-            See :func:`~aher_lightning.annotations.label_fraction.take_fraction` for which videos.
-        parts: Parts of a training batch; recognition from pixels does without "untrimmed". ``None`` takes all that
-            the setting has: no "moments" with ``label_fraction``.
-        rules: Which annotations of a training video count, and how short a cut-out span may be; all
-            annotations as they are if not given.
+        evaluated: Category set whose videos validation and test score, or "all".
+        label_fraction: If given, train with full supervision like AherNet* of the paper: this fraction, above 0 and at
+            most 1, of the annotated training videos of the moment categories replaces the untrimmed videos. There are
+            no moments then, and the same categories are evaluated, now as "untrimmed".
+            :func:`~aher_lightning.annotations.selection.take_fraction` selects the videos.
+        parts: Parts of a training batch; recognition from pixels works without "untrimmed". ``None`` takes all parts
+            of the setting: no "moments" with ``label_fraction``.
+        rules: Which annotations of a training video are used, and how short a clip of it may be; by default all
+            annotations unchanged.
         batch_size: Samples of each part per iteration and process.
         eval_batch_size: Videos per evaluation batch.
         max_snippets: If given, training moments and foregrounds are random runs of so many snippets.
         num_workers: Loader processes per part.
         seed: Seed of the order of samples.
-        on_missing: What to do with videos and moments that are not there: "leave_out" of training and evaluation,
-            which lowers the ``coverage`` that is reported with the scores, or "error", which stops with one line.
-            Choose "error" where numbers must be those of the complete data set.
-        quarantine: Known unusable videos, which are left out: what ``aher check``, ``aher extract`` or an earlier
-            run wrote, or any list of video ids. Resume an interrupted run with the same file as before: what is
-            left out decides which samples make up an iteration.
-        time_limit_sec: How long decoding of a video may take before it counts as broken; ``None`` sets no limit.
+        on_missing: What to do with missing videos and moments: "leave_out" of training and evaluation, which lowers
+            the ``coverage`` that is reported with the scores, or "error". Choose "error" where figures must be those
+            of the complete data set.
+        quarantine: Known unusable videos to leave out: a report of ``aher check``, ``aher extract`` or an earlier
+            run, or any list of video ids. Resume an interrupted run with the same file: it determines which samples
+            make up an iteration.
+        time_limit_sec: Time limit for decoding a video; ``None`` sets none.
 
     Raises:
-        ConfigError: If a size is not positive, or options do not go together.
+        ConfigError: If a size is not positive, or options are incompatible.
     """
 
     def __init__(  # noqa: PLR0913 - one option each, all by name
@@ -129,10 +126,9 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         self.on_missing: OnMissing = on_missing
         self.quarantine = quarantine
         self.time_limit_sec = time_limit_sec
-        self._source: VideoSource | None = None
         self._broken: Quarantine | None = None
 
-    # What a data set has to say
+    # Provided by a subclass
 
     @property
     @abstractmethod
@@ -158,14 +154,14 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         """Return the file of every video and moment by its id."""
 
     def file_folders(self) -> list[Path]:
-        """Return the folders that files are looked for in, which messages about missing files name."""
+        """Return the folders of the files, for messages about missing ones."""
         return []
 
     def moment_sources(self) -> Iterable[AnnotatedVideo]:
         """Return the annotated videos that moments are cut from."""
         return self.videos.values()
 
-    # What follows from it
+    # Derived from it
 
     @property
     def categories(self) -> Categories:
@@ -175,7 +171,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         return Categories(self.untrimmed_categories, self.moment_categories, self.evaluated)
 
     def untrimmed_videos(self) -> list[AnnotatedVideo]:
-        """Return the training videos with instances of the categories that are annotated."""
+        """Return the training videos with instances of the untrimmed categories."""
         videos = restrict(self.videos, subset="training", categories=self.categories.untrimmed)
         return list((videos if self.label_fraction is None else take_fraction(videos, self.label_fraction)).values())
 
@@ -185,36 +181,34 @@ class MixedDataModule(pl.LightningDataModule, ABC):
 
     @property
     def num_evaluation_videos(self) -> int:
-        """Number of videos that the annotations name for evaluation, whether they are there or not."""
+        """Number of videos annotated for evaluation, existing or not."""
         return len(self.evaluation_videos())
 
     @property
     def window_sec(self) -> float | None:
-        """The duration that nine of ten training videos do not exceed, in seconds; nothing if training has none."""
+        """Seconds that nine of ten untrimmed training videos do not exceed; ``None`` without such videos."""
         durations = sorted(video.duration_sec for video in self.untrimmed_videos()) if "untrimmed" in self.parts else []
-        return durations[math.ceil(LONGEST_SHARE * len(durations)) - 1] if durations else None
+        return durations[math.ceil(_WINDOW_QUANTILE * len(durations)) - 1] if durations else None
 
     @property
     def contract(self) -> TemporalContract:
-        """How frames become snippets: what the feature store says if there is one.
+        """How frames become snippets: the contract of the feature store if there is one.
 
         Raises:
-            ContractError: If the features were extracted in another way than this data module was told.
+            ContractError: If it contradicts the contract of this data module.
         """
         if self.features is None:
             return self._contract
         self._contract.check_compatible(self.features.contract, ignore=PROVENANCE)
         return self.features.contract
 
-    @property
+    @cached_property
     def source(self) -> VideoSource:
-        """Where snippets are read from."""
-        if self._source is None:
-            self._source = self.features or self.video_folder()
-        return self._source
+        """Source of the snippets."""
+        return self.features or self.video_folder()
 
     def video_folder(self) -> VideoFolder:
-        """Return the source that decodes video files, even if features are cached."""
+        """Return the source that decodes video files, also with cached features."""
         return VideoFolder(
             self.video_paths(),
             self.contract,
@@ -224,8 +218,8 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         )
 
     @cached_property
-    def presence(self) -> VideoAvailability:
-        """Which videos and moments are there to be used; looked up when first asked for.
+    def availability(self) -> VideoAvailability:
+        """Which videos and moments are usable, determined on first use.
 
         Raises:
             AnnotationError: If the list of unusable videos cannot be read.
@@ -246,14 +240,8 @@ class MixedDataModule(pl.LightningDataModule, ABC):
     def training_loader(self, part: Part) -> IterationLoader:
         """Return the endless loader of one part of a training batch.
 
-        Args:
-            part: Which part.
-
-        Returns:
-            Its loader.
-
         Raises:
-            DataError: If nothing of the part can be used.
+            DataError: If nothing of the part is usable.
         """
         if part == "untrimmed":
             return self._loader(part, self._untrimmed_dataset(), collate_untrimmed)
@@ -262,23 +250,27 @@ class MixedDataModule(pl.LightningDataModule, ABC):
 
     def val_dataloader(self) -> DataLoader[object]:
         """Return the evaluation loader; every video once over all processes."""
-        return self._evaluation_loader()
+        videos = self.availability.usable(self.evaluation_videos(), "videos of evaluation")
+        dataset = UntrimmedDataset(videos, self.source, self.categories.names)
+        rank, world_size = self._place()
+        return EvaluationLoader(
+            OmittingDataset(dataset, self._run_quarantine()),
+            batch_size=self.eval_batch_size,
+            sampler=EvaluationSampler(len(dataset), rank=rank, world_size=world_size),
+            collate_fn=collate_readable,
+            num_workers=self.num_workers,
+        )
 
-    def test_dataloader(self) -> DataLoader[object]:
-        """Return the evaluation loader; every video once over all processes."""
-        return self._evaluation_loader()
-
-    def predict_dataloader(self) -> DataLoader[object]:
-        """Return the evaluation loader; every video once over all processes."""
-        return self._evaluation_loader()
+    test_dataloader = val_dataloader
+    predict_dataloader = val_dataloader
 
     def _training_videos(self) -> list[AnnotatedVideo]:
-        """The untrimmed training videos that can be used, with the instances that count."""
-        videos = self.presence.usable(self.untrimmed_videos(), "videos of training")
+        """The usable untrimmed training videos with the selected instances."""
+        videos = self.availability.usable(self.untrimmed_videos(), "videos of training")
         return [self.rules.select_instances(video.clipped()) for video in videos]
 
     def _untrimmed_samples(self) -> list[AnnotatedVideo]:
-        """What the untrimmed part of a batch is drawn from."""
+        """Samples of the untrimmed part of a batch."""
         return self._training_videos()
 
     def _untrimmed_dataset(self) -> UntrimmedDataset:
@@ -289,8 +281,8 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         return MomentDataset(clips, self.source, self.categories.untrimmed, max_snippets=self.max_snippets)
 
     def _moment_dataset(self) -> MomentDataset:
-        there = self.presence.usable(self.moment_clips(), "moments")
-        clips = self.rules.widen_moments(there, self.moment_sources(), self.contract)
+        usable = self.availability.usable(self.moment_clips(), "moments")
+        clips = self.rules.widen_moments(usable, self.moment_sources(), self.contract)
         return MomentDataset(clips, self.source, self.categories.moment, max_snippets=self.max_snippets)
 
     def _loader(
@@ -312,20 +304,8 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         readable = SubstitutingDataset(dataset, self._run_quarantine(), f"videos of '{part}'")
         return IterationLoader(readable, sampler, collate_fn=collate, num_workers=self.num_workers)
 
-    def _evaluation_loader(self) -> DataLoader[object]:
-        videos = self.presence.usable(self.evaluation_videos(), "videos of evaluation")
-        dataset = UntrimmedDataset(videos, self.source, self.categories.names)
-        rank, world_size = self._place()
-        return EvaluationLoader(
-            OmittingDataset(dataset, self._run_quarantine()),
-            batch_size=self.eval_batch_size,
-            sampler=EvaluationSampler(len(dataset), rank=rank, world_size=world_size),
-            collate_fn=collate_readable,
-            num_workers=self.num_workers,
-        )
-
     def _run_quarantine(self) -> Quarantine:
-        """Where this process puts videos that turn out to be broken, the same for all loaders of a run."""
+        """Quarantine of this process, the same for all loaders of a run."""
         path = Path(self.trainer.default_root_dir) / QUARANTINE_FILE if self.trainer is not None else None
         if self._broken is None or self._broken.path != path:
             self._broken = Quarantine(path, self.source.paths if isinstance(self.source, VideoFolder) else None)
@@ -342,28 +322,28 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         return self.trainer.global_rank, self.trainer.world_size
 
     def _finished_iterations(self) -> int:
-        """Where training stands, as the module counts it."""
+        """Finished iterations, which the module counts."""
         if self.trainer is None:
             return 0
         iteration = getattr(self.trainer.lightning_module, "iteration", None)
         if not isinstance(iteration, int):
-            raise ConfigError("the module counts no iterations; train one of this package's modules with this data")
+            raise ConfigError("the module counts no iterations; train a module of this package")
         return iteration
 
 
 def _choose_parts(parts: Sequence[Part] | None, *, has_moments: bool) -> tuple[Part, ...]:
-    """The parts of a batch; all that the setting has if none are named."""
+    """The parts of a batch, by default all of the setting."""
     if parts is None:
         return PARTS if has_moments else tuple(part for part in PARTS if part != "moments")
     if not parts:
-        raise ConfigError("'parts' names no part of a training batch; name one, or leave it out for all of them")
+        raise ConfigError("'parts' is empty; list one part, or remove the option for all of them")
     if "moments" in parts and not has_moments:
-        raise ConfigError("with 'label_fraction' there are no moments; leave \"moments\" out of 'parts'")
+        raise ConfigError("with 'label_fraction' there are no moments; remove \"moments\" from 'parts'")
     return tuple(parts)
 
 
 def _supervised_set(evaluated: EvaluatedSet) -> EvaluatedSet:
-    """The category set that holds what was the moment set: with full supervision, the annotated one."""
+    """Category set that replaces the moment set with full supervision."""
     if evaluated == "all":
         raise ConfigError("with 'label_fraction' there is one category set; set 'evaluated' to \"untrimmed\"")
     return "untrimmed"

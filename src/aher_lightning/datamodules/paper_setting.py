@@ -1,14 +1,17 @@
-"""What the data modules of the paper's settings share: a split of categories, annotations read on first use."""
+"""Base of the data modules of the paper's settings: a split of categories, annotations read on first use."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Collection
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, list_categories, read_activitynet, restrict
+from aher_lightning.annotations.activitynet import read_activitynet
 from aher_lightning.annotations.category_lists import read_split
+from aher_lightning.annotations.records import AnnotatedVideo
+from aher_lightning.annotations.selection import list_categories, restrict
 from aher_lightning.annotations.splits import split_path
 from aher_lightning.annotations.trimmed_clips import TrimmedClip, foreground_clips
 from aher_lightning.datamodules.mixed import MixedDataModule
@@ -16,7 +19,7 @@ from aher_lightning.datasets.video_folder import find_videos
 from aher_lightning.errors import AnnotationError, DataError
 
 GUIDE = "docs/paper_settings.md"
-"""The document that says how to get the data."""
+"""The document that explains how to get the data."""
 
 
 class PaperSettingDataModule(MixedDataModule):
@@ -24,7 +27,7 @@ class PaperSettingDataModule(MixedDataModule):
 
     Args:
         shipped_split: Name of the split in the package.
-        split: Split file of one's own in place of it.
+        split: Custom split file in place of it.
         **options: See :class:`~aher_lightning.datamodules.mixed.MixedDataModule`.
 
     Raises:
@@ -37,24 +40,23 @@ class PaperSettingDataModule(MixedDataModule):
         self.split = split
         self._shipped = read_split(split_path(shipped_split))
         self._untrimmed_categories, self._moment_categories = read_split(split) if split else self._shipped
-        self._videos: dict[str, AnnotatedVideo] | None = None
 
     @abstractmethod
     def read_videos(self) -> dict[str, AnnotatedVideo]:
         """Return all annotated videos by id, of the subsets "training" and "validation"."""
 
-    @property
+    @cached_property
     def videos(self) -> dict[str, AnnotatedVideo]:
-        """All annotated videos, read when first asked for.
+        """All annotated videos, read on first use.
 
         Raises:
-            AherError: If the data is missing or cannot be used.
+            AherError: If the data is missing or invalid.
         """
-        if self._videos is None:
-            self._videos = self.read_videos()
-            if self.split is not None:
-                self._check_split(self.split, self._videos)
-        return self._videos
+        videos = self.read_videos()
+        unknown = sorted(set(self.untrimmed_categories) - set(list_categories(videos)))
+        if self.split is not None and unknown:
+            raise AnnotationError(f"{self.split}: no annotated video has the category '{unknown[0]}'; correct its name")
+        return videos
 
     @property
     def untrimmed_categories(self) -> list[str]:
@@ -67,56 +69,36 @@ class PaperSettingDataModule(MixedDataModule):
         return self._moment_categories
 
     def setup(self, stage: str) -> None:
-        """Read the annotations, so that missing data is told before anything else happens."""
+        """Read the annotations, so that missing data is reported before anything else happens."""
         del stage
         self.videos  # noqa: B018 - reading is what we are after
 
-    def cut_moments(self) -> list[TrimmedClip]:
-        """Return the annotated segments of the training videos with moment categories; none crosses a video's end."""
+    def moment_clips(self) -> list[TrimmedClip]:
+        """Return the segments of the moment categories in the training videos, clipped to their videos."""
         videos = restrict(self.videos, subset="training", categories=self.moment_categories).values()
         return foreground_clips(video.clipped() for video in videos)
 
     def known_labels(self, *shipped: list[str]) -> list[str] | None:
-        """Return the labels that an annotation file may have; any with a split of one's own."""
+        """Return the labels that an annotation file may have; any with a custom split."""
         return None if self.split is not None else [name for names in shipped for name in names]
-
-    def _check_split(self, split: Path, videos: dict[str, AnnotatedVideo]) -> None:
-        """Refuse an annotated category that no video has: the name is misspelt."""
-        unknown = sorted(set(self.untrimmed_categories) - set(list_categories(videos)))
-        if unknown:
-            raise AnnotationError(f"{split}: no annotated video has the category '{unknown[0]}'; correct its name")
 
 
 def read_activitynet_folder(root: Path, categories: Collection[str] | None) -> dict[str, AnnotatedVideo]:
-    """Return the videos of ActivityNet v1.3 without instances of no length.
+    """Return the videos of ``activity_net.v1-3.json`` in a folder by id, without empty instances.
 
     Args:
-        root: Folder with ``activity_net.v1-3.json``.
+        root: The folder.
         categories: If given, any other label is an error.
-
-    Returns:
-        Video by id.
 
     Raises:
         DataError: If the folder is missing.
-        AnnotationError: If the file is missing or cannot be used.
+        AnnotationError: If the file is missing or invalid.
     """
     if not root.is_dir():
-        raise DataError(f"{root}: no such data folder; {GUIDE} tells how to get ActivityNet v1.3")
+        raise DataError(f"{root}: no such data folder; {GUIDE} explains how to get ActivityNet v1.3")
     return read_activitynet(root / "activity_net.v1-3.json", categories=categories, on_invalid="drop")
 
 
 def find_activitynet_videos(root: Path, video_ids: Collection[str]) -> dict[str, Path]:
-    """Return the files ``videos/v_<id>`` of those videos of ActivityNet that are there.
-
-    Args:
-        root: Folder with the folder ``videos``.
-        video_ids: Names of the videos.
-
-    Returns:
-        File by id.
-
-    Raises:
-        DataError: If the folder does not exist.
-    """
+    """Return the existing files ``videos/v_<id>`` of ActivityNet by id; raise a ``DataError`` without that folder."""
     return find_videos(root / "videos", video_ids, prefix="v_")

@@ -1,11 +1,13 @@
-"""The rendered benchmark as data: categories with boundaries, categories with moments only."""
+"""The rendered benchmark: categories with boundaries, categories with moments only."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, list_categories, read_activitynet, restrict
+from aher_lightning.annotations.activitynet import read_activitynet
+from aher_lightning.annotations.records import AnnotatedVideo
+from aher_lightning.annotations.selection import list_categories, restrict
 from aher_lightning.datamodules.folder import FolderDataModule
 from aher_lightning.errors import AnnotationError, DataError
 
@@ -15,7 +17,7 @@ class RenderedDataModule(FolderDataModule):
 
     Args:
         root: Folder that ``aher render`` wrote, with ``videos``, ``annotations.json``, ``moments/<category>`` and
-            ``split.json``. A label that the split does not name is an error.
+            ``split.json``. A label outside the split is an error.
         **options: See :class:`~aher_lightning.datamodules.folder.FolderDataModule`.
 
     Raises:
@@ -25,7 +27,7 @@ class RenderedDataModule(FolderDataModule):
 
     def __init__(self, root: Path, **options: Any) -> None:  # noqa: ANN401
         if not (root / "split.json").is_file():
-            raise DataError(f"{root}: no rendered benchmark there; write one with 'aher render --output {root}'")
+            raise DataError(f"{root}: no rendered benchmark; write one with 'aher render --output {root}'")
         super().__init__(
             videos=root / "videos",
             annotations=root / "annotations.json",
@@ -34,7 +36,7 @@ class RenderedDataModule(FolderDataModule):
             **options,
         )
         self.root = root
-        self.videos  # noqa: B018 - reading finds out what is wrong with them
+        self.videos  # noqa: B018 - reading reports invalid annotations early
         if self.label_fraction is not None:
             self._require_annotated_videos()
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.annotations.thumos14 import read_thumos14
-from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.paper_setting import (
     GUIDE,
     PaperSettingDataModule,
@@ -24,16 +23,16 @@ class Thumos14DataModule(PaperSettingDataModule):
     The untrimmed set is the validation subset of THUMOS14, which has no other training videos with boundaries.
     Moments are the annotated segments of all training videos of ActivityNet, cut out. Evaluation runs on all
     validation videos of ActivityNet (section 4.1 of the paper), or, for the untrimmed categories, on the test
-    videos of THUMOS14. Several categories mean the same in both data sets:
-    :func:`~aher_lightning.annotations.splits.same_categories` lists them.
+    videos of THUMOS14. docs/paper_settings.md lists the categories that both data
+    sets have.
 
     Args:
         root: Folder of THUMOS14 with ``annotations/temporal_annotations_{validation,test}``,
-            ``annotations/{validation,test}_durations.txt`` and ``videos/<id>.mp4``; the videos are not needed with
-            cached features.
+            ``annotations/{validation,test}_durations.txt`` and ``videos/<id>.mp4``; cached features replace the
+            videos.
         activitynet_root: Folder with ``activity_net.v1-3.json`` and ``videos/v_<id>.mp4``.
         split: Category split in place of the paper's, as JSON ``{"untrimmed": [names], "moment": [names]}``.
-            Labels that it does not name are left out.
+            Other labels are left out.
         **options: See :class:`~aher_lightning.datamodules.mixed.MixedDataModule`.
     """
 
@@ -49,9 +48,9 @@ class Thumos14DataModule(PaperSettingDataModule):
         self.activitynet_root = activitynet_root
 
     def read_videos(self) -> dict[str, AnnotatedVideo]:
-        """Return the videos of both data sets, under the subset that they serve as."""
+        """Return the videos of both data sets, with the subset that they are used as."""
         if not self.root.is_dir():
-            raise DataError(f"{self.root}: no such data folder; {GUIDE} tells how to get THUMOS14")
+            raise DataError(f"{self.root}: no such data folder; {GUIDE} explains how to get THUMOS14")
         annotations = self.root / "annotations"
         training = read_thumos14(annotations, "validation", on_invalid="drop")
         validation = read_thumos14(annotations, "test", on_invalid="drop")
@@ -61,12 +60,8 @@ class Thumos14DataModule(PaperSettingDataModule):
             **read_activitynet_folder(self.activitynet_root, self.known_labels(self._shipped[1])),
         }
 
-    def moment_clips(self) -> list[TrimmedClip]:
-        """Return the annotated segments of the training videos of ActivityNet."""
-        return self.cut_moments()
-
     def video_paths(self) -> dict[str, Path]:
-        """Return the files of all videos that are there."""
+        """Return the files of all existing videos."""
         thumos = find_videos(self.root / "videos", self.videos)
         return thumos | find_activitynet_videos(self.activitynet_root, self.videos)
 

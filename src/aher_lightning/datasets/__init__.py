@@ -1,1 +1,1 @@
-"""Samples that training and evaluation consume: untrimmed videos, foreground segments, moments."""
+"""Samples of training and evaluation: untrimmed videos, foreground segments, moments; samplers and collation."""

@@ -1,41 +1,30 @@
-"""Videos that show none of the actions, mixed among the annotated ones as untrimmed training videos."""
+"""Background videos, which show no action, mixed into the untrimmed training videos."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.records import AnnotatedVideo
 
 
 def find_background(videos: Mapping[str, AnnotatedVideo], subset: str) -> list[AnnotatedVideo]:
-    """Return the videos of a subset that are annotated to show no action at all.
-
-    Args:
-        videos: Video by id.
-        subset: Part of the data set.
-
-    Returns:
-        The videos, order kept; none that lost instances on reading.
-    """
+    """Return the videos of a subset that are annotated without instances, order kept; none whose were dropped."""
     chosen = (video for video in videos.values() if video.subset == subset)
     return [video for video in chosen if not video.instances and not video.num_dropped]
 
 
 def mix_background(
-    annotated: Sequence[AnnotatedVideo], background: Sequence[AnnotatedVideo], share: float
+    annotated: Sequence[AnnotatedVideo], background: Sequence[AnnotatedVideo], background_fraction: float
 ) -> list[AnnotatedVideo]:
-    """Return both kinds of videos, repeated so that the background makes up a share of all.
+    """Return annotated and background videos, repeated so that the background is a fraction of all.
 
-    Each video comes at least once. Of the kind that there are too few of, the videos are repeated in turn.
+    Each video occurs at least once; the kind with too few videos is repeated in turn.
 
     Args:
-        annotated: Videos with instances.
+        annotated: Videos with instances, which come first.
         background: Videos without.
-        share: Wanted share of the background, above 0 and below 1.
-
-    Returns:
-        The videos, annotated ones first.
+        background_fraction: Above 0 and below 1.
 
     Example:
         >>> jump, street = AnnotatedVideo("jump", "training", 9.0, ()), AnnotatedVideo("street", "training", 9.0, ())
@@ -44,6 +33,6 @@ def mix_background(
     """
     if not background:
         return list(annotated)
-    num_annotated = max(len(annotated), round(len(background) * (1 - share) / share))
-    num_background = max(len(background), round(len(annotated) * share / (1 - share)))
+    num_annotated = max(len(annotated), round(len(background) * (1 - background_fraction) / background_fraction))
+    num_background = max(len(background), round(len(annotated) * background_fraction / (1 - background_fraction)))
     return [*islice(cycle(annotated), num_annotated), *islice(cycle(background), num_background)]

@@ -1,4 +1,4 @@
-"""Samples to batches: snippets are packed one after another, ground truth is padded."""
+"""Collation of samples to batches: packed snippets, padded ground truth."""
 
 from __future__ import annotations
 
@@ -17,14 +17,7 @@ from aher_lightning.structures import (
 
 
 def pack_snippets(sequences: Sequence[SnippetSequence]) -> SnippetSequences:
-    """Pack snippet sequences of different lengths one after another.
-
-    Args:
-        sequences: At least one sequence; values of shape ``(N_i, ...)`` with equal trailing shape.
-
-    Returns:
-        The packed sequences, values of shape ``(sum N_i, ...)``.
-    """
+    """Pack sequences with values ``(N_i, ...)`` of equal trailing shape into one with values ``(sum N_i, ...)``."""
     return SnippetSequences(
         values=torch.cat([sequence.values for sequence in sequences]),
         lengths=torch.tensor([len(sequence.values) for sequence in sequences]),
@@ -34,7 +27,7 @@ def pack_snippets(sequences: Sequence[SnippetSequence]) -> SnippetSequences:
 
 
 def collate_untrimmed(samples: Sequence[tuple[int, UntrimmedSample]]) -> UntrimmedBatch:
-    """Make a batch of untrimmed videos.
+    """Return a batch of untrimmed videos.
 
     Args:
         samples: Pairs of iteration (the same for all; -1 in evaluation) and sample.
@@ -61,27 +54,13 @@ def collate_untrimmed(samples: Sequence[tuple[int, UntrimmedSample]]) -> Untrimm
 
 
 def collate_readable(samples: Sequence[tuple[int, UntrimmedSample] | None]) -> UntrimmedBatch | None:
-    """Make a batch of the untrimmed videos that could be read.
-
-    Args:
-        samples: What :func:`collate_untrimmed` takes, or nothing in place of a video that could not be read.
-
-    Returns:
-        The batch, or nothing if there is no video left.
-    """
+    """Return a batch of the untrimmed videos that could be read, those not ``None``, if there are any."""
     found = [sample for sample in samples if sample is not None]
     return collate_untrimmed(found) if found else None
 
 
 def collate_moments(samples: Sequence[tuple[int, MomentSample]]) -> MomentBatch:
-    """Make a batch of moments or foreground segments.
-
-    Args:
-        samples: Pairs of iteration (the same for all; -1 in evaluation) and sample.
-
-    Returns:
-        The batch.
-    """
+    """Return a batch of moments or foreground segments from pairs of iteration and sample."""
     moments = [sample for _, sample in samples]
     return MomentBatch(
         iteration=samples[0][0],

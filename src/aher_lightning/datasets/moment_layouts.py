@@ -1,14 +1,16 @@
-"""The ways in which moments lie in a folder: by category, by file name, or as spans of longer videos."""
+"""Layouts of moments: one folder per category, file names that tell the category, or spans of longer videos."""
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, list_categories
+from aher_lightning.annotations.records import AnnotatedVideo
+from aher_lightning.annotations.selection import list_categories
 from aher_lightning.annotations.trimmed_clips import (
     TrimmedClip,
     find_moments,
@@ -17,20 +19,24 @@ from aher_lightning.annotations.trimmed_clips import (
     name_moments,
     scan_moment_folder,
 )
-from aher_lightning.datasets.name_pattern import NamePattern
 from aher_lightning.datasets.video_folder import find_videos
-from aher_lightning.errors import DataError
+from aher_lightning.errors import ConfigError, DataError
 from aher_lightning.files.video_files import list_videos
 
 _LOG = logging.getLogger(__name__)
 
+_PLACE = "{category}"
+"""Stands for the category in a pattern of file names."""
+
+_TOKEN = re.compile(r"\[[^\]]+\]|.", re.DOTALL)
+
 
 class MomentLayout(Protocol):
-    """What a data module asks about moments, wherever they come from."""
+    """Where the moments of a data module come from."""
 
     @property
     def categories(self) -> list[str]:
-        """All categories that there are moments of.
+        """All categories with moments.
 
         Raises:
             DataError: If there is no moment.
@@ -38,34 +44,16 @@ class MomentLayout(Protocol):
         ...
 
     def clips(self, categories: Sequence[str]) -> list[TrimmedClip]:
-        """Return the moments of some categories.
-
-        Args:
-            categories: The categories wanted.
-
-        Returns:
-            The clips.
-        """
+        """Return the moments of some categories."""
         ...
 
     def paths(self, categories: Sequence[str]) -> dict[str, Path]:
-        """Return the files that hold the moments of some categories.
-
-        Args:
-            categories: The categories wanted.
-
-        Returns:
-            File by the id of the video that clips are read from.
-        """
+        """Return the files that hold the moments of some categories, by the id of the video of the clips."""
         ...
 
 
 class CategoryFolders:
-    """One folder of clips per category.
-
-    Args:
-        root: Folder that holds ``<category>/<clip>`` video files.
-    """
+    """Clips ``<category>/<clip>`` below a root, one folder per category."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -77,8 +65,8 @@ class CategoryFolders:
         names = list(dict.fromkeys(path.parent.name for path in list_videos(self.root, folders)))
         if not names:
             raise DataError(
-                f"{self.root}: has no folder of clips for any category; put clips into {self.root}/<category>, or say "
-                "by 'moment_names' how file names tell the category"
+                f"{self.root}: has no folder of clips for any category; put clips into {self.root}/<category>, or set "
+                "'moment_names' if file names tell the category"
             )
         return names
 
@@ -91,12 +79,55 @@ class CategoryFolders:
         return find_moments(self.root, categories)
 
 
+class NamePattern:
+    """A glob pattern of file names without ending that tell the category, such as ``v_{category}_g*_c*``.
+
+    ``*`` stands for any characters, ``?`` for one, ``[1-4]`` and ``[!x]`` for one of a set; case matters. Where a
+    name fits in several ways, the part before the category is as short as possible, and the category as long as
+    possible.
+
+    Args:
+        pattern: The pattern, with ``{category}`` once.
+
+    Raises:
+        ConfigError: If ``{category}`` is missing or occurs twice.
+
+    Example:
+        >>> NamePattern("v_{category}_g*_c*").category("v_Playing_guitar_g01_c02")
+        'Playing_guitar'
+    """
+
+    def __init__(self, pattern: str) -> None:
+        parts = pattern.split(_PLACE)
+        if len(parts) != 2:
+            raise ConfigError(
+                f"the pattern '{pattern}' has {_PLACE} {len(parts) - 1} times; write it once, as in "
+                "'v_{category}_g*_c*'"
+            )
+        self.pattern = pattern
+        before, after = ("".join(map(_expression, _TOKEN.findall(part))) for part in parts)
+        self._expression = re.compile(f"{before}(?P<category>.+){after}", re.DOTALL)
+
+    def category(self, name: str) -> str | None:
+        """Return the category of a file name without ending, or ``None`` if the name does not match."""
+        match = self._expression.fullmatch(name)
+        return None if match is None else match["category"]
+
+
+def _expression(token: str) -> str:
+    """The regular expression of a wildcard or a plain character."""
+    if len(token) > 1:
+        inside = token[1:-1].replace("\\", "\\\\")
+        return f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
+    return {"*": ".*?", "?": "."}.get(token, re.escape(token))
+
+
 class NamedFiles:
-    """Clips of all categories in one folder, whose names tell the category.
+    """Clips of all categories in one folder, whose file names tell the category.
 
     Args:
         root: Folder of the clips.
-        pattern: What names look like; files of other names are left out and counted.
+        pattern: Pattern of file names; other files are left out and counted.
     """
 
     def __init__(self, root: Path, pattern: NamePattern) -> None:
@@ -105,11 +136,11 @@ class NamedFiles:
 
     @cached_property
     def _files(self) -> list[tuple[str, Path]]:
-        """Category and file of each clip, by file name; looked up when first asked for."""
+        """Category and file of each clip, by file name; found on first use."""
         videos = list_videos(self.root)
-        told = [(self.pattern.category(path.stem), path) for path in videos]
-        found = [(category, path) for category, path in told if category is not None]
-        others = [path.name for category, path in told if category is None]
+        named = [(self.pattern.category(path.stem), path) for path in videos]
+        found = [(category, path) for category, path in named if category is not None]
+        others = [path.name for category, path in named if category is None]
         if not found:
             example = f", such as {others[0]!r}," if others else ""
             raise DataError(
@@ -123,7 +154,7 @@ class NamedFiles:
 
     @property
     def categories(self) -> list[str]:
-        """What the names tell, sorted; see :attr:`MomentLayout.categories`."""
+        """Categories of the file names, sorted; see :attr:`MomentLayout.categories`."""
         return sorted({category for category, _ in self._files})
 
     def clips(self, categories: Sequence[str]) -> list[TrimmedClip]:
@@ -138,11 +169,11 @@ class NamedFiles:
 
 
 class CutMoments:
-    """Annotated instances, each of which is a moment once it is cut out of its video.
+    """Annotated instances, each cut out of its video as a moment.
 
     Args:
         root: Folder of the videos.
-        videos: What is annotated, video by id.
+        videos: Annotated video by id.
     """
 
     def __init__(self, root: Path, videos: Mapping[str, AnnotatedVideo]) -> None:
@@ -151,7 +182,7 @@ class CutMoments:
 
     @property
     def categories(self) -> list[str]:
-        """What is annotated, in the order of the first instance; see :attr:`MomentLayout.categories`."""
+        """Annotated categories, in the order of their first instance; see :attr:`MomentLayout.categories`."""
         return list_categories(self.videos)
 
     def clips(self, categories: Sequence[str]) -> list[TrimmedClip]:
@@ -161,5 +192,5 @@ class CutMoments:
         return [clip for clip in clips if clip.label in chosen]
 
     def paths(self, categories: Sequence[str]) -> dict[str, Path]:
-        """Return the files of their videos that are there; see :meth:`MomentLayout.paths`."""
+        """Return the existing files of their videos; see :meth:`MomentLayout.paths`."""
         return find_videos(self.root, dict.fromkeys(clip.video_id for clip in self.clips(categories)))

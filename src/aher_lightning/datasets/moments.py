@@ -1,4 +1,4 @@
-"""Trimmed clips with one label each: moments, and foreground segments of untrimmed videos."""
+"""Dataset of trimmed clips with one label each: moments, and foreground segments of untrimmed videos."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class MomentDataset(Dataset[tuple[int, MomentSample]]):
         clips: Trimmed clips; every label must be one of ``categories``.
         source: Reads the snippets.
         categories: Category names in the order of their indices.
-        max_snippets: If given, a random run of at most so many neighbouring snippets is taken.
+        max_snippets: If given, a sample is a random run of at most so many neighbouring snippets.
 
     Raises:
         DataError: If there is no clip, or a category has none.
@@ -40,7 +40,7 @@ class MomentDataset(Dataset[tuple[int, MomentSample]]):
         if without or not clips:
             named = ", ".join(without[:MOST_NAMED]) or "any category"
             more = f" and {len(without) - MOST_NAMED} more" if len(without) > MOST_NAMED else ""
-            raise DataError(f"no trimmed clip for {named}{more}: add clips or drop the category")
+            raise DataError(f"no trimmed clip for {named}{more}; add clips or remove the category")
         self.clips = list(clips)
         self.source = source
         self.category_index = {category: index for index, category in enumerate(categories)}
@@ -49,16 +49,9 @@ class MomentDataset(Dataset[tuple[int, MomentSample]]):
     def __len__(self) -> int:
         return len(self.clips)
 
-    def video_id(self, place: int) -> str:
-        """Return the name of the video that a clip is read from.
-
-        Args:
-            place: Place of the clip.
-
-        Returns:
-            The name.
-        """
-        return self.clips[place].video_id
+    def video_id(self, index: int) -> str:
+        """Return the id of the video of the clip at an index."""
+        return self.clips[index].video_id
 
     def __getitem__(self, key: SampleKey) -> tuple[int, MomentSample]:
         clip = self.clips[key.place]
@@ -69,16 +62,7 @@ class MomentDataset(Dataset[tuple[int, MomentSample]]):
 
 
 def random_run(snippets: SnippetSequence, count: int, seed_key: str) -> SnippetSequence:
-    """Return a random run of neighbouring snippets, the same for the same key.
-
-    Args:
-        snippets: The snippets to choose from, ``N`` of them.
-        count: How many to keep; all are kept if there are no more.
-        seed_key: What the choice depends on.
-
-    Returns:
-        ``min(N, count)`` snippets, placed on the time axis of the run.
-    """
+    """Return a run of ``min(N, count)`` of ``N`` snippets, chosen by the key, with places normalized to the run."""
     total = len(snippets.values)
     if total <= count:
         return snippets

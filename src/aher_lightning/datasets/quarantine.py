@@ -1,4 +1,4 @@
-"""Videos that cannot be decoded: known ones from a file, and those found out on the way."""
+"""Quarantine of videos that cannot be decoded: those listed in a file, and those found during a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from aher_lightning.annotations.activitynet import validate_video_id
+from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.annotations.text_files import read_lines
 from aher_lightning.annotations.video_lists import read_video_list
 from aher_lightning.errors import AnnotationError, DataError
@@ -16,26 +16,21 @@ from aher_lightning.files.json_files import MalformedError, append_line, json_ty
 _LOG = logging.getLogger(__name__)
 
 QUARANTINE_FILE = "quarantine.jsonl"
-"""Where a run writes what it could not decode, in the trainer's ``default_root_dir``."""
+"""List of the videos that a run could not decode, in the trainer's ``default_root_dir``."""
 
 _ENTRY = '{"video": id, "path": file, "reason": text}'
 
 
 def read_quarantine(path: Path) -> frozenset[str]:
-    """Return the names of unusable videos.
-
-    A file may be what ``aher check`` or ``aher extract`` writes (JSON with the list "unusable"), what a run writes
-    (``.jsonl``, one entry on each line), or any list that
-    :func:`~aher_lightning.annotations.video_lists.read_video_list` reads.
+    """Return the ids of unusable videos, perhaps none.
 
     Args:
-        path: The file.
-
-    Returns:
-        Names; none if the list "unusable" is empty.
+        path: A report of ``aher check`` or ``aher extract`` (JSON with the list "unusable"), the file of a run
+            (``.jsonl``, one entry per line), or a list of
+            :func:`~aher_lightning.annotations.video_lists.read_video_list`.
 
     Raises:
-        AnnotationError: If the file is missing or is something else.
+        AnnotationError: If the file is missing or has another layout.
     """
     if path.suffix == ".jsonl":
         lines = enumerate(read_lines(path, f"lines of {_ENTRY}"), start=1)
@@ -52,7 +47,7 @@ def read_quarantine(path: Path) -> frozenset[str]:
 
 
 def _read_line(path: Path, number: int, line: str) -> str:
-    """The video that one line names."""
+    """Video id of one line."""
     try:
         entry = json.loads(line)
     except json.JSONDecodeError:
@@ -61,7 +56,7 @@ def _read_line(path: Path, number: int, line: str) -> str:
 
 
 def _video_of(path: Path, where: str, entry: object) -> str:
-    """The video that an entry names."""
+    """Video id of an entry."""
     video_id = entry.get("video") if isinstance(entry, dict) else None
     if not isinstance(video_id, str):
         raise AnnotationError(f"{path}: {where} names no video; expected {_ENTRY}")
@@ -74,12 +69,12 @@ def _video_of(path: Path, where: str, entry: object) -> str:
 class Quarantine:
     """The videos that could not be decoded in this run.
 
-    Each process remembers its own. All of them append to one file, a line for each video, so that the user finds
-    them and can hand the file back as the option ``quarantine``.
+    Each process remembers its own. All append to one file, a line per video, which a later run can take as its option
+    ``quarantine``.
 
     Args:
-        path: The file; ``None`` keeps it in memory alone. What an earlier run wrote there stays.
-        files: File of each video, as far as there is one, for the report.
+        path: The file, to which lines are only added; ``None`` keeps them in memory.
+        files: Video file by id, as far as known, for the report.
     """
 
     def __init__(self, path: Path | None = None, files: Mapping[str, Path] | None = None) -> None:
@@ -96,11 +91,7 @@ class Quarantine:
         return len(self.reasons)
 
     def add(self, video_id: str, reason: str) -> None:
-        """Remember a video, and report it unless this or another process of the run has done so.
-
-        Args:
-            video_id: Name of the video.
-            reason: Why it cannot be used, one line.
+        """Add a video with its reason, one line, and report it unless a process of this run has already.
 
         Raises:
             DataError: If the file cannot be written.
@@ -110,13 +101,13 @@ class Quarantine:
         self.reasons[video_id] = reason
         if video_id in self._reported():
             return
-        _LOG.warning("video %r goes into quarantine: %s", video_id, reason)
+        _LOG.warning("quarantined video %r: %s", video_id, reason)
         if self.path is not None:
             entry = {"video": video_id, "path": str(self.files.get(video_id, "")), "reason": reason}
             append_line(self.path, entry, DataError, place="'default_root_dir'")
 
     def _reported(self) -> set[str]:
-        """The videos that some process of this run has written down."""
+        """Videos that any process of this run has reported."""
         if self.path is None or not self.path.is_file():
             return set()
         with self.path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Choices of the released code about which annotations and spans serve for training."""
+"""Rules that select annotations and spans for training, with those of the released code as options."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.annotations.trimmed_clips import TrimmedClip, foreground_clips
 from aher_lightning.errors import ConfigError
 from aher_lightning.features.spans import widen_span
@@ -16,22 +16,20 @@ from aher_lightning.video.contract import TemporalContract
 
 @dataclass(frozen=True)
 class SampleRules:
-    """Which annotations of a training video count, and how short a cut-out span may be.
+    """Which annotations of a training video are used, and how short a clip of it may be.
 
-    The defaults use everything that is annotated. The released code of AherNet does otherwise; the value of each
-    field that comes closest to it is given below (see docs/faithfulness.md). Evaluation is never touched.
+    The defaults use all annotations. The released code of AherNet differs; the closest value of each option is given
+    below (see docs/faithfulness.md). Evaluation is not affected.
 
     Args:
-        foregrounds: "all" annotated segments of a video serve as foreground segments, or the "first" alone, as
-            released.
-        min_foreground_snippets: A foreground segment with fewer snippets is widened around its middle, as far as
-            the video goes; 32 as released. Of the released code only "at least 32" is known, not what it does
-            with shorter ones.
-        min_moment_snippets: The same for moments that are cut out of longer videos; 8 as released. A moment that
-            is a file of its own is taken whole.
-        max_instances: Of an untrimmed training video only so many instances count, the first ones in the order of
-            the annotations; 25 as released. ``None`` sets no limit.
-        one_label: Whether only the instances with the label of a video's first instance count, as released.
+        foregrounds: Use "all" annotated segments of a video as foreground segments, or only the "first", as released.
+        min_foreground_snippets: A foreground segment with fewer snippets is widened around its middle within the
+            video; 32 as released. The released code is known to use "at least 32", not what it does with shorter ones.
+        min_moment_snippets: The same for moments that are cut out of longer videos; 8 as released. A moment with its
+            own file is used whole.
+        max_instances: Use only the first instances of an untrimmed training video, in the order of the annotations;
+            25 as released. ``None`` sets no limit.
+        one_label: Whether to use only the instances with the label of a video's first instance, as released.
 
     Raises:
         ConfigError: If a number is not positive.
@@ -55,29 +53,14 @@ class SampleRules:
                 raise ConfigError(f"'rules.{name}' is {value}, but must be at least 1; correct it")
 
     def select_instances(self, video: AnnotatedVideo) -> AnnotatedVideo:
-        """Return an untrimmed training video with the instances that count.
-
-        Args:
-            video: Annotated video.
-
-        Returns:
-            The video with a part of its instances, order kept.
-        """
+        """Return an untrimmed training video with the selected instances, order kept."""
         instances = video.instances
         if self.one_label:
             instances = tuple(instance for instance in instances if instance.label == instances[0].label)
         return video._replace(instances=instances[: self.max_instances])
 
     def cut_foregrounds(self, videos: Iterable[AnnotatedVideo], contract: TemporalContract) -> list[TrimmedClip]:
-        """Return the foreground segments of untrimmed training videos.
-
-        Args:
-            videos: Annotated videos, their instances already selected.
-            contract: How frames become snippets.
-
-        Returns:
-            One clip per segment.
-        """
+        """Return the foreground segments of untrimmed training videos whose instances are selected."""
         kept = 1 if self.foregrounds == "first" else None
         chosen = [video._replace(instances=video.instances[:kept]) for video in videos]
         durations_sec = {video.video_id: video.duration_sec for video in chosen}
@@ -87,16 +70,7 @@ class SampleRules:
     def widen_moments(
         self, clips: Sequence[TrimmedClip], videos: Iterable[AnnotatedVideo], contract: TemporalContract
     ) -> list[TrimmedClip]:
-        """Return moments of which none that is cut out of a longer video has too few snippets.
-
-        Args:
-            clips: Moments.
-            videos: The videos that hold those with a span.
-            contract: How frames become snippets.
-
-        Returns:
-            As many clips.
-        """
+        """Return the moments, those that are cut out of a longer one of the videos with enough snippets."""
         durations_sec = {video.video_id: video.duration_sec for video in videos}
         return [_widened(clip, self.min_moment_snippets, durations_sec, contract) for clip in clips]
 
@@ -104,7 +78,7 @@ class SampleRules:
 def _widened(
     clip: TrimmedClip, minimum: int, durations_sec: Mapping[str, float], contract: TemporalContract
 ) -> TrimmedClip:
-    """The clip with a span of at least so many snippets, if its video has them."""
+    """The clip with its span widened to a minimum of snippets, if its video has them."""
     if clip.span_sec is None or minimum == 1:
         return clip
     duration_sec = durations_sec[clip.video_id]

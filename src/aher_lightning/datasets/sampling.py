@@ -1,6 +1,6 @@
-"""Which samples make up an iteration: a pure function of (seed, iteration, rank, world size).
+"""Samplers: the samples of an iteration are a pure function of (seed, iteration, rank, world size).
 
-Both samplers are a ``DistributedSampler``, the one kind that Lightning never replaces.
+Both are a ``DistributedSampler``, the one kind that Lightning never replaces.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from aher_lightning.ops.randomness import random_generator
 
 
 class SampleKey(NamedTuple):
-    """What a dataset is asked for.
+    """Key of a sample.
 
     Attributes:
-        place: Position in the dataset.
+        place: Index in the dataset.
         iteration: Training iteration; -1 in evaluation.
-        seed_key: Everything that random choices about this sample may depend on.
+        seed_key: Seed of all random choices about this sample.
     """
 
     place: int
@@ -34,8 +34,8 @@ class IterationSampler(DistributedSampler[SampleKey]):
 
     Samples run through one shuffled order after another; iteration ``i`` of all ranks together takes
     positions ``[i * B * W, (i + 1) * B * W)`` of that endless sequence and rank ``r`` the ``r``-th
-    part of it. Resuming therefore needs no state but the iteration number, ranks never overlap within
-    an iteration, and W ranks with batch B see what one process with batch B * W sees.
+    part of it. So resuming needs only the iteration number, ranks never overlap within an iteration, and
+    W ranks with batch B see the same samples as one process with batch B * W.
 
     Args:
         size: Number of samples in the dataset.
@@ -44,7 +44,7 @@ class IterationSampler(DistributedSampler[SampleKey]):
         stream: Name of the loader, so that loaders of equal size are shuffled differently.
         rank: Rank of this process.
         world_size: Number of processes.
-        first_iteration: Called when iteration starts; tells where to begin.
+        first_iteration: Returns the first iteration when iteration starts.
 
     Raises:
         ValueError: If the dataset is empty or the batch size is not positive.
@@ -62,7 +62,7 @@ class IterationSampler(DistributedSampler[SampleKey]):
         first_iteration: Callable[[], int] = lambda: 0,
     ) -> None:
         if size < 1 or batch_size < 1:
-            raise ValueError(f"{stream}: needs at least one sample and one per batch, got {size} and {batch_size}")
+            raise ValueError(f"{stream}: size and batch size must be positive, but are {size} and {batch_size}")
         super().__init__(_places(size), num_replicas=world_size, rank=rank, seed=seed)
         self.size = size
         self.batch_size = batch_size
@@ -72,14 +72,7 @@ class IterationSampler(DistributedSampler[SampleKey]):
         self._order: list[int] = []
 
     def batch(self, iteration: int) -> list[SampleKey]:
-        """Return the samples of one iteration.
-
-        Args:
-            iteration: Number of iterations before it.
-
-        Returns:
-            One key per sample of this rank's batch.
-        """
+        """Return the keys of this rank's batch in an iteration, counted from 0."""
         first = (iteration * self.num_replicas + self.rank) * self.batch_size
         positions = range(first, first + self.batch_size)
         return [self._key(position, iteration) for position in positions]
@@ -89,15 +82,15 @@ class IterationSampler(DistributedSampler[SampleKey]):
             yield from self.batch(iteration)
 
     def __len__(self) -> int:
-        """Refuse to count: training never runs out of samples."""
-        raise TypeError(f"{self.stream}: the order of samples has no end")
+        """Raise a ``TypeError``: training samples never end."""
+        raise TypeError(f"{self.stream}: the sequence of samples is endless")
 
     def _key(self, position: int, iteration: int) -> SampleKey:
         index = self._shuffled(position // self.size)[position % self.size]
         return SampleKey(index, iteration, f"{self.seed}/{self.stream}/{position}")
 
     def _shuffled(self, round_: int) -> list[int]:
-        """The order of one pass through the data; the last one is kept because batches ask for it in turn."""
+        """The order of one epoch; the last one is cached because consecutive batches use it."""
         if round_ != self._round:
             generator = random_generator(self.seed, self.stream, "order", round_)
             self._order = torch.randperm(self.size, generator=generator).tolist()
@@ -106,13 +99,7 @@ class IterationSampler(DistributedSampler[SampleKey]):
 
 
 class EvaluationSampler(DistributedSampler[SampleKey]):
-    """Yield every sample exactly once over all ranks, never repeating any to even out their number.
-
-    Args:
-        size: Number of samples in the dataset.
-        rank: Rank of this process.
-        world_size: Number of processes.
-    """
+    """Yield every sample exactly once over all ranks, without repeating any for equal numbers."""
 
     def __init__(self, size: int, *, rank: int = 0, world_size: int = 1) -> None:
         super().__init__(_places(size), num_replicas=world_size, rank=rank)
@@ -126,5 +113,5 @@ class EvaluationSampler(DistributedSampler[SampleKey]):
 
 
 def _places(size: int) -> Dataset[int]:
-    """What torch's sampler asks for its length alone."""
+    """A dataset of which torch's sampler uses only the length."""
     return cast("Dataset[int]", range(size))

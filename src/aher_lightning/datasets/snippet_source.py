@@ -1,4 +1,4 @@
-"""Where snippets come from: a feature store or video files, behind one interface."""
+"""Interface of the sources of snippets: feature stores and video files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aher_lightning.structures import SnippetSequence
 
 @runtime_checkable
 class SnippetSource(Protocol):
-    """Anything that reads the snippets of a video, or of a span of it."""
+    """Reads the snippets of a video, or of a span of it."""
 
     def read(self, video_id: str, span_sec: tuple[float, float] | None = None) -> SnippetSequence:
         """Return the snippets whose centres lie in the span, at least one.
@@ -19,7 +19,7 @@ class SnippetSource(Protocol):
             span_sec: Start and end in seconds; ``None`` for the whole video.
 
         Returns:
-            The snippets, their places normalized to the span.
+            The snippets, with places normalized to the span.
 
         Raises:
             AherError: If the video is missing or damaged.
@@ -28,23 +28,13 @@ class SnippetSource(Protocol):
 
 
 class VideoSource(SnippetSource, Protocol):
-    """A source that knows which videos it has, and how long they are."""
+    """A source that knows its videos and their durations."""
 
     @property
     def video_ids(self) -> list[str]:
-        """Names of all videos that are there."""
+        """Ids of all existing videos."""
         ...
 
     def duration_sec(self, video_id: str) -> float:
-        """Return the duration of a video.
-
-        Args:
-            video_id: Name of the video.
-
-        Returns:
-            Seconds.
-
-        Raises:
-            AherError: If the video is missing or damaged.
-        """
+        """Return the duration of a video in seconds; raise an ``AherError`` if it is missing or damaged."""
         ...

@@ -1,4 +1,4 @@
-"""Untrimmed videos with their annotated instances."""
+"""Dataset of untrimmed videos with their annotated instances."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch.utils.data import Dataset
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.datasets.sampling import SampleKey
 from aher_lightning.datasets.snippet_source import VideoSource
 from aher_lightning.errors import DataError
@@ -19,7 +19,7 @@ class UntrimmedDataset(Dataset[tuple[int, UntrimmedSample]]):
 
     Args:
         videos: Annotated videos; every label must be one of ``categories``.
-        source: Reads the snippets, and tells the duration of a video that has none in the annotations.
+        source: Reads the snippets, and the duration of a video that has none in the annotations.
         categories: Category names in the order of their indices.
 
     Raises:
@@ -28,7 +28,7 @@ class UntrimmedDataset(Dataset[tuple[int, UntrimmedSample]]):
 
     def __init__(self, videos: Sequence[AnnotatedVideo], source: VideoSource, categories: Sequence[str]) -> None:
         if not videos:
-            raise DataError("no untrimmed video is left to read: check the subset and the category split")
+            raise DataError("no untrimmed video is left; check the subset and the category split")
         self.videos = list(videos)
         self.source = source
         self.category_index = {category: index for index, category in enumerate(categories)}
@@ -36,16 +36,9 @@ class UntrimmedDataset(Dataset[tuple[int, UntrimmedSample]]):
     def __len__(self) -> int:
         return len(self.videos)
 
-    def video_id(self, place: int) -> str:
-        """Return the name of a video.
-
-        Args:
-            place: Place of the video.
-
-        Returns:
-            The name.
-        """
-        return self.videos[place].video_id
+    def video_id(self, index: int) -> str:
+        """Return the id of the video at an index."""
+        return self.videos[index].video_id
 
     def __getitem__(self, key: SampleKey) -> tuple[int, UntrimmedSample]:
         video = self.videos[key.place]

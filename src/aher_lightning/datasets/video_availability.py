@@ -1,4 +1,4 @@
-"""Real data sets are partial: what an annotation names and nobody can read is left out, and told."""
+"""Availability of annotated videos: data sets are often incomplete, and missing videos are reported."""
 
 from __future__ import annotations
 
@@ -11,28 +11,26 @@ from aher_lightning.errors import DataError
 _LOG = logging.getLogger(__name__)
 
 OnMissing = Literal["leave_out", "error"]
-"""What to do with videos that the annotations name and that are not there: leave them out, or stop."""
+"""What to do with annotated videos that are missing: leave them out, or stop."""
 
 
 class _OfVideo(Protocol):
-    """Something that belongs to a video."""
+    """A video, or a clip of one."""
 
     @property
-    def video_id(self) -> str:
-        """Name of the video."""
-        ...
+    def video_id(self) -> str: ...
 
 
 _T = TypeVar("_T", bound=_OfVideo)
 
 
 class LeftOut(NamedTuple):
-    """What became of the videos of a part of the data.
+    """The annotated videos of a part of the data that are not used.
 
     Attributes:
-        named: How many the annotations name.
-        missing: Names of those that are not there, and not known to be unusable either.
-        quarantined: Names of those in quarantine, whether they are there or not.
+        named: How many videos are annotated.
+        missing: Ids of those that are missing and not in quarantine.
+        quarantined: Ids of those in quarantine, missing or not.
     """
 
     named: int
@@ -41,21 +39,21 @@ class LeftOut(NamedTuple):
 
 
 class VideoAvailability:
-    """Which videos can be used: those that are there and not in quarantine.
+    """Which videos are usable: those that exist and are not in quarantine.
 
     Args:
-        present: Names of the videos that are there.
+        present: Ids of the existing videos.
         absence: What the others lack, such as "no file in data/videos".
-        quarantined: Names of videos that are known to be unusable.
-        on_missing: What to do with videos that are not there; those in quarantine are always left out.
+        quarantined: Ids of videos that are known to be unusable.
+        on_missing: What to do with missing videos; those in quarantine are always left out.
 
     Attributes:
-        left_out: What became of each part of the data that :meth:`usable` was asked for, by what it is.
+        left_out: Unused videos of each part of the data that was passed to :meth:`usable`, by its name.
 
     Example:
         >>> from aher_lightning.annotations.trimmed_clips import TrimmedClip
-        >>> presence = VideoAvailability(["a"], "no file in data/videos")
-        >>> [clip.video_id for clip in presence.usable([TrimmedClip("a", None, "clap")], "moments")]
+        >>> available = VideoAvailability(["a"], "no file in data/videos")
+        >>> [clip.video_id for clip in available.usable([TrimmedClip("a", None, "clap")], "moments")]
         ['a']
     """
 
@@ -72,31 +70,21 @@ class VideoAvailability:
         self.quarantined = frozenset(quarantined)
         self.on_missing = on_missing
         self.left_out: dict[str, LeftOut] = {}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def has(self, video_id: str) -> bool:
-        """Tell whether a video can be used.
-
-        Args:
-            video_id: Name of the video.
-
-        Returns:
-            Whether it is there and not in quarantine.
-        """
+        """Return whether a video exists and is not in quarantine."""
         return video_id in self.present and video_id not in self.quarantined
 
     def usable(self, items: Sequence[_T], what: str) -> list[_T]:
-        """Return the videos or clips that can be used; warn of the others, once for each part of the data.
+        """Return the usable videos or clips, order kept; warn of the others, once per part of the data.
 
         Args:
             items: Videos or clips.
-            what: What they are, for the message, such as "videos of evaluation".
-
-        Returns:
-            A part of them, order kept.
+            what: Name of this part of the data, such as "videos of evaluation".
 
         Raises:
-            DataError: If there are some and none can be used, or one is not there where that is an error.
+            DataError: If none of them is usable, or one is missing where that is an error.
         """
         names = [one.video_id for one in items]
         absent = [name for name in names if name not in self.present]
@@ -115,7 +103,7 @@ class VideoAvailability:
             raise DataError(
                 f"none of the {len(items)} {what} can be used: {', '.join(reasons)}; add them or correct the path"
             )
-        if reasons and what not in self._told:
-            self._told.add(what)
+        if reasons and what not in self._reported:
+            self._reported.add(what)
             _LOG.warning("left out %d of %d %s: %s", len(items) - len(kept), len(items), what, ", ".join(reasons))
         return kept

@@ -1,4 +1,4 @@
-"""Video files as a source of snippets: pixels decoded when they are asked for."""
+"""Video files as a source of snippets, decoded on demand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from aher_lightning.errors import DataError
-from aher_lightning.features.spans import snippets_in_span
+from aher_lightning.features.spans import place_snippets
 from aher_lightning.files.video_files import find_by_stem, list_videos
 from aher_lightning.structures import SnippetSequence
 from aher_lightning.video.clips import clips_from_frames, count_clips, frame_times
@@ -18,18 +18,18 @@ from aher_lightning.video.reader import VideoReader
 
 
 class VideoFolder:
-    """Read pixel clips of videos.
+    """Source of pixel clips of videos.
 
-    A span gets those snippets of the whole video's grid whose centres lie in it, exactly those that a
-    feature store of the same contract would give: training from pixels and from features agree.
+    The clips of a span are those of the grid of the whole video whose centres lie in it, exactly as in a feature store
+    of the same contract, so that training from pixels and from features agree.
 
     Args:
         paths: Video file by id.
         contract: How frames become snippets.
-        reader: Decodes videos; ``None`` chooses one by itself.
-        cache_frames: Whether to keep the resized frames of every video read, for small data sets.
-        time_limit_sec: If given, every video is probed and decoded in a child process, which may take so many seconds
-            for each of both; see :class:`~aher_lightning.video.frame_source.FrameSource`.
+        reader: Decodes videos; ``None`` takes the default of :class:`FrameSource`.
+        cache_frames: Whether to keep the resized frames of all videos in memory, for small data sets.
+        time_limit_sec: If given, videos are probed and decoded in child processes, with this limit for each; see
+            :class:`~aher_lightning.video.frame_source.FrameSource`.
 
     Raises:
         ConfigError: If the time limit is not positive.
@@ -53,64 +53,39 @@ class VideoFolder:
 
     @property
     def video_ids(self) -> list[str]:
-        """Names of all videos."""
+        """Ids of all videos."""
         return list(self.paths)
 
     def path(self, video_id: str) -> Path:
-        """Return the file of a video.
-
-        Args:
-            video_id: Name of the video.
-
-        Returns:
-            Its path.
-
-        Raises:
-            DataError: If there is none.
-        """
+        """Return the file of a video; raise a ``DataError`` if there is none."""
         if video_id not in self.paths:
-            raise DataError(f"video '{video_id}' has no file; add it, or leave the video out of the annotations")
+            raise DataError(f"video '{video_id}' has no file; add it, or remove the video from the annotations")
         return self.paths[video_id]
 
     def duration_sec(self, video_id: str) -> float:
-        """Return the duration of a video in seconds, as found in its file."""
+        """Return the duration of a video file in seconds."""
         if video_id not in self._durations_sec:
             self._durations_sec[video_id] = self.frames.probe(self.path(video_id)).duration_sec
         return self._durations_sec[video_id]
 
     def read(self, video_id: str, span_sec: tuple[float, float] | None = None) -> SnippetSequence:
-        """Return the clips whose centres lie in the span, at least one.
-
-        Args:
-            video_id: Name of the video.
-            span_sec: Start and end in seconds; ``None`` for the whole video.
-
-        Returns:
-            Clips, uint8 ``(N, 3, F, H, W)``, their places normalized to the span.
+        """Return the clips of a span, uint8 ``(N, 3, F, H, W)``; see :meth:`SnippetSource.read`.
 
         Raises:
             DataError: If the video has no file.
+            ValueError: If the span does not end after it starts.
             VideoError: If the file cannot be decoded, or not within the time limit.
         """
         contract, duration_sec = self.contract, self.duration_sec(video_id)
         total = count_clips(duration_sec, contract)
-        start_sec, end_sec = span_sec or (0.0, duration_sec)
-        chosen = snippets_in_span(total, contract.first_centre_sec, contract.step_sec, (start_sec, end_sec))
-        if span_sec is None:
-            chosen = range(total)
-        first = chosen.start * contract.snippet_stride
-        last = (chosen.stop - 1) * contract.snippet_stride + contract.clip_length
+        place = place_snippets(total, contract.first_centre_sec, contract.step_sec, span_sec, duration_sec)
+        first = place.chosen.start * contract.snippet_stride
+        last = (place.chosen.stop - 1) * contract.snippet_stride + contract.clip_length
         frames = self._read_frames(video_id, duration_sec, first, last)
-        first_centre_sec = contract.first_centre_sec + chosen.start * contract.step_sec
-        length_sec = end_sec - start_sec
-        return SnippetSequence(
-            values=clips_from_frames(frames, contract),
-            first_centre=(first_centre_sec - start_sec) / length_sec,
-            step=contract.step_sec / length_sec,
-        )
+        return SnippetSequence(clips_from_frames(frames, contract), place.first_centre, place.step)
 
     def close(self) -> None:
-        """End the child processes, also those that decode for other threads; reading goes on in new ones."""
+        """End the child processes, also those of other threads; later reads start new ones."""
         self.frames.close()
 
     def _read_frames(self, video_id: str, duration_sec: float, first: int, last: int) -> Tensor:
@@ -124,15 +99,7 @@ class VideoFolder:
 
 
 def find_videos(root: Path, video_ids: Iterable[str], prefix: str = "") -> dict[str, Path]:
-    """Return the files of videos that lie in one folder, named by their ids.
-
-    Args:
-        root: Folder of the videos.
-        video_ids: Names of the videos.
-        prefix: What file names have before the id.
-
-    Returns:
-        File by id, for those that are there.
+    """Return the existing files ``<prefix><id>`` of videos in a folder, by id.
 
     Raises:
         DataError: If the folder does not exist.
@@ -141,21 +108,14 @@ def find_videos(root: Path, video_ids: Iterable[str], prefix: str = "") -> dict[
     return {video_id: files[prefix + video_id] for video_id in video_ids if prefix + video_id in files}
 
 
-def find_namesakes(paths: Mapping[str, Path]) -> dict[str, list[Path]]:
-    """Return the video files that have the name of another one in their folder, but for the ending.
-
-    Args:
-        paths: Video file by id.
-
-    Returns:
-        By id, for those that have any, the other files.
-    """
-    namesakes: dict[tuple[Path, str], list[Path]] = {}
+def find_same_stems(paths: Mapping[str, Path]) -> dict[str, list[Path]]:
+    """Return the other video files with the stem and folder of a video, by id, for videos that have any."""
+    by_stem: dict[tuple[Path, str], list[Path]] = {}
     for folder in {path.parent for path in paths.values()}:
         for path in list_videos(folder):
-            namesakes.setdefault((folder, path.stem), []).append(path)
+            by_stem.setdefault((folder, path.stem), []).append(path)
     others = {
-        video_id: [other for other in namesakes.get((path.parent, path.stem), []) if other != path]
+        video_id: [other for other in by_stem.get((path.parent, path.stem), []) if other != path]
         for video_id, path in paths.items()
     }
     return {video_id: files for video_id, files in others.items() if files}

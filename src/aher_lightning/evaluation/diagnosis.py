@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from aher_lightning.annotations.activitynet import check_durations
+from aher_lightning.annotations.records import check_durations
 from aher_lightning.evaluation.ground_truth import GroundTruth
 from aher_lightning.evaluation.protocol import Protocol
 from aher_lightning.evaluation.tables import EvaluationTables

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.records import AnnotatedVideo
 
 _NUM_DIGITS = 12
 

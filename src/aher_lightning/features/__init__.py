@@ -1,4 +1,4 @@
-"""Feature stores: our own, those that others publish, and the sharing of extraction between processes."""
+"""Feature stores: our own, third-party layouts, and claims that divide extraction among processes."""
 
 from aher_lightning.features.array_folder import ArrayFolderStore
 from aher_lightning.features.csv_folder import CsvFolderStore

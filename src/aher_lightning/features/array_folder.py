@@ -1,11 +1,12 @@
-"""Features of others, one array file per video."""
+"""Third-party features, one array file per video."""
 
 from __future__ import annotations
 
 import pickle
 import zipfile
 from abc import abstractmethod
-from collections.abc import Collection
+from collections import OrderedDict
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import cast
@@ -17,23 +18,62 @@ import torch
 from aher_lightning.errors import DataError
 from aher_lightning.features.arrays import map_array
 from aher_lightning.features.published_store import FeatureArray, PublishedFeatureStore
-from aher_lightning.features.recent_arrays import RecentArrays
 
 _BYTES_PER_MIB = 1 << 20
-_MEND = "fetch the file again, or leave the video out"
+_REMEDY = "fetch the file again, or leave the video out"
+
+
+class RecentArrays:
+    """Keep the most recently used arrays, up to a number of bytes, in this process.
+
+    For files that can only be read as a whole, of which several spans are wanted. Pickling leaves the arrays behind.
+
+    Args:
+        max_bytes: How much to keep; 0 keeps nothing. A larger array is read anew every time.
+
+    Example:
+        >>> recent = RecentArrays(1000)
+        >>> recent.get(Path("a"), lambda: np.zeros(3)) is recent.get(Path("a"), lambda: np.ones(3))
+        True
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self._arrays: OrderedDict[Path, npt.NDArray[np.generic]] = OrderedDict()
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the arrays that are kept."""
+        return sum(array.nbytes for array in self._arrays.values())
+
+    def get(self, path: Path, read: Callable[[], npt.NDArray[np.generic]]) -> npt.NDArray[np.generic]:
+        """Return the array of a file, which ``read`` reads unless it is kept; do not write into it."""
+        array = self._arrays.get(path)
+        if array is None:
+            array = read()
+            if array.nbytes > self.max_bytes:
+                return array
+            self._arrays[path] = array
+        self._arrays.move_to_end(path)
+        while self.num_bytes > self.max_bytes:
+            self._arrays.popitem(last=False)
+        return array
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"max_bytes": self.max_bytes, "_arrays": OrderedDict()}
 
 
 class FileFolderStore(PublishedFeatureStore):
-    """Features of others, one file per video, named prefix, video id, suffix, ending.
+    """Third-party features, one file ``<prefix><video id><suffix>.<format>`` per video.
 
-    Files that can only be read as a whole are kept in memory for the next span, per process.
+    Files that can only be read as a whole are kept in memory for the next span.
 
     Args:
         root: See :class:`PublishedFeatureStore`, as for the next three.
         durations: JSON file with durations in seconds.
         skip_missing: Whether to leave out videos without features.
         tolerance: Snippets by which a video may have more or less than expected.
-        cache_mib: Size of what is kept, per process, in MiB; 0 keeps nothing.
+        cache_mib: Size of this cache per process in MiB; 0 disables it.
     """
 
     def __init__(
@@ -67,11 +107,11 @@ class FileFolderStore(PublishedFeatureStore):
 
 
 class ArrayFolderStore(FileFolderStore):
-    """Features of others, one ``.npy``, ``.npz`` or ``.pt`` file per video, as ActionFormer and OpenTAD have them.
+    """Third-party features, one ``.npy``, ``.npz`` or ``.pt`` file per video, as ActionFormer and OpenTAD have them.
 
-    An ``.npy`` file is mapped into memory, so that a span costs its own bytes only; the others are read as a
-    whole. Files are never unpickled: archives may hold plain arrays, ``.pt`` files tensors and dictionaries of
-    them. See :class:`PublishedFeatureStore` for arguments and errors, :class:`FileFolderStore` for ``cache_mib``.
+    An ``.npy`` file is memory-mapped, so that only the bytes of a span are read; the others are read as a whole.
+    Files are never unpickled: archives may hold plain arrays, ``.pt`` files tensors and dictionaries of them.
+    See :class:`FileFolderStore` for the arguments, :class:`PublishedFeatureStore` for the errors.
     """
 
     formats = ("npy", "npz", "pt")
@@ -80,7 +120,7 @@ class ArrayFolderStore(FileFolderStore):
         if self.manifest.format != "npy":
             return super()._array(video_id)
         # Mapped anew for every read: a mapping kept open would be shared across forked workers.
-        return nullcontext(cast("FeatureArray", map_array(self.root / self._name(video_id), mend=_MEND)))
+        return nullcontext(cast("FeatureArray", map_array(self.root / self._name(video_id), remedy=_REMEDY)))
 
     def _read_file(self, path: Path) -> npt.NDArray[np.generic]:
         read = _read_archive if self.manifest.format == "npz" else _read_tensor
@@ -88,13 +128,11 @@ class ArrayFolderStore(FileFolderStore):
             return read(path, self.manifest.key)
         except pickle.UnpicklingError:
             raise DataError(
-                f"{path}: holds no plain tensors (Python objects are never loaded); fetch it again, or save tensors"
+                f"{path}: holds no plain tensors (Python objects are not loaded); fetch it again, or save tensors"
             ) from None
         except (OSError, ValueError, EOFError, RuntimeError, TypeError, zipfile.BadZipFile) as failure:
             reason = " ".join(str(failure).split())[:200]
-            raise DataError(
-                f"{path}: cannot be read ({reason}); fetch the file again, or leave the video out"
-            ) from None
+            raise DataError(f"{path}: cannot be read ({reason}); {_REMEDY}") from None
 
 
 def _read_archive(path: Path, key: str) -> npt.NDArray[np.generic]:
@@ -103,7 +141,7 @@ def _read_archive(path: Path, key: str) -> npt.NDArray[np.generic]:
     with path.open("rb") as file:
         archive = np.load(file, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise DataError(f"{path}: is one array and no archive; say format npy and name it .npy")
+            raise DataError(f"{path}: is a single array, not an archive; set format to npy and rename it to .npy")
         array: npt.NDArray[np.generic] = archive[_choose_key(path, archive.files, key)]
     return array
 
@@ -114,10 +152,12 @@ def _read_tensor(path: Path, key: str) -> npt.NDArray[np.generic]:
     if isinstance(content, dict):
         content = content[_choose_key(path, [name for name in content if isinstance(name, str)], key)]
     elif key:
-        raise DataError(f"{path}: is no dictionary with the key {key!r:.80}; leave 'key' out of the manifest")
+        raise DataError(f"{path}: is not a dictionary with the key {key!r:.80}; leave 'key' out of the manifest")
     if not isinstance(content, torch.Tensor):
-        raise DataError(f"{path}: holds a {type(content).__name__} where a tensor is wanted; correct 'key' or the file")
-    # NumPy knows no bfloat16.
+        raise DataError(
+            f"{path}: holds a {type(content).__name__} where a tensor is expected; correct 'key' or the file"
+        )
+    # NumPy has no bfloat16.
     values = content.detach().float() if content.dtype == torch.bfloat16 else content.detach()
     return cast("npt.NDArray[np.generic]", values.numpy())
 

@@ -1,4 +1,4 @@
-"""Features of others, one CSV file per video."""
+"""Third-party features, one CSV file per video."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from aher_lightning.features.array_folder import FileFolderStore
 
 
 class CsvFolderStore(FileFolderStore):
-    """Features of others, one ``.csv`` file per video, as the BSN family has them.
+    """Third-party features, one ``.csv`` file per video, as the BSN family has them.
 
-    A line is a snippet (layout ``TC``) or a channel (``CT``); the manifest says whether a line with names comes
-    first. A file is parsed once and then kept, as long as ``cache_mib`` allows. See
-    :class:`PublishedFeatureStore` for arguments and errors, :class:`FileFolderStore` for ``cache_mib``.
+    A line is a snippet (layout ``TC``) or a channel (``CT``); the manifest says whether a header comes first. See
+    :class:`FileFolderStore` for the arguments, :class:`PublishedFeatureStore` for the errors.
     """
 
     formats = ("csv",)
@@ -26,14 +25,7 @@ class CsvFolderStore(FileFolderStore):
 
 
 def read_csv_array(path: Path, *, has_header: bool) -> npt.NDArray[np.float32]:
-    """Return the numbers of a CSV file.
-
-    Args:
-        path: File to read; UTF-8, fields separated by commas.
-        has_header: Whether the first line names the columns.
-
-    Returns:
-        Numbers, float32 ``(lines, fields)``.
+    """Return the numbers of a comma-separated UTF-8 file, float32 ``(lines, fields)``.
 
     Raises:
         DataError: If the file is missing, empty, or holds anything but equally long lines of numbers.
@@ -51,4 +43,4 @@ def read_csv_array(path: Path, *, has_header: bool) -> npt.NDArray[np.float32]:
         return np.loadtxt(lines, delimiter=",", dtype=np.float32, ndmin=2, comments=None)
     except ValueError as failure:
         reason = " ".join(str(failure).split())[:200]
-        raise DataError(f"{path}: is no table of numbers ({reason}); check 'header' in the manifest") from None
+        raise DataError(f"{path}: is not a table of numbers ({reason}); check 'header' in the manifest") from None

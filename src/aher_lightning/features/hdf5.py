@@ -1,7 +1,4 @@
-"""Features of others in one HDF5 file.
-
-Needs h5py, the extra ``hdf5``; it is imported on use.
-"""
+"""Third-party features in one HDF5 file; needs the extra ``hdf5``, imported on use."""
 
 from __future__ import annotations
 
@@ -19,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class Hdf5Store(PublishedFeatureStore):
-    """Features of others in one HDF5 file: one dataset per video, or one group with a dataset ``key``.
+    """Third-party features in one HDF5 file: one dataset per video, or one group with a dataset ``key``.
 
-    A span costs the chunks that it touches. HDF5 does not survive a fork, so no file is ever open when one may
-    happen: it stays open in the workers of a loader, which fork no further, and is closed after every read
-    elsewhere. Links to other files are not followed. See :class:`PublishedFeatureStore` for arguments and errors.
+    Reading a span reads its chunks only. HDF5 does not survive a fork, so the file stays open only in loader workers,
+    which never fork; elsewhere it is closed after every read. Links to other files are not followed. See
+    :class:`PublishedFeatureStore` for arguments and errors.
 
     Raises:
         ConfigError: On first use, if h5py is not installed.
@@ -65,7 +62,7 @@ class Hdf5Store(PublishedFeatureStore):
             if not isinstance(link, h5py.HardLink):
                 held = f"; it holds {', '.join(list(node)[:5])!r:.120}" if isinstance(node, h5py.Group) else ""
                 raise DataError(
-                    f"{self._place(video_id)}: no {part!r:.80} there{held}; correct 'key' in the manifest, "
+                    f"{self._place(video_id)}: has no {part!r:.80}{held}; correct 'key' in the manifest, "
                     "and copy what is linked from elsewhere into the file"
                 )
             node = node[part]
@@ -75,12 +72,12 @@ class Hdf5Store(PublishedFeatureStore):
                 "name one of them as 'key' in the manifest"
             )
         if node.external or node.is_virtual:
-            raise DataError(f"{self._place(video_id)}: lies in other files; copy the values into this one")
+            raise DataError(f"{self._place(video_id)}: is stored in other files; copy the values into this one")
         return node
 
     @contextmanager
     def _file(self) -> Iterator[h5py.File]:
-        """The opened file, closed again where a fork may follow."""
+        """The opened file, closed afterwards where a fork may follow."""
         if get_worker_info() is None:
             with self._open() as file:
                 yield file

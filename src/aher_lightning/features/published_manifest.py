@@ -1,4 +1,4 @@
-"""What a user writes down about features that others published: layout, names and temporal contract."""
+"""Manifest of third-party features, written by the user: layout, names and temporal contract."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from aher_lightning.annotations.activitynet import validate_video_id
+from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.errors import ContractError, DataError
 from aher_lightning.files.json_files import MalformedError, finite_number, read_json_object
 from aher_lightning.video.contract import TemporalContract
 
 MANIFEST_NAME = "features.json"
-"""File beside the features; the stores that this package writes have a ``manifest.json`` instead."""
+"""Manifest of third-party features; stores of this package have a ``manifest.json`` instead."""
 
-Layout = Literal["TC", "CT"]
-"""Which axis of an array is time: of ``(T, C)`` the first, of ``(C, T)`` the second."""
+_Layout = Literal["TC", "CT"]
+"""Axes of an array: ``(T, C)`` or ``(C, T)``."""
 
-Format = Literal["npy", "npz", "pt", "csv", "hdf5"]
-"""How arrays lie on disk."""
+_Format = Literal["npy", "npz", "pt", "csv", "hdf5"]
+"""File format of the arrays."""
 
 _TIMES = ("fps", "clip_length", "snippet_stride", "first_centre_frames")
 _REQUIRED = ("version", "format", "layout", "channels", "contract")
@@ -30,7 +30,7 @@ _EXAMPLE = (
     '{"version": 1, "format": "npy", "layout": "TC", "channels": 2048, "contract": '
     '{"fps": 25, "clip_length": 16, "snippet_stride": 4, "first_centre_frames": 8}}'
 )
-"""The least that a manifest can say."""
+"""A minimal manifest."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +38,23 @@ class PublishedManifest:
     """The content of ``features.json``.
 
     Args:
-        format: How arrays lie on disk.
-        layout: Which axis is time.
+        format: File format of the arrays.
+        layout: Axes of the arrays.
         channels: Size C of a feature vector, the same for all videos.
-        contract: How the features came about. Its fields about time must be in the file; what is not known of
-            the others may be left out, and then has the default of the contract.
-        prefix: What stands before a video id in the name of its file or dataset, such as ``v_``.
-        suffix: What stands after the id, before the ending of the file.
+        contract: Temporal contract of the features. Its fields about time are required; the others default to those
+            of the contract.
+        prefix: Prefix of the video id in the name of its file or dataset, such as ``v_``.
+        suffix: Suffix of the id, before the extension of the file.
         key: Name of the array within an ``.npz`` or ``.pt`` file, or of the dataset within an HDF5 group.
         header: Whether the first line of a CSV file names its columns.
         file: Name of the HDF5 file.
-        durations_sec: Seconds by video id; empty if the store is given an annotation file with durations.
+        durations_sec: Seconds by video id; empty if the store reads them from an annotation file.
         resampled_to: Number of snippets that every video was resampled to, whatever its duration; they are the
-            means of as many equal parts of it. ``None`` if snippets are as far apart as the contract says.
+            means of as many equal parts of it. ``None`` if snippets are spaced as in the contract.
     """
 
-    format: Format
-    layout: Layout
+    format: _Format
+    layout: _Layout
     channels: int
     contract: TemporalContract
     prefix: str = ""
@@ -67,23 +67,16 @@ class PublishedManifest:
 
     @classmethod
     def read(cls, root: Path) -> PublishedManifest:
-        """Return the manifest of a folder of features.
-
-        Args:
-            root: Folder of the features.
-
-        Returns:
-            The manifest, found to make sense by itself.
+        """Return the valid manifest of a folder of features.
 
         Raises:
             DataError: If there is none, or it is damaged.
-            ContractError: If its temporal contract makes no sense.
+            ContractError: If its temporal contract is invalid.
         """
         path = root / MANIFEST_NAME
         if not path.is_file():
             raise DataError(
-                f"{path}: no such file; write it to say how the features lie there and were made, such as "
-                f"{_EXAMPLE}; docs/features.md explains it"
+                f"{path}: no such file; write one that describes the features, such as {_EXAMPLE}; see docs/features.md"
             )
         content = read_json_object(path, DataError)
         try:
@@ -95,13 +88,7 @@ class PublishedManifest:
 
 
 def parse_durations(values: object) -> dict[str, float]:
-    """Check seconds by video id, as parsed from JSON.
-
-    Args:
-        values: Result of parsing.
-
-    Returns:
-        Seconds by video id.
+    """Check parsed JSON of seconds by video id.
 
     Raises:
         MalformedError: If it is no object, an id is no plain file name, or a duration is not positive.
@@ -125,8 +112,8 @@ def _parse(content: Mapping[str, object]) -> PublishedManifest:
     """Check the content of a manifest file."""
     _check_fields(content)
     manifest = PublishedManifest(
-        format=cast("Format", _choice(content, "format", get_args(Format))),
-        layout=cast("Layout", _choice(content, "layout", get_args(Layout))),
+        format=cast("_Format", _choice(content, "format", get_args(_Format))),
+        layout=cast("_Layout", _choice(content, "layout", get_args(_Layout))),
         channels=_positive(content, "channels"),
         contract=_contract(content["contract"]),
         prefix=_name(content, "prefix"),
@@ -143,22 +130,22 @@ def _parse(content: Mapping[str, object]) -> PublishedManifest:
 
 
 def _check_fields(content: Mapping[str, object]) -> None:
-    """Refuse fields that are missing, unknown, or without meaning for the format."""
+    """Refuse fields that are missing, unknown, or not used by the format."""
     missing = [name for name in _REQUIRED if name not in content]
     missing += ["header"] if content.get("format") == "csv" and "header" not in content else []
     unknown = sorted(content.keys() - {*_REQUIRED, *_OPTIONAL})
     if missing or unknown:
         raise MalformedError(f"lacks {', '.join(missing)}" if missing else f"has unknown {', '.join(unknown)}"[:200])
     if content["version"] != _VERSION:
-        raise MalformedError(f"is of version {content['version']!r:.20}, but version {_VERSION} is read")
-    meant = {"key": ("npz", "pt", "hdf5"), "header": ("csv",), "file": ("hdf5",)}
-    idle = [name for name, formats in meant.items() if name in content and content["format"] not in formats]
+        raise MalformedError(f"has version {content['version']!r:.20}; only version {_VERSION} is supported")
+    used = {"key": ("npz", "pt", "hdf5"), "header": ("csv",), "file": ("hdf5",)}
+    idle = [name for name, formats in used.items() if name in content and content["format"] not in formats]
     if idle:
-        raise MalformedError(f"has {', '.join(idle)}, which means nothing for format {content['format']!r:.20}")
+        raise MalformedError(f"has {', '.join(idle)}, which is not used by format {content['format']!r:.20}")
 
 
 def _contract(values: object) -> TemporalContract:
-    """The contract; times are never guessed, the rest may be unknown."""
+    """The contract; its times are required, the rest may be unknown."""
     if not isinstance(values, dict):
         raise MalformedError("contract must be an object")
     missing = [name for name in _TIMES if name not in values]
@@ -176,7 +163,7 @@ def _choice(content: Mapping[str, object], name: str, choices: tuple[str, ...]) 
 
 
 def _positive(content: Mapping[str, object], name: str) -> int:
-    """A number of things."""
+    """A positive integer."""
     value = content[name]
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise MalformedError(f"{name} must be a positive integer, but is {value!r:.40}")
@@ -184,7 +171,7 @@ def _positive(content: Mapping[str, object], name: str) -> int:
 
 
 def _flag(content: Mapping[str, object], name: str) -> bool:
-    """True or false; false if it is not there."""
+    """A boolean; false if it is missing."""
     value = content.get(name, False)
     if not isinstance(value, bool):
         raise MalformedError(f"{name} must be true or false, but is {value!r:.40}")
@@ -192,7 +179,7 @@ def _flag(content: Mapping[str, object], name: str) -> bool:
 
 
 def _name(content: Mapping[str, object], name: str, inner: str = "") -> str:
-    """Text that is safe as a part of a file name; empty if it is not there."""
+    """Text that is safe as a part of a file name; empty if it is missing."""
     value = content.get(name, "")
     if not isinstance(value, str) or not value.isprintable() or any(mark in value.replace(inner, "") for mark in "/\\"):
         raise MalformedError(f"{name} must be text without path separators, but is {value!r:.80}")

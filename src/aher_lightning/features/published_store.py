@@ -1,4 +1,4 @@
-"""Feature stores in layouts that others publish: what they have in common."""
+"""Base of the stores of third-party features."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from aher_lightning.files.json_files import MalformedError, read_json_object
 from aher_lightning.structures import SnippetSequence
 from aher_lightning.video.contract import TemporalContract
 
-_NAMED = 3
+_MOST_NAMED = 3
 """Missing videos that a message names; it counts the others."""
 
 _logger = logging.getLogger(__name__)
 
 
 class FeatureArray(Protocol):
-    """An array of features of which a part can be read: of NumPy, mapped, or of HDF5."""
+    """An array that can be read in part: of NumPy, memory-mapped, or of HDF5."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -48,28 +48,28 @@ class FeatureArray(Protocol):
 
 
 class PublishedFeatureStore(FeatureStore):
-    """Features that others made, read as they lie, beside a ``features.json`` that says what they are.
+    """Third-party features, read in place, with a ``features.json`` that describes them.
 
-    Nothing is guessed: layout, channels, names and times stand in the manifest, see
-    :class:`~aher_lightning.features.published_manifest.PublishedManifest`. Which videos there are is checked when
-    the store is first used; the shape, the number of snippets and the values of a video when it is read.
+    Nothing is guessed: layout, channels, names and times are in the manifest, see
+    :class:`~aher_lightning.features.published_manifest.PublishedManifest`. The store checks which videos it has on
+    first use; the shape, the number of snippets and the values of a video when it is read.
 
     Args:
-        root: Folder of the features and their manifest. Nothing is ever written there.
+        root: Folder of the features and their manifest; nothing is written to it.
         durations: JSON file with durations in seconds: an annotation file in ActivityNet's layout, or an object of
-            seconds by video id. Needed if the manifest has none.
-        skip_missing: Whether to leave out videos that have a duration but no features, and log how many; else such
-            videos are refused.
-        tolerance: Snippets by which a video may have more or less than its duration and the contract make; see
+            seconds by video id. Required if the manifest has none.
+        skip_missing: Whether to leave out videos with a duration but without features, and log how many; else such
+            videos are an error.
+        tolerance: By how many snippets a video may deviate from its duration and the contract; see
             :func:`expected_snippets`.
 
     Raises:
         DataError: On first use, if the manifest is missing or damaged, or videos are missing.
-        ContractError: On first use, if the temporal contract makes no sense.
+        ContractError: On first use, if the temporal contract is invalid.
     """
 
     formats: ClassVar[tuple[str, ...]]
-    """Formats of the manifest that the class reads."""
+    """Formats that the class reads."""
 
     def __init__(
         self, root: Path, durations: Path | None = None, *, skip_missing: bool = False, tolerance: int = 2
@@ -89,55 +89,55 @@ class PublishedFeatureStore(FeatureStore):
 
     @abstractmethod
     def _array(self, video_id: str) -> AbstractContextManager[FeatureArray]:
-        """Open the array of a video that is there."""
+        """Open the array of an existing video."""
 
-    # Opened on first use: configuration tools wrap what a constructor raises into pages of their own.
+    # Opened on first use: configuration tools bury errors of a constructor in long messages of their own.
     @cached_property
     def manifest(self) -> PublishedManifest:
-        """What the manifest says.
+        """The manifest.
 
         Raises:
-            DataError: If there is none, it is damaged, or is of a format that another class reads.
-            ContractError: If its temporal contract makes no sense.
+            DataError: If there is none, it is damaged, or has a format that another class reads.
+            ContractError: If its temporal contract is invalid.
         """
         manifest = PublishedManifest.read(self.root)
         if manifest.format not in self.formats:
             raise DataError(
                 f"{self.root / MANIFEST_NAME}: format is {manifest.format}, but {type(self).__name__} reads "
-                f"{', '.join(self.formats)}; name the store that fits, or correct the format"
+                f"{', '.join(self.formats)}; choose the store of this format, or correct the format"
             )
         return manifest
 
     @cached_property
     def _durations_sec(self) -> dict[str, float]:
-        """Seconds of all videos that are there."""
+        """Seconds of all existing videos."""
         given = dict(self.manifest.durations_sec) or (_read_durations(self.durations) if self.durations else {})
         if not given or (self.manifest.durations_sec and self.durations):
             raise DataError(
-                f"{self.root}: durations must stand in {MANIFEST_NAME} ('durations_sec') or in the file that the "
-                f"option 'durations' names, {'not in both' if given else 'but are in neither'}; correct it"
+                f"{self.root}: durations must be in {MANIFEST_NAME} ('durations_sec') or in the file of the "
+                f"option 'durations', {'not in both' if given else 'but are in neither'}; correct it"
             )
-        there = set(self._names())
-        missing = [video_id for video_id in given if self._name(video_id) not in there]
+        existing = set(self._names())
+        missing = [video_id for video_id in given if self._name(video_id) not in existing]
         if missing:
             self._report_missing(missing, len(given))
         return {video_id: given[video_id] for video_id in sorted(given.keys() - missing)}
 
     def _report_missing(self, missing: list[str], count: int) -> None:
         """Refuse missing videos, or log how many are left out."""
-        named = ", ".join(repr(video_id)[:80] for video_id in missing[:_NAMED])
-        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        told = f"{self.root}: {len(missing)} of {count} videos have no features ({named}{more})"
+        named = ", ".join(repr(video_id)[:80] for video_id in missing[:_MOST_NAMED])
+        more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        summary = f"{self.root}: {len(missing)} of {count} videos have no features ({named}{more})"
         if not self.skip_missing or len(missing) == count:
             raise DataError(
-                f"{told}, the first was looked for as {self._name(missing[0])!r:.120}; "
+                f"{summary}, the first was expected as {self._name(missing[0])!r:.120}; "
                 "correct prefix and suffix, add the files, or set 'skip_missing'"
             )
-        _logger.warning("%s; they are left out", told)
+        _logger.warning("%s; they are left out", summary)
 
     @property
     def contract(self) -> TemporalContract:
-        """How the features came about."""
+        """Temporal contract of the features."""
         return self.manifest.contract
 
     @property
@@ -149,8 +149,8 @@ class PublishedFeatureStore(FeatureStore):
         """Return the duration of a video; see :meth:`FeatureStore.duration_sec`."""
         if video_id not in self._durations_sec:
             raise DataError(
-                f"{self.root}: no features with a duration of video {video_id!r:.80} among "
-                f"{len(self._durations_sec)}; add it there, or leave the video out of the annotations"
+                f"{self.root}: video {video_id!r:.80} is not among the {len(self._durations_sec)} with features "
+                "and a duration; add it, or remove it from the annotations"
             )
         return self._durations_sec[video_id]
 
@@ -164,7 +164,7 @@ class PublishedFeatureStore(FeatureStore):
             place = place_snippets(count, first_centre_sec, step_sec, span_sec, duration_sec)
             rows = slice(place.chosen.start, place.chosen.stop)
             part = array[rows] if is_time_first else array[:, rows].T
-            values = np.array(part, dtype=np.float32, order="C")  # a copy: mapped and kept arrays stay as they are
+            values = np.array(part, dtype=np.float32, order="C")  # a copy: mapped and cached arrays stay unchanged
         if not np.isfinite(values).all():
             bad = int((~np.isfinite(values)).any(axis=1).sum())
             raise DataError(
@@ -174,19 +174,16 @@ class PublishedFeatureStore(FeatureStore):
         return SnippetSequence(torch.from_numpy(values), place.first_centre, place.step)
 
     def faults(self) -> dict[str, str]:
-        """Return what is wrong with the features of each video; reads every byte.
-
-        Returns:
-            Messages by video id, for videos that cannot be read.
+        """Return the error of each video whose features cannot be read, by id; reads every byte.
 
         Raises:
-            DataError: If the store as a whole cannot be used.
+            DataError: If the store as a whole is unusable.
         """
         found = {video_id: self._fault(video_id) for video_id in self.video_ids}
         return {video_id: fault for video_id, fault in found.items() if fault}
 
     def _fault(self, video_id: str) -> str:
-        """What is wrong with the features of a video; empty if nothing is."""
+        """Error on reading the features of a video; empty if there is none."""
         try:
             self.read(video_id)
         except DataError as failure:
@@ -194,14 +191,14 @@ class PublishedFeatureStore(FeatureStore):
         return ""
 
     def _times(self, duration_sec: float) -> tuple[float, float]:
-        """Centre of the first snippet of a video, and how far it is to the next, in seconds."""
+        """Centre of the first snippet of a video and distance to the next, in seconds."""
         parts = self.manifest.resampled_to
         if parts is None:
             return self.contract.first_centre_sec, self.contract.step_sec
         return 0.5 * duration_sec / parts, duration_sec / parts
 
     def _expected_snippets(self, duration_sec: float) -> range:
-        """How many snippets a video may have, tolerance included."""
+        """Accepted numbers of snippets of a video."""
         parts = self.manifest.resampled_to
         if parts is not None:
             return range(parts, parts + 1)
@@ -209,7 +206,7 @@ class PublishedFeatureStore(FeatureStore):
         return range(expected.start - self.tolerance, expected.stop + self.tolerance)
 
     def _count_snippets(self, video_id: str, array: FeatureArray, duration_sec: float) -> int:
-        """Check type, shape and length of an array without reading it; return its snippets."""
+        """Check type, shape and length of an array without reading it; return its number of snippets."""
         manifest, place = self.manifest, self._place(video_id)
         wanted = f"(T, {manifest.channels})" if manifest.layout == "TC" else f"({manifest.channels}, T)"
         channel_axis = 1 if manifest.layout == "TC" else 0
@@ -217,7 +214,7 @@ class PublishedFeatureStore(FeatureStore):
         if array.dtype.kind != "f" or len(shape) != 2 or 0 in shape or shape[channel_axis] != manifest.channels:
             raise DataError(
                 f"{place}: video {video_id!r:.80} is {array.dtype} {shape}, but layout {manifest.layout} with "
-                f"{manifest.channels} channels wants floats {wanted}; correct {MANIFEST_NAME} or the file"
+                f"{manifest.channels} channels needs floats {wanted}; correct {MANIFEST_NAME} or the file"
             )
         count = shape[1 - channel_axis]
         if count in self._expected_snippets(duration_sec):
@@ -229,28 +226,21 @@ class PublishedFeatureStore(FeatureStore):
             )
         expected = expected_snippets(duration_sec, manifest.contract)
         raise DataError(
-            f"{place}: video {video_id!r:.80} has {count} snippets, but {duration_sec:g} s make "
+            f"{place}: video {video_id!r:.80} has {count} snippets, but {duration_sec:g} s give "
             f"{expected.start} to {expected.stop - 1} by the contract; correct fps, stride or duration, "
-            "say 'resampled_to' if all videos have as many, or raise 'tolerance'"
+            "set 'resampled_to' if all videos have as many, or increase 'tolerance'"
         )
 
     def _place(self, video_id: str) -> str:
-        """Where the features of a video lie, for messages."""
+        """Place of the features of a video, for messages."""
         return str(self.root / self._name(video_id))
 
 
 def expected_snippets(duration_sec: float, contract: TemporalContract) -> range:
-    """Return how many snippets a video may have.
+    """Return the range of plausible numbers of snippets of a video of this duration in seconds, at least 1.
 
     Extractors differ at the end of a video: the fewest are those whose whole clip lies in it, the most those
     whose centre does, the clip being padded.
-
-    Args:
-        duration_sec: Duration of the video in seconds.
-        contract: How the features came about.
-
-    Returns:
-        All numbers from the fewest to the most, at least 1.
 
     Example:
         >>> expected_snippets(10.0, TemporalContract(fps=30.0, clip_length=16, snippet_stride=4))
@@ -272,7 +262,7 @@ def _read_durations(path: Path) -> dict[str, float]:
 
 
 def _durations_of_database(database: object) -> Mapping[str, object]:
-    """The durations of an annotation file in ActivityNet's layout."""
+    """Durations of an annotation file in ActivityNet's layout."""
     if not isinstance(database, dict):
         raise MalformedError("database must be an object of videos")
     without = [

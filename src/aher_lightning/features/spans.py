@@ -1,4 +1,4 @@
-"""Which snippets of a video belong to a span of it."""
+"""Snippets of a video that belong to a span of it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,6 @@ def snippets_in_span(count: int, first_centre_sec: float, step_sec: float, span_
         step_sec: Seconds between neighbouring centres.
         span_sec: Start and end in seconds, both included.
 
-    Returns:
-        Positions of the snippets, at least one.
-
     Example:
         >>> snippets_in_span(10, 0.8, 0.8, (2.0, 4.5))
         range(2, 5)
@@ -33,11 +30,11 @@ def snippets_in_span(count: int, first_centre_sec: float, step_sec: float, span_
     return range(nearest, nearest + 1)
 
 
-class SpanOfSnippets(NamedTuple):
-    """Snippets that are read for a span, and where they lie in it.
+class PlacedSnippets(NamedTuple):
+    """Snippets of a span, and their places in it.
 
     Attributes:
-        chosen: Positions of the snippets in the video, at least one.
+        chosen: Indices of the snippets in the video, at least one.
         first_centre: Centre of the first of them, normalized to the span.
         step: Distance of neighbouring centres, normalized to the span.
     """
@@ -49,8 +46,8 @@ class SpanOfSnippets(NamedTuple):
 
 def place_snippets(
     count: int, first_centre_sec: float, step_sec: float, span_sec: tuple[float, float] | None, duration_sec: float
-) -> SpanOfSnippets:
-    """Return which snippets are read for a span, and their places in it.
+) -> PlacedSnippets:
+    """Return the snippets of a span, and their places in it.
 
     Args:
         count: Snippets of the whole video, at least 1.
@@ -59,15 +56,12 @@ def place_snippets(
         span_sec: Start and end in seconds; ``None`` for the whole video with all of its snippets.
         duration_sec: Duration of the video in seconds.
 
-    Returns:
-        The snippets and their places.
-
     Raises:
         ValueError: If the span does not end after it starts.
 
     Example:
         >>> place_snippets(10, 0.5, 1.0, (2.0, 4.0), 10.0)
-        SpanOfSnippets(chosen=range(2, 4), first_centre=0.25, step=0.5)
+        PlacedSnippets(chosen=range(2, 4), first_centre=0.25, step=0.5)
     """
     start_sec, end_sec = span_sec if span_sec is not None else (0.0, duration_sec)
     if not end_sec > start_sec:
@@ -75,7 +69,7 @@ def place_snippets(
     chosen = range(count) if span_sec is None else snippets_in_span(count, first_centre_sec, step_sec, span_sec)
     length_sec = end_sec - start_sec
     first_centre = (first_centre_sec + chosen.start * step_sec - start_sec) / length_sec
-    return SpanOfSnippets(chosen, first_centre, step_sec / length_sec)
+    return PlacedSnippets(chosen, first_centre, step_sec / length_sec)
 
 
 def widen_span(
@@ -87,14 +81,14 @@ def widen_span(
     step_sec: float,
     duration_sec: float,
 ) -> tuple[float, float]:
-    """Return a span with at least so many snippets, grown around its middle as far as the video goes.
+    """Return a span with a minimum of snippets, grown around its middle within the video.
 
-    At an end of the video the span grows to the other side alone. :func:`snippets_in_span` gives all snippets
-    of the span as it was, and none besides those that were missing.
+    At an end of the video the span grows to the other side only. The new span holds all snippets of the old one, and
+    only as many more as were missing.
 
     Args:
         span_sec: Start and end in seconds.
-        minimum: Snippets wanted, at least 1.
+        minimum: Wanted number of snippets, at least 1.
         count: Snippets of the whole video, at least 1.
         first_centre_sec: Centre of the first snippet in seconds.
         step_sec: Seconds between neighbouring centres.

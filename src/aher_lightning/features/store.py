@@ -1,10 +1,9 @@
-"""Snippet features kept on disk: extracted once, read by span."""
+"""Stores of snippet features on disk: extracted once, read by span."""
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -14,25 +13,22 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from aher_lightning.annotations.activitynet import validate_video_id
+from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.errors import DataError
-from aher_lightning.features.arrays import MEND, file_sha256, map_array, write_array
-from aher_lightning.features.manifest import DTYPES, FeatureManifest, StoredVideo
+from aher_lightning.features.arrays import REMEDY, file_sha256, map_array, write_array
+from aher_lightning.features.manifest import FeatureManifest, StoredVideo
 from aher_lightning.features.spans import place_snippets
 from aher_lightning.structures import SnippetSequence
 from aher_lightning.video.contract import PROVENANCE, TemporalContract
 
-_POLL_SEC = 0.05
-"""How often to look whether another process has finished what takes a moment."""
-
 
 class FeatureStore(ABC):
-    """Where snippet features are read from."""
+    """Base of all stores of snippet features."""
 
     @property
     @abstractmethod
     def contract(self) -> TemporalContract:
-        """How the features came about."""
+        """Temporal contract of the features."""
 
     @property
     @abstractmethod
@@ -41,13 +37,7 @@ class FeatureStore(ABC):
 
     @abstractmethod
     def duration_sec(self, video_id: str) -> float:
-        """Return the duration of a video.
-
-        Args:
-            video_id: Name of the video.
-
-        Returns:
-            Seconds.
+        """Return the duration of a video in seconds.
 
         Raises:
             DataError: If the video has no features.
@@ -62,7 +52,7 @@ class FeatureStore(ABC):
             span_sec: Start and end in seconds; ``None`` for the whole video.
 
         Returns:
-            Features, float32 ``(N, C)``, their places normalized to the span.
+            Features, float32 ``(N, C)``, with places normalized to the span.
 
         Raises:
             DataError: If the video has no features, or they are damaged.
@@ -73,17 +63,17 @@ class FeatureStore(ABC):
 class NpyFeatureStore(FeatureStore):
     """One memory-mapped ``.npy`` file ``(N, C)`` per video and one ``manifest.json``.
 
-    Several processes, on several nodes too, may write at once: every file is written aside and renamed,
-    so that a killed process leaves nothing half-written, and the next run writes what is missing. The
-    store is opened when it is first used; its contents as of then are remembered, :meth:`refresh` looks again.
+    Several processes, also on several nodes, may write at once: every file is written atomically, so that a killed
+    process leaves no partial file, and the next run writes what is missing. The store is opened on first use and
+    remembers its contents; :meth:`refresh` reads them again.
 
     Args:
         root: Folder of the store.
-        expected: Contract that the features must have; fields about backbone and reader are not compared.
+        expected: Required contract of the features; fields about backbone and reader are not compared.
 
     Raises:
         DataError: On first use, if there is no store or its manifest is damaged.
-        ContractError: On first use, if the contract is not the expected one.
+        ContractError: On first use, if the contract differs from the expected one.
     """
 
     def __init__(self, root: Path, expected: TemporalContract | None = None) -> None:
@@ -92,54 +82,19 @@ class NpyFeatureStore(FeatureStore):
 
     @classmethod
     def create(cls, root: Path, contract: TemporalContract) -> NpyFeatureStore:
-        """Make a store, or open the one that is there in order to go on with it.
-
-        Args:
-            root: Folder of the store; made if missing.
-            contract: How the features come about.
-
-        Returns:
-            The store.
+        """Create a store, or open an existing one to continue it.
 
         Raises:
-            ContractError: If the store that is there has another contract, in any field.
+            ContractError: If the existing store has another contract, in any field.
             DataError: If the folder cannot be written, or its manifest is damaged.
         """
         FeatureManifest.create(root, contract)
         return cls(root)
 
-    @classmethod
-    def adopt(cls, root: Path, contract: TemporalContract, durations_sec: Mapping[str, float]) -> NpyFeatureStore:
-        """Write the manifest for ``.npy`` files that another package published.
-
-        Args:
-            root: Folder with one file ``ID.npy`` ``(N, C)``, float16 or float32, per video.
-            contract: How those features came about, as their publisher says.
-            durations_sec: Duration in seconds by video id.
-
-        Returns:
-            The store; the files stay as they are.
-
-        Raises:
-            DataError: If a file is missing or is no such array.
-        """
-        manifest = FeatureManifest.create(root, contract)
-        for video_id, duration_sec in durations_sec.items():
-            path = root / f"{validate_video_id(video_id, DataError)}.npy"
-            features = map_array(path)
-            if features.ndim != 2 or str(features.dtype) not in DTYPES:
-                raise DataError(f"{path}: holds {features.dtype} {features.shape}; give (N, C) in float16 or float32")
-            video = StoredVideo(
-                features.shape[0], features.shape[1], str(features.dtype), float(duration_sec), file_sha256(path)
-            )
-            manifest.add(video_id, video)
-        manifest.merge()
-        return cls(root)
-
-    # Opened on first use: configuration tools wrap what a constructor raises into pages of their own.
+    # Opened on first use: configuration tools bury errors of a constructor in long messages of their own.
     @cached_property
     def _manifest(self) -> FeatureManifest:
-        """The manifest, found to be what is expected."""
+        """The manifest, its contract checked."""
         manifest = FeatureManifest(self.root)
         if self.expected is not None:
             self.expected.check_compatible(manifest.contract, ignore=PROVENANCE)
@@ -147,12 +102,12 @@ class NpyFeatureStore(FeatureStore):
 
     @cached_property
     def _videos(self) -> dict[str, StoredVideo]:
-        """What was in the store when it was last looked at."""
+        """Records as last read."""
         return self._manifest.videos()
 
     @property
     def contract(self) -> TemporalContract:
-        """How the features came about."""
+        """Temporal contract of the features."""
         return self._manifest.contract
 
     @property
@@ -175,13 +130,7 @@ class NpyFeatureStore(FeatureStore):
         return SnippetSequence(torch.from_numpy(features), place.first_centre, place.step)
 
     def missing(self, video_ids: Iterable[str]) -> list[str]:
-        """Return the videos without features, or whose file is lost or cut off: what is still to be extracted.
-
-        Args:
-            video_ids: Names of videos.
-
-        Returns:
-            Those that are missing, in the given order, each once.
+        """Return the videos whose features are missing or truncated, in the given order, each once.
 
         Raises:
             DataError: If an id is no plain file name.
@@ -196,7 +145,7 @@ class NpyFeatureStore(FeatureStore):
         duration_sec: float,
         dtype: Literal["float16", "float32"] = "float32",
     ) -> None:
-        """Store the features of a video, in place of older ones.
+        """Store the features of a video, replacing older ones.
 
         Args:
             video_id: Name of the video.
@@ -218,13 +167,7 @@ class NpyFeatureStore(FeatureStore):
         self._videos[video_id] = video
 
     def has(self, video_id: str) -> bool:
-        """Look whether a video has features by now, other processes' work included.
-
-        Args:
-            video_id: Name of the video.
-
-        Returns:
-            Whether its features are recorded and there.
+        """Return whether a video has features by now, written by any process.
 
         Raises:
             DataError: If the record is damaged.
@@ -235,21 +178,19 @@ class NpyFeatureStore(FeatureStore):
         return video is not None and self._is_readable(video_id)
 
     def finalize(self, patience_sec: float = 0.0) -> None:
-        """Collect what all processes have recorded into the one manifest; harmless if done twice or never.
+        """Merge the records of all processes into the manifest; optional and repeatable.
 
         Args:
-            patience_sec: How long to wait while another process is at it.
+            patience_sec: How long to wait while another process does.
 
         Raises:
             DataError: If the manifest is damaged or cannot be written.
         """
-        until = time.monotonic() + patience_sec
-        while not self._manifest.merge() and time.monotonic() < until:
-            time.sleep(_POLL_SEC)
+        self._manifest.merge(patience_sec)
         self.refresh()
 
     def refresh(self) -> None:
-        """Look again what is in the store, after other processes wrote into it.
+        """Read the contents of the store again, after other processes wrote to it.
 
         Raises:
             DataError: If the manifest is damaged.
@@ -257,11 +198,7 @@ class NpyFeatureStore(FeatureStore):
         self._videos = self._manifest.videos()
 
     def verify(self) -> list[str]:
-        """Return the videos whose files are missing or differ from their checksums; reads every byte.
-
-        Returns:
-            Names of damaged videos, sorted.
-        """
+        """Return the videos whose files are missing or differ from their checksums, sorted; reads every byte."""
         return [video_id for video_id in self.video_ids if not self._is_intact(video_id)]
 
     def _is_readable(self, video_id: str) -> bool:
@@ -273,7 +210,7 @@ class NpyFeatureStore(FeatureStore):
         return True
 
     def _is_intact(self, video_id: str) -> bool:
-        """Whether the file of a video is what was written."""
+        """Whether the file of a video has its recorded checksum."""
         path = self._path(video_id)
         return path.is_file() and file_sha256(path) == self._videos[video_id].sha256
 
@@ -286,15 +223,15 @@ class NpyFeatureStore(FeatureStore):
         if video_id not in self._videos:
             raise DataError(
                 f"{self.root}: no features of video {video_id!r:.80} among {len(self._videos)}; "
-                "extract them, or leave the video out of the annotations"
+                "extract them, or remove the video from the annotations"
             )
         return self._videos[video_id]
 
     def _map(self, video_id: str, video: StoredVideo) -> npt.NDArray[np.floating]:
-        """Map the file of a video into memory; checks what can be checked without reading it."""
+        """Memory-map the file of a video; check its shape and type against the record."""
         # Mapped anew for every read: a mapping kept open would be shared across forked workers.
         features = map_array(self._path(video_id))
         found = (features.shape, str(features.dtype))
         if found != ((video.num_snippets, video.num_channels), video.dtype):
-            raise DataError(f"{self._path(video_id)}: {found[1]} {found[0]} is not what the manifest says; {MEND}")
+            raise DataError(f"{self._path(video_id)}: {found[1]} {found[0]} differs from the manifest; {REMEDY}")
         return features

@@ -227,7 +227,7 @@ class FeatureExtraction:
 
     def _finish(self, claims: WorkClaims, records: FailureRecords) -> None:
         """Merge what all processes have recorded, and clear away what killed ones have left."""
-        others = claims.others()
+        others = claims.claimed_by_others()
         self.store.finalize(_PATIENCE_SEC)
         root = self.store.root
         at_work = owners(root / "claims")

@@ -8,7 +8,7 @@ from glob import has_magic
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from aher_lightning.annotations.activitynet import validate_video_id
+from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.errors import DataError
 from aher_lightning.files.video_files import VIDEO_SUFFIXES, choose_videos, list_videos
 

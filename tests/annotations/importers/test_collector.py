@@ -4,7 +4,6 @@ import math
 
 import pytest
 
-from aher_lightning.annotations.activitynet import Instance
 from aher_lightning.annotations.importers.collector import (
     ImportOptions,
     SegmentCollector,
@@ -12,6 +11,7 @@ from aher_lightning.annotations.importers.collector import (
     no_video,
     whole_number,
 )
+from aher_lightning.annotations.records import Instance
 from aher_lightning.files.json_files import MalformedError
 from tests.helpers.annotation_tools import some_video
 

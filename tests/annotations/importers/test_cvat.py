@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.annotations.activitynet import Instance
 from aher_lightning.annotations.importers.collector import ImportOptions, SegmentCollector, no_video
-from aher_lightning.annotations.importers.cvat import is_cvat, read_cvat
+from aher_lightning.annotations.importers.cvat import consecutive_runs, is_cvat, read_cvat, visible_runs
 from aher_lightning.annotations.importers.xml_files import parse_xml
+from aher_lightning.annotations.records import Instance
 from aher_lightning.errors import AnnotationError
 from aher_lightning.files.json_files import MalformedError
 from tests.helpers.annotation_tools import CVAT, ELAN, box, counts, cvat, import_text, segments, video_info
@@ -113,5 +113,42 @@ def test_the_root_tells_the_tool() -> None:
     assert not is_cvat(parse_xml(ELAN.encode()))
     assert not is_cvat(parse_xml(b"<annotations/>"))
     assert not is_cvat([])
-    with pytest.raises(MalformedError, match="has no XML element"):
+    with pytest.raises(MalformedError, match="has no XML root element"):
         read_cvat({}, SegmentCollector(ImportOptions()))
+
+
+@pytest.mark.parametrize(
+    ("marks", "step", "runs"),
+    [
+        ([], 1, []),
+        ([(3, False)], 1, []),
+        ([(3, True)], 1, [(3, 4)]),
+        ([(3, True), (4, False)], 1, [(3, 4)]),
+        ([(9, True), (0, True), (5, False)], 4, [(0, 5), (9, 13)]),
+        ([(0, False), (2, True), (4, True), (6, False), (8, False)], 2, [(2, 6)]),
+    ],
+)
+def test_a_run_is_visible_until_the_next_mark_outside(
+    marks: list[tuple[int, bool]], step: int, runs: list[tuple[int, int]]
+) -> None:
+    assert list(visible_runs(marks, step)) == runs
+
+
+@pytest.mark.parametrize(
+    ("frames", "step", "runs"),
+    [
+        ([], 1, []),
+        ([0], 1, [(0, 1)]),
+        ([2, 1, 1, 4], 1, [(1, 3), (4, 5)]),
+        ([0, 5, 10, 20], 5, [(0, 15), (20, 25)]),
+        ([0, 10**12], 1, [(0, 1), (10**12, 10**12 + 1)]),
+    ],
+)
+def test_consecutive_frames_are_joined(frames: list[int], step: int, runs: list[tuple[int, int]]) -> None:
+    assert list(consecutive_runs(frames, step)) == runs
+
+
+def test_runs_cover_exactly_the_frames() -> None:
+    frames = [number for number in range(60) if number % 7 not in {2, 3}]
+    covered = [frame for first, end in consecutive_runs(frames, 1) for frame in range(first, end)]
+    assert covered == frames

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.annotations.activitynet import Instance
 from aher_lightning.annotations.importers.collector import ImportOptions, SegmentCollector
 from aher_lightning.annotations.importers.elan import is_elan, read_elan
 from aher_lightning.annotations.importers.xml_files import parse_xml
+from aher_lightning.annotations.records import Instance
 from aher_lightning.errors import AnnotationError
 from aher_lightning.files.json_files import MalformedError
 from tests.helpers.annotation_tools import CVAT, ELAN, counts, import_text, segments
@@ -50,8 +50,8 @@ def test_the_first_medium_counts_where_none_is_a_video(tmp_path: Path) -> None:
         ('TIME_SLOT_REF1="ts1"', 'TIME_SLOT_REF1="x"', "annotation 'a1': time slot 'x' does not exist"),
         ('TIER_ID="action"', "", "a TIER has no TIER_ID"),
         ("HEADER", "HEAD", "has no HEADER"),
-        ("milliseconds", "PAL-frames", "has its times in 'PAL-frames'; only milliseconds"),
-        ("MEDIA_DESCRIPTOR", "MEDIUM", "is linked to no video"),
+        ("milliseconds", "PAL-frames", "has times in 'PAL-frames'; only milliseconds"),
+        ("MEDIA_DESCRIPTOR", "MEDIUM", "links no video"),
         ("kitchen%201.mp4", "", "is no plain file name"),
         ('"video/mp4"', '"video/mp4" TIME_ORIGIN="1.5"', "TIME_ORIGIN must be a whole number"),
     ],
@@ -68,5 +68,5 @@ def test_the_root_tells_the_tool() -> None:
     assert is_elan(parse_xml(ELAN.encode()))
     assert not is_elan(parse_xml(CVAT.encode()))
     assert not is_elan({})
-    with pytest.raises(MalformedError, match="has no XML element"):
+    with pytest.raises(MalformedError, match="has no XML root element"):
         read_elan({}, SegmentCollector(ImportOptions()))

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from aher_lightning.annotations.activitynet import Instance
 from aher_lightning.annotations.importers.collector import no_video
 from aher_lightning.annotations.importers.label_studio import is_label_studio
+from aher_lightning.annotations.records import Instance
 from aher_lightning.errors import AnnotationError
 from tests.helpers.annotation_tools import LABEL_STUDIO, VIA, counts, import_text, segments
 
@@ -83,8 +83,8 @@ def test_a_single_task_and_one_with_other_texts_are_read(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (task(TIMELINE, data={"image": "a.jpg"}), "task '5': \"data\" has no address"),
-        (task(TIMELINE, data={"a": "a.mp4", "b": "b.mp4"}), '"data" has addresses of several files'),
+        (task(TIMELINE, data={"image": "a.jpg"}), "task '5': \"data\" names no media file"),
+        (task(TIMELINE, data={"a": "a.mp4", "b": "b.mp4"}), '"data" names several media files'),
         (task(TIMELINE, data=[1]), "task '5': is a JSON array where an object is expected"),
         (task(TIMELINE, data={"video": "v.mp4", "fps": 0}), '"fps" of the data must be positive'),
         (task(3), "task '5': is a JSON number"),

@@ -35,7 +35,9 @@ def test_the_content_tells_the_tool_whatever_the_name(tmp_path: Path, tool: Tool
 def test_a_file_of_another_tool_is_refused(tmp_path: Path, tool: ToolName) -> None:
     for other in TOOLS:
         if other != tool:
-            with pytest.raises(AnnotationError, match=f"x: is no file of {tool}; give --format with one of elan, via"):
+            with pytest.raises(
+                AnnotationError, match=f"x: is not a file of {tool}; give --format with one of elan, via"
+            ):
                 read_tool_file(write(tmp_path / "x", TEXTS[other]), tool, OPTIONS)
 
 
@@ -44,11 +46,11 @@ def test_a_file_of_another_tool_is_refused(tmp_path: Path, tool: ToolName) -> No
     [
         ("", "is neither XML nor JSON; give --format with one of elan, via, cvat, label-studio"),
         ("video,start,end\n", "is neither XML nor JSON"),
-        ("<html/>", "is of no known tool"),
-        ('{"_via_settings": {}}', "is of no known tool"),
-        ("[]", "is of no known tool"),
+        ("<html/>", "is not a file of a supported tool"),
+        ('{"_via_settings": {}}', "is not a file of a supported tool"),
+        ("[]", "is not a file of a supported tool"),
         (json.dumps({**VIA, "data": {}, "annotations": []}), "could be of via or label-studio"),
-        ('{"database": {}}', "is in the layout of ActivityNet already"),
+        ('{"database": {}}', "is already in ActivityNet layout"),
         (ELAN[:300], "x: is not valid XML (line"),
         (json.dumps(VIA)[:300], "x: is not valid JSON (line 1"),
         ('{"a": 1, "a": 2}', "the key 'a' occurs twice"),

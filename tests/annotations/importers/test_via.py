@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from aher_lightning.annotations.activitynet import Instance
 from aher_lightning.annotations.importers.via import is_via
+from aher_lightning.annotations.records import Instance
 from aher_lightning.errors import AnnotationError
 from tests.helpers.annotation_tools import LABEL_STUDIO, VIA, counts, import_text, segments
 
@@ -57,7 +57,7 @@ def test_attributes_are_tiers(tmp_path: Path) -> None:
         ({"metadata": {"1_a": {**VIA["metadata"]["1_a"], "av": {"9": "x"}}}}, "'1_a': is a JSON null"),
         (
             {"metadata": {"1_a": {**VIA["metadata"]["1_a"], "av": {"1": 5}}}},
-            "attribute '1' must have a name, and a text",
+            "attribute '1' must have a name and a text",
         ),
         ({"view": {"1": {"fid_list": ["1", "2"]}}}, "view '1' must show one file"),
         ({"file": {"1": {"fname": 4}}}, "file '1' has no \"fname\""),

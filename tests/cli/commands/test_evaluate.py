@@ -307,7 +307,7 @@ def test_a_shipped_split_goes_by_its_name(tmp_path: Path, monkeypatch: pytest.Mo
     report = evaluate(truth, found, categories=Path("anet_un_am"))
     averages = {name: one["mAP"]["average"] for name, one in report["groups"].items()}
     assert averages == {"untrimmed": 1.0, "moment": 0.0, "harmonic_mean": 0.0}
-    with pytest.raises(ConfigError, match=r"no category split 'anet' in the package; it has .*anet_un_am"):
+    with pytest.raises(ConfigError, match=r"no category split 'anet' in the package; choose one of .*anet_un_am"):
         evaluate(truth, found, categories=Path("anet"))
     # A local file of the same name wins.
     monkeypatch.chdir(tmp_path)

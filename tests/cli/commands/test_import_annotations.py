@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from aher_lightning.annotations.activitynet import Instance, read_activitynet
+from aher_lightning.annotations.activitynet import read_activitynet
+from aher_lightning.annotations.records import Instance
 from aher_lightning.cli.commands.import_annotations import import_annotations
 from aher_lightning.cli.main import main
 from aher_lightning.errors import AherError, AnnotationError, ConfigError, DataError
@@ -63,7 +64,7 @@ def test_segments_that_break_a_rule_are_counted_as_the_rules_say(tmp_path: Path,
     assert summary.left_out == {
         "cancelled annotations": 1,
         "other results": 1,
-        "of no length": 1,
+        "empty": 1,
         "reversed": 1,
     }
     assert summary.kept == {"outside the video": 1, "duplicates": 1}
@@ -103,7 +104,7 @@ def test_options_reach_the_readers_from_the_command_line(tmp_path: Path, files: 
         ({"subset": " "}, ConfigError, "subset is empty"),
         ({"tiers": "acton, speech"}, ConfigError, "no file has the tier 'acton'; tiers that exist: 'action', 'note'"),
         ({"videos": Path("nowhere")}, DataError, "nowhere: no such folder of videos"),
-        ({"format": "via"}, AnnotationError, "is no file of via"),
+        ({"format": "via"}, AnnotationError, "is not a file of via"),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_written(

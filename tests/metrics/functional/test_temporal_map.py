@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from aher_lightning.annotations.activitynet import list_categories, read_activitynet, restrict
+from aher_lightning.annotations.activitynet import read_activitynet
+from aher_lightning.annotations.selection import list_categories, restrict
 from aher_lightning.metrics.functional.matching import match_predictions
 from aher_lightning.metrics.functional.segment_table import SegmentTable, table_from_detections
 from aher_lightning.metrics.functional.temporal_map import average_precisions, rank_hits

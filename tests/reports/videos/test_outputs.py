@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from aher_lightning.annotations.activitynet import Instance
+from aher_lightning.annotations.records import Instance
 from aher_lightning.errors import ConfigError
 from aher_lightning.reports.predictions.reader import read_predictions
 from aher_lightning.reports.videos.detection_rows import DetectionRow

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aher_lightning.annotations.activitynet import Instance
+from aher_lightning.annotations.records import Instance
 from aher_lightning.errors import PredictionError
 from aher_lightning.reports.videos.detection_rows import DetectionRow
 from aher_lightning.reports.videos.page import clock, render_video_page, video_url, write_video_page

@@ -7,7 +7,7 @@ import matplotlib.image
 import pytest
 
 from aher_lightning.analyses.timeline_bars import TimelineBar
-from aher_lightning.annotations.activitynet import Instance
+from aher_lightning.annotations.records import Instance
 from aher_lightning.errors import PredictionError
 from aher_lightning.figures import COLOURS
 from aher_lightning.reports.videos.detection_rows import DetectionRow

@@ -1,1 +1,1 @@
-"""Annotations that were made in the tools of others: ELAN, VGG Image Annotator, CVAT and Label Studio."""
+"""Importers of files of annotation tools: ELAN, VGG Image Annotator, CVAT and Label Studio."""

@@ -1,4 +1,4 @@
-"""What is gathered while the file of an annotation tool is read, the same for all tools."""
+"""Collection of the segments in a file of an annotation tool, the same for all tools."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
 from aher_lightning.annotations.importers.media_names import video_id_of
+from aher_lightning.annotations.records import AnnotatedVideo, Instance
 from aher_lightning.files.json_files import MalformedError, finite_number
 from aher_lightning.video.reader import VideoInfo
 
 LabelSource = Literal["value", "tier"]
-"""What names the category of a segment: the value that was entered, or the tier that the segment lies on."""
+"""Source of the category of a segment: the value that was entered, or the tier of the segment."""
 
 _WHOLE = re.compile(r"[0-9]{1,15}")
 
 
 def no_video(video_id: str) -> VideoInfo | None:
-    """Return facts about no video; for where no video files are at hand."""
+    """Find no video; the default where no video files are available."""
     del video_id
     return None
 
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What the files of annotation tools leave open.
+    """What files of annotation tools do not say.
 
     Args:
-        subset: Part of the data set that the videos are to belong to.
-        fps: Frames per second by which a file counts that has frame numbers; ``None`` asks the file or the video.
+        subset: Subset of the imported videos.
+        fps: Frame rate of frame numbers; ``None`` takes that of the file or the video.
         tiers: Tiers to read; ``None`` reads all. VIA calls them attributes, Label Studio control tags; CVAT has none.
         label_from: Whether the value or the tier of a segment is its category.
-        find_video: Gives facts about the video file of an id, if there is one.
+        find_video: Returns the facts of the video file of an id, if there is one.
     """
 
     subset: str = "training"
@@ -46,13 +46,12 @@ class ImportOptions:
 
 
 class ImportedFile(NamedTuple):
-    """What a file of an annotation tool holds.
+    """Content of a file of an annotation tool.
 
     Attributes:
         videos: Its videos, in file order.
-        left_out: How many things were not used, by what they are; segments of no length and reversed ones are counted
-            by their videos.
-        tiers: Names of the tiers that were found, used or not, in file order.
+        left_out: Number of unused elements by kind; the videos count empty and reversed segments.
+        tiers: Names of all tiers, used or not, in file order.
     """
 
     videos: tuple[AnnotatedVideo, ...]
@@ -61,11 +60,7 @@ class ImportedFile(NamedTuple):
 
 
 class SegmentCollector:
-    """Gather the segments of one file.
-
-    Args:
-        options: What the file leaves open.
-    """
+    """Collect the segments of one file."""
 
     def __init__(self, options: ImportOptions) -> None:
         self.options = options
@@ -75,39 +70,35 @@ class SegmentCollector:
         self._entries: dict[str, list[Instance]] = {}
 
     def add_video(self, address: str) -> str:
-        """Begin a video.
-
-        Args:
-            address: Its path or address, as the file has it.
-
-        Returns:
-            Its id.
+        """Add a video by its path or URL in the file, and return its id.
 
         Raises:
-            MalformedError: If the name of the file is no safe id, or the id of another video.
+            MalformedError: If its file name is no safe id, or the id of another video.
         """
         video_id = video_id_of(address)
         if video_id in self._entries:
-            raise MalformedError(f"two videos have the id {video_id!r:.80}, the file name without ending; rename one")
+            raise MalformedError(
+                f"two videos have the id {video_id!r:.80}, the file name without extension; rename one"
+            )
         self._entries[video_id] = []
         return video_id
 
     def set_duration(self, video_id: str, duration_sec: float) -> None:
-        """Note the duration of a video in seconds; the file of the video overrides what is no positive number."""
+        """Set the duration of a video in seconds; one that is not positive is left to the video file."""
         if finite_number(duration_sec, "duration") > 0:
             self._durations_sec[video_id] = duration_sec
 
     def wants_tier(self, tier: str) -> bool:
-        """Note that a tier exists, and tell whether its segments are to be read."""
+        """Record that a tier exists, and return whether its segments should be read."""
         self._tiers[tier] = None
         return self.options.tiers is None or tier in self.options.tiers
 
     def add(self, video_id: str, tier: str | None, value: str, span_sec: tuple[float, float]) -> None:
-        """Take in a segment, or count why not.
+        """Add a segment, or count why it is left out.
 
         Args:
-            video_id: A video that was begun.
-            tier: Where it lies; ``None`` for a tool without tiers.
+            video_id: An added video.
+            tier: Its tier; ``None`` for a tool without tiers.
             value: What was entered.
             span_sec: Start and end in seconds.
 
@@ -128,7 +119,7 @@ class SegmentCollector:
         self._entries[video_id].append(Instance(label, start_sec, end_sec))
 
     def finish(self) -> ImportedFile:
-        """Return what was gathered; durations that are not known are those of the video files, where there are any."""
+        """Return the content of the file; unknown durations are taken from the video files, if available."""
         videos = []
         for video_id, entries in self._entries.items():
             duration_sec = self._durations_sec.get(video_id)
@@ -141,16 +132,7 @@ class SegmentCollector:
 
 @contextmanager
 def at_place(name: str) -> Iterator[None]:
-    """Name the place of what is found to be wrong within.
-
-    Args:
-        name: The place.
-
-    Yields:
-        Nothing.
-
-    Raises:
-        MalformedError: That was raised within, the place in front.
+    """Prefix every ``MalformedError`` of the context with the name of a place.
 
     Example:
         >>> with at_place("track 3"):
@@ -165,14 +147,11 @@ def at_place(name: str) -> Iterator[None]:
 
 
 def whole_number(text: str | None, name: str) -> int:
-    """Return a number of frames or milliseconds that stands in an attribute.
+    """Return the number of frames or milliseconds in an attribute of at most 15 digits.
 
     Args:
-        text: Its digits, 15 at most.
+        text: Value of the attribute, if any.
         name: What it is, for the message.
-
-    Returns:
-        The number.
 
     Raises:
         MalformedError: If it is missing or anything else, such as negative.

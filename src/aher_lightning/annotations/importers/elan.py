@@ -12,38 +12,27 @@ _OFFSET = re.compile(r"-?[0-9]{1,15}")
 
 
 def is_elan(document: object) -> bool:
-    """Tell whether a parsed file is one of ELAN.
-
-    Args:
-        document: Root element, or a JSON value.
-
-    Returns:
-        Whether its root is an ``ANNOTATION_DOCUMENT``.
-    """
+    """Tell whether a parsed file is one of ELAN: its root is an ``ANNOTATION_DOCUMENT``."""
     return isinstance(document, Element) and document.tag == "ANNOTATION_DOCUMENT"
 
 
 def read_elan(document: object, collector: SegmentCollector) -> None:
-    """Gather the annotations of an ELAN file.
+    """Collect the annotations of an ELAN file.
 
-    An annotation lasts from one time slot to another, in milliseconds. Those that have no times of their own are left
-    out and counted: annotations that refer to another one, and those at a slot without time. The video is the first
-    linked file of a video type, else the first linked file. Where ELAN was told to begin later in that file
-    (``TIME_ORIGIN``), times are moved, so that they are those of the file.
+    An annotation lasts from one time slot to another, in milliseconds. Those without times of their own are left out
+    and counted: annotations that refer to another one, and those at a slot without time. The video is the first
+    linked file of a video type, else the first linked file. If its annotations begin later in that file
+    (``TIME_ORIGIN``), times are shifted to those of the file.
 
     Implements ``ANNOTATION_DOCUMENT`` of "ELAN Annotation Format, EAF" (H. Sloetjes, version 3.0, The Language
     Archive), http://www.mpi.nl/tools/elan/EAFv3.0.xsd. The package pympi-ling is not used: it expands entities and
     has no types.
 
-    Args:
-        document: Root element, for which :func:`is_elan` holds.
-        collector: Takes in what is found.
-
     Raises:
-        MalformedError: If something is missing or wrong; the message names the place.
+        MalformedError: If an element is missing or invalid; the message names the place.
     """
     if not isinstance(document, Element):
-        raise MalformedError("has no XML element at its top")
+        raise MalformedError("has no XML root element")
     address, origin_ms = _find_media(document)
     video_id = collector.add_video(address)
     slots_ms = _read_slots(document)
@@ -66,16 +55,16 @@ def read_elan(document: object, collector: SegmentCollector) -> None:
 
 
 def _find_media(document: Element) -> tuple[str, int]:
-    """Address of the annotated video, and the time in it at which the annotations begin, in milliseconds."""
+    """Path or URL of the annotated video, and the time in it at which the annotations begin, in milliseconds."""
     header = document.find("HEADER")
     if header is None:
         raise MalformedError("has no HEADER; save the file again with ELAN")
     units = header.get("TIME_UNITS", "milliseconds")
     if units != "milliseconds":
-        raise MalformedError(f"has its times in {units!r:.40}; only milliseconds are read")
+        raise MalformedError(f"has times in {units!r:.40}; only milliseconds are supported")
     media = list(header.iter("MEDIA_DESCRIPTOR"))
     if not media:
-        raise MalformedError("is linked to no video; link one in ELAN (Edit, Linked Files) and save again")
+        raise MalformedError("links no video; link one in ELAN (Edit, Linked Files) and save again")
     chosen = next((one for one in media if one.get("MIME_TYPE", "").startswith("video/")), media[0])
     origin = chosen.get("TIME_ORIGIN") or "0"
     if not _OFFSET.fullmatch(origin):
@@ -84,7 +73,7 @@ def _find_media(document: Element) -> tuple[str, int]:
 
 
 def _read_slots(document: Element) -> dict[str, int | None]:
-    """Times of the slots in milliseconds; slots between others may have none."""
+    """Times of the slots in milliseconds, if they have any."""
     slots: dict[str, int | None] = {}
     for slot in document.iter("TIME_SLOT"):
         name, text = slot.get("TIME_SLOT_ID", ""), slot.get("TIME_VALUE")

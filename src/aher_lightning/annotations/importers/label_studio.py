@@ -1,4 +1,4 @@
-"""Label Studio: exports in its own JSON, with spans on the timeline of a video or a sound."""
+"""Label Studio: exports in its own JSON, with spans on the timeline of a video or audio file."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from aher_lightning.annotations.importers.collector import SegmentCollector, at_place
-from aher_lightning.annotations.importers.json_values import as_list, as_object, positive_number
 from aher_lightning.annotations.importers.media_names import media_name, video_id_of
+from aher_lightning.annotations.json_values import as_list, as_object, positive_number
 from aher_lightning.files.json_files import MalformedError, finite_number, json_type
 from aher_lightning.files.video_files import VIDEO_SUFFIXES
 
@@ -19,37 +19,26 @@ _Span = tuple[str, str, tuple[float, float] | None]
 
 
 def is_label_studio(document: object) -> bool:
-    """Tell whether a parsed file is an export of Label Studio in the format "JSON".
-
-    Args:
-        document: JSON value, or the root element of an XML file.
-
-    Returns:
-        Whether it is a task, or a list that begins with one.
-    """
+    """Tell whether a parsed file is a "JSON" export of Label Studio: a task, or a list that begins with one."""
     first = document[0] if isinstance(document, list) and document else document
     return isinstance(first, dict) and {"data", "annotations"} <= first.keys()
 
 
 def read_label_studio(document: object, collector: SegmentCollector) -> None:
-    """Gather the spans of a Label Studio export.
+    """Collect the spans of a Label Studio export.
 
-    Two kinds of results have times. Of ``timelinelabels`` these are frames as the timeline counts them, from 1, both
-    ends included: 3 to 5 at 10 per second is 0.2 s to 0.5 s. The rate is that of the labelling configuration
-    (``frameRate`` of the ``Video`` tag, 24 unless set), not that of the video; the export does not hold it. It is the
-    one that was given, else ``fps`` of the task's data, else what a box in the same annotation says. Results of
-    ``labels`` have seconds. All others are left out and counted, as are cancelled annotations and tasks without any.
+    Two kinds of results have times. Those of ``timelinelabels`` have frames of the timeline, counted from 1, both
+    ends included: 3 to 5 at 10 per second is 0.2 s to 0.5 s. Their rate is that of the labelling configuration
+    (``frameRate`` of the ``Video`` tag, 24 unless set), not that of the video, and not in the export. It is the given
+    one, else ``fps`` of the task's data, else that of a box in the same annotation. Results of ``labels`` have
+    seconds. All others are left out and counted, as are cancelled annotations and tasks without any.
 
     Implements https://labelstud.io/guide/task_format, https://labelstud.io/tags/timelinelabels and
     https://labelstud.io/tags/audio; where frames begin is from ``Video.js`` of
     https://github.com/HumanSignal/label-studio (``fullFrameRange``).
 
-    Args:
-        document: Task or list of tasks, for which :func:`is_label_studio` holds.
-        collector: Takes in what is found.
-
     Raises:
-        MalformedError: If something is missing or wrong, or no frame rate is known; the message names the place.
+        MalformedError: If a field is missing or invalid, or the frame rate is unknown; the message names the place.
     """
     for number, task in enumerate(document if isinstance(document, list) else [document]):
         name = task.get("id", number) if isinstance(task, dict) else number
@@ -58,7 +47,7 @@ def read_label_studio(document: object, collector: SegmentCollector) -> None:
 
 
 def _read_task(task: dict[str, object], collector: SegmentCollector) -> None:
-    """Gather the spans of one task."""
+    """Collect the spans of one task."""
     results = _chosen_results(task, collector)
     if results is None:
         return
@@ -82,7 +71,7 @@ def _read_task(task: dict[str, object], collector: SegmentCollector) -> None:
 
 
 def _chosen_results(task: dict[str, object], collector: SegmentCollector) -> list[dict[str, object]] | None:
-    """Results of the one annotation of a task that counts; none if there is no such annotation."""
+    """Results of the one valid annotation of a task, if there is one."""
     annotations = [as_object(one) for one in as_list(task.get("annotations"))]
     valid = [one for one in annotations if not one.get("was_cancelled")]
     collector.left_out["cancelled annotations"] += len(annotations) - len(valid)
@@ -91,22 +80,22 @@ def _chosen_results(task: dict[str, object], collector: SegmentCollector) -> lis
         return None
     chosen = [one for one in valid if one.get("ground_truth")] or valid
     if len(chosen) > 1:
-        raise MalformedError(f"has {len(chosen)} annotations; mark one as ground truth, or leave one only")
+        raise MalformedError(f"has {len(chosen)} annotations; mark one as ground truth, or delete the others")
     return [as_object(result) for result in as_list(chosen[0].get("result"))]
 
 
 def _address(data: dict[str, object]) -> str:
-    """Address of the video or sound that a task is about."""
+    """Path or URL of the video or audio file of a task."""
     texts = [value for value in data.values() if isinstance(value, str)]
     media = [text for text in texts if PurePosixPath(media_name(text)).suffix.lower() in _MEDIA_SUFFIXES]
     if not media or len({video_id_of(text) for text in media}) > 1:
-        found = "no address" if not media else "addresses of several files"
-        raise MalformedError(f'"data" has {found}, where that of one video is expected')
+        found = "no media file" if not media else "several media files"
+        raise MalformedError(f'"data" names {found}; name one video')
     return media[0]
 
 
 def _stated_fps(data: dict[str, object], results: list[dict[str, object]]) -> float | None:
-    """Frames per second that the task itself tells, if it does."""
+    """Frames per second of the task itself, if it has them."""
     if "fps" in data:
         return positive_number(data["fps"], '"fps" of the data')
     for result in results:
@@ -135,7 +124,7 @@ def _spans(result: dict[str, object], fps: float | None) -> Iterator[_Span]:
 
 
 def _frames_to_seconds(span: dict[str, object], fps: float | None) -> tuple[float, float] | None:
-    """Start of the first frame and end of the last, in seconds; nothing if one of them is open."""
+    """Start of the first frame and end of the last, in seconds; ``None`` if one of them is open."""
     first, last = span.get("start"), span.get("end")
     if first is None or last is None:
         return None

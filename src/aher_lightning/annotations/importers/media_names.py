@@ -1,4 +1,4 @@
-"""Which video a path or address in an annotation file stands for."""
+"""Video ids from the paths and URLs in annotation files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from aher_lightning.annotations.activitynet import validate_video_id
+from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.files.json_files import MalformedError
 
 _UPLOAD_HASH = re.compile(r"(?<=/)[0-9a-f]{8}-(?=[^/]+$)")
@@ -14,17 +14,11 @@ _UPLOAD_HASH = re.compile(r"(?<=/)[0-9a-f]{8}-(?=[^/]+$)")
 
 
 def media_name(address: str) -> str:
-    """Return the file name at the end of a path, a ``file:`` address or an ``http:`` address.
+    """Return the file name, perhaps empty, at the end of a path or of a ``file:`` or ``http:`` URL.
 
-    Separators are slashes and, for the sake of files from Windows, backslashes. Label Studio's two kinds of local
-    addresses are understood: the path in the query of ``/data/local-files/?d=``, and the hash before the name of a file
-    under ``/data/upload/``.
-
-    Args:
-        address: Path or address.
-
-    Returns:
-        File name with its ending; may be empty.
+    Separators are slashes and, for files from Windows, backslashes. Two kinds of local URLs of Label Studio are
+    supported: the path in the query of ``/data/local-files/?d=``, and the hash before the name of a file under
+    ``/data/upload/``.
 
     Example:
         >>> media_name("file:///D:/my%20videos/v%201.mp4")
@@ -37,7 +31,7 @@ def media_name(address: str) -> str:
     try:
         parts = urlsplit(address)
     except ValueError:
-        raise MalformedError(f"{address!r:.80} is no address") from None
+        raise MalformedError(f"{address!r:.80} is not a valid URL") from None
     path = unquote(parts.path)
     if path.endswith("/local-files/"):
         path = parse_qs(parts.query).get("d", [""])[0]
@@ -47,16 +41,10 @@ def media_name(address: str) -> str:
 
 
 def video_id_of(address: str) -> str:
-    """Return the id of the video that an address stands for: its file name without ending.
-
-    Args:
-        address: Path or address.
-
-    Returns:
-        Id, safe as part of a file name.
+    """Return the id of the video at a path or URL: its file name without extension.
 
     Raises:
-        MalformedError: If the address has no file name, or one that is not safe.
+        MalformedError: If there is no file name, or an unsafe one.
 
     Example:
         >>> video_id_of("./takes/v1.final.mp4")
@@ -66,5 +54,5 @@ def video_id_of(address: str) -> str:
 
 
 def _last_part(path: str) -> str:
-    """What follows the last separator of a path."""
+    """Part of a path after its last separator."""
     return path.replace("\\", "/").rpartition("/")[2]

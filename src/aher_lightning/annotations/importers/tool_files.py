@@ -1,4 +1,4 @@
-"""Files of annotation tools, whichever tool wrote them: the content tells."""
+"""Reader of files of all supported annotation tools, which recognizes the tool by the content."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
 from aher_lightning.annotations.importers.collector import ImportedFile, ImportOptions, SegmentCollector
 from aher_lightning.annotations.importers.cvat import is_cvat, read_cvat
 from aher_lightning.annotations.importers.elan import is_elan, read_elan
 from aher_lightning.annotations.importers.label_studio import is_label_studio, read_label_studio
 from aher_lightning.annotations.importers.via import is_via, read_via
 from aher_lightning.annotations.importers.xml_files import parse_xml
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.errors import AnnotationError
 from aher_lightning.files.json_files import MalformedError, read_json, unreadable
 
 ToolName = Literal["elan", "via", "cvat", "label-studio"]
-"""Annotation tools whose files can be read."""
+"""Supported annotation tools."""
 
 
 class _Tool(NamedTuple):
-    """How the files of a tool are told from others, and how they are read."""
+    """How the files of a tool are recognized and read."""
 
     recognizes: Callable[[object], bool]
     read: Callable[[object, SegmentCollector], None]
@@ -41,20 +41,17 @@ _XML_BEGINNINGS = (b"<", codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 def read_tool_file(
     path: Path, tool: ToolName | Literal["auto"] = "auto", options: ImportOptions | None = None
 ) -> ImportedFile:
-    """Return what a file of an annotation tool says, with a duration for every video.
+    """Return the content of a file of an annotation tool, with a duration for every video.
 
     Args:
         path: File of ELAN, VIA, CVAT or Label Studio.
-        tool: Which one wrote it; ``"auto"`` tells by the content.
-        options: What the file leaves open.
-
-    Returns:
-        Its videos, and what was left out.
+        tool: The tool that wrote it; ``"auto"`` recognizes it by the content.
+        options: What the file does not say.
 
     Raises:
-        AnnotationError: If the file is missing or damaged, of another tool or of none, or has an entry that cannot be
-            used, or the duration of a video is not known; one line that names the file and the place.
-        VideoError: If a video file is needed and damaged.
+        AnnotationError: If the file is missing, damaged or of another tool, has an invalid entry, or the duration of
+            a video is unknown; the message names the file and the place.
+        VideoError: If a required video file is damaged.
     """
     options = options or ImportOptions()
     collector = SegmentCollector(options)
@@ -73,13 +70,7 @@ def read_tool_file(
 
 
 def merge_files(files: Iterable[tuple[Path, ImportedFile]]) -> dict[str, AnnotatedVideo]:
-    """Return the videos of several files.
-
-    Args:
-        files: Files and what they hold.
-
-    Returns:
-        Video by id, in the order of the files.
+    """Return the videos of several files by id, in the order of the files.
 
     Raises:
         AnnotationError: If a video is in two files.
@@ -99,7 +90,7 @@ def merge_files(files: Iterable[tuple[Path, ImportedFile]]) -> dict[str, Annotat
 
 
 def _load(path: Path) -> object:
-    """Root element of an XML file, or the value of a JSON file."""
+    """Root element of an XML file, or value of a JSON file."""
     try:
         content = path.read_bytes()
     except OSError as failure:
@@ -113,20 +104,20 @@ def _load(path: Path) -> object:
 
 
 def _recognize(document: object, tool: ToolName | Literal["auto"]) -> ToolName:
-    """Name of the tool that wrote a file, which must be the one that was given."""
+    """Name of the tool that wrote a file, which must be the given one."""
     candidates = [name for name, one in _TOOLS.items() if one.recognizes(document)]
     if tool != "auto":
         if tool not in candidates:
-            raise MalformedError(_unknown(f"is no file of {tool}"))
+            raise MalformedError(_unknown(f"is not a file of {tool}"))
         return tool
     if isinstance(document, dict) and isinstance(document.get("database"), dict):
-        raise MalformedError("is in the layout of ActivityNet already; use it as it is")
+        raise MalformedError("is already in ActivityNet layout; use it directly")
     if len(candidates) != 1:
-        found = "is of no known tool" if not candidates else f"could be of {' or '.join(candidates)}"
+        found = "is not a file of a supported tool" if not candidates else f"could be of {' or '.join(candidates)}"
         raise MalformedError(_unknown(found))
     return candidates[0]
 
 
 def _unknown(reason: str) -> str:
-    """The reason, and what can be read."""
-    return f"{reason}; give --format with one of {', '.join(_TOOLS)}, and a file that this tool exported"
+    """The reason, and the supported tools."""
+    return f"{reason}; give --format with one of {', '.join(_TOOLS)}, and a file exported by this tool"

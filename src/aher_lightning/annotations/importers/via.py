@@ -5,47 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aher_lightning.annotations.importers.collector import SegmentCollector, at_place
-from aher_lightning.annotations.importers.json_values import as_object
+from aher_lightning.annotations.json_values import as_object
 from aher_lightning.files.json_files import MalformedError, finite_number
 
 _KEYS = frozenset({"project", "attribute", "file", "view", "metadata"})
 
 _DELETED = 1
-"""Bit of ``flg`` that ``_VIA_METADATA_FLAG`` gives to what was deleted."""
+"""Bit of ``flg`` that marks deleted entries, from ``_VIA_METADATA_FLAG``."""
 
 _CHECKBOX = 2
-"""Type of an attribute of which several options can be chosen, in ``_VIA_ATTRIBUTE_TYPE``."""
+"""Type of an attribute with several chosen options, from ``_VIA_ATTRIBUTE_TYPE``."""
 
 
 def is_via(document: object) -> bool:
-    """Tell whether a parsed file is a project of VIA 3.
-
-    Args:
-        document: JSON value, or the root element of an XML file.
-
-    Returns:
-        Whether it has the parts of such a project.
-    """
+    """Tell whether a parsed file is a project of VIA 3, by its keys."""
     return isinstance(document, dict) and document.keys() >= _KEYS
 
 
 def read_via(document: object, collector: SegmentCollector) -> None:
-    """Gather the temporal segments of a VIA project.
+    """Collect the temporal segments of a VIA project.
 
     A temporal segment is an entry of ``metadata`` with two times, ``z``, in seconds, and no region, ``xy``. Each of its
-    attributes makes an instance: of the text that was entered, or of the options that were chosen. Regions, marks of
-    files and deleted entries are left out and counted, as are files without any segment: nobody can tell them from
-    files that were never looked at.
+    attributes is an instance, named by the entered text or the chosen options. Regions, marks of files and deleted
+    entries are left out and counted, as are files without any segment: perhaps they were never annotated.
 
     Implements the data structures of version 3 of "The VIA Annotation Software for Images, Audio and Video" (Dutta and
     Zisserman, ACM Multimedia 2019), https://gitlab.com/vgg/via, ``via-3.x.y/CodeDoc.md`` and ``_via_attribute.js``.
 
-    Args:
-        document: Project, for which :func:`is_via` holds.
-        collector: Takes in what is found.
-
     Raises:
-        MalformedError: If something is missing or wrong; the message names the place.
+        MalformedError: If a field is missing or invalid; the message names the place.
     """
     files, views, attributes, metadata = (_part(document, key) for key in ("file", "view", "attribute", "metadata"))
     videos: dict[str, str] = {}
@@ -68,13 +56,13 @@ def read_via(document: object, collector: SegmentCollector) -> None:
 
 
 def _part(document: object, key: str) -> dict[str, object]:
-    """One of the objects that a project consists of."""
+    """One of the main objects of a project."""
     with at_place(f'"{key}"'):
         return as_object(as_object(document).get(key))
 
 
 def _segment(fields: dict[str, object], collector: SegmentCollector) -> tuple[float, float] | None:
-    """Start and end of a temporal segment in seconds; what is none is counted."""
+    """Start and end of a temporal segment in seconds; any other entry is counted."""
     flags, times, region = fields.get("flg", 0), fields.get("z"), fields.get("xy")
     if not isinstance(times, list) or not isinstance(region, list) or not isinstance(flags, int):
         raise MalformedError('"z" and "xy" must be lists, and "flg" a whole number')
@@ -93,7 +81,7 @@ def _address(view: str, views: dict[str, object], files: dict[str, object]) -> s
     """Name of the one file that a view shows."""
     shown = as_object(views.get(view)).get("fid_list")
     if not isinstance(shown, list) or len(shown) != 1:
-        raise MalformedError(f"view {view!r:.40} must show one file; segments of several files at once are not read")
+        raise MalformedError(f"view {view!r:.40} must show one file; segments of several files are not supported")
     file = as_object(files.get(str(shown[0])))
     address = file.get("fname") or file.get("src")
     if not isinstance(address, str):
@@ -102,12 +90,12 @@ def _address(view: str, views: dict[str, object], files: dict[str, object]) -> s
 
 
 def _values(chosen: dict[str, object], attributes: dict[str, object]) -> Iterator[tuple[str, str]]:
-    """Name and value of each attribute of a segment, options by what they are called."""
+    """Name and value of each attribute of a segment, options by their names."""
     for key, value in chosen.items():
         attribute = as_object(attributes.get(key))
         name, options = attribute.get("aname"), attribute.get("options") or {}
         if not isinstance(name, str) or not isinstance(value, str):
-            raise MalformedError(f"attribute {key!r:.40} must have a name, and a text as its value")
+            raise MalformedError(f"attribute {key!r:.40} must have a name and a text value")
         several = attribute.get("type") == _CHECKBOX
         for one in value.split(",") if several else [value]:
             yield name, str(as_object(options).get(one, one))

@@ -1,4 +1,4 @@
-"""Facts about the video files of a folder, found by id."""
+"""Probed facts of the video files in a folder, by id."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from aher_lightning.video.reader import VideoInfo, VideoReader
 
 
 class VideoFacts:
-    """Probe videos of a folder as they are asked for, each of them once.
+    """Probe videos of a folder on demand, each once.
 
     Args:
-        root: Folder of the videos; those below it do not count.
-        reader: Probes videos; ``None`` chooses one by itself.
+        root: Folder of the videos, without its subfolders.
+        reader: Probes videos; ``None`` takes an :class:`AutoReader`.
 
     Raises:
         DataError: If the folder does not exist.
@@ -26,13 +26,7 @@ class VideoFacts:
         self._known: dict[str, VideoInfo] = {}
 
     def find(self, video_id: str) -> VideoInfo | None:
-        """Return facts about a video.
-
-        Args:
-            video_id: Its file name without ending.
-
-        Returns:
-            What its file really contains; ``None`` if there is no such file.
+        """Return the probed facts of the video with this file name without extension, if there is one.
 
         Raises:
             VideoError: If the file is damaged.

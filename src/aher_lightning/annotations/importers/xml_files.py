@@ -1,4 +1,4 @@
-"""XML that strangers wrote, parsed without anything that XML lets a file do to its reader."""
+"""Safe parsing of untrusted XML."""
 
 from __future__ import annotations
 
@@ -8,21 +8,14 @@ from xml.parsers import expat
 from aher_lightning.files.json_files import MalformedError
 
 _DEEPEST = 64
-"""Elements within one another; the files of annotation tools have less than ten."""
+"""Maximal nesting of elements; the files of annotation tools have less than ten levels."""
 
 
 def parse_xml(content: bytes) -> Element:
     """Return the root element of an XML document.
 
-    A document type declaration is refused: it is where entities are declared, which can grow without bound or name
-    other files, and no annotation tool writes one. This takes a few lines on the parser of the standard library, so no
-    package is needed for it. Namespaces are not resolved; names of elements are taken as they are written.
-
-    Args:
-        content: The document.
-
-    Returns:
-        Its root.
+    Document type declarations are refused: the entities that they declare can grow without bound or name other files,
+    and no annotation tool writes one. Namespaces are not resolved.
 
     Raises:
         MalformedError: If it is not well-formed, has a document type declaration, or is nested too deeply.
@@ -47,16 +40,16 @@ def parse_xml(content: bytes) -> Element:
         place = f"line {failure.lineno}, column {failure.offset + 1}"
         raise MalformedError(f"is not valid XML ({place}: {expat.ErrorString(failure.code)})") from None
     except LookupError:
-        raise MalformedError("is XML in an encoding that is not known; save it as UTF-8") from None
+        raise MalformedError("is XML in an unknown encoding; save it as UTF-8") from None
     except MalformedError:
         raise
     except ValueError as failure:
-        raise MalformedError(f"is XML in an encoding that cannot be read ({failure}); save it as UTF-8") from None
+        raise MalformedError(f"is XML in an unsupported encoding ({failure}); save it as UTF-8") from None
     return building.builder.close()
 
 
 class _Building:
-    """The tree so far, and how deep the present element lies."""
+    """The tree so far, and the depth of the current element."""
 
     def __init__(self) -> None:
         self.builder = TreeBuilder()
@@ -66,7 +59,7 @@ class _Building:
         """Open an element."""
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise MalformedError(f"has more than {_DEEPEST} XML elements within one another")
+            raise MalformedError(f"nests XML elements more than {_DEEPEST} deep")
         self.builder.start(name, attributes)
 
     def end(self, name: str) -> None:
@@ -75,5 +68,5 @@ class _Building:
         self.builder.end(name)
 
     def refuse(self, *_: object) -> None:
-        """Fail at a document type declaration, before any entity of it is read."""
+        """Refuse a document type declaration before any of its entities is read."""
         raise MalformedError("has a document type declaration, which no annotation tool writes")

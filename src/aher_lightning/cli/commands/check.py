@@ -9,12 +9,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.cli.cores import count_cores
 from aher_lightning.console import ProgressReporter, output_console
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.unusable_videos import UnusableVideo
-from aher_lightning.datasets.video_folder import find_namesakes
+from aher_lightning.datasets.video_folder import find_same_stems
 from aher_lightning.errors import ConfigError, DataError, DecoderLostError
 from aher_lightning.files.json_files import check_writable
 from aher_lightning.reports.video_check import DurationDifference, VideoCheck
@@ -86,7 +86,7 @@ def check(
     check_writable(output, DataError)
     paths, annotated = data.video_paths(), data.videos
     reading = Reading(data.reader or AutoReader(), decode, time_limit_sec)
-    ambiguous = find_namesakes(paths)
+    ambiguous = find_same_stems(paths)
     durations_sec, unreadable = read_all(
         {name: path for name, path in paths.items() if name not in ambiguous}, reading, num_workers or count_cores()
     )

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, list_categories
+from aher_lightning.annotations.activitynet import write_activitynet
 from aher_lightning.annotations.importers.collector import ImportedFile, ImportOptions, LabelSource, no_video
 from aher_lightning.annotations.importers.tool_files import ToolName, merge_files, read_tool_file
 from aher_lightning.annotations.importers.video_facts import VideoFacts
-from aher_lightning.annotations.writer import write_activitynet
+from aher_lightning.annotations.records import AnnotatedVideo
+from aher_lightning.annotations.selection import list_categories
 from aher_lightning.console import counted, output_console
 from aher_lightning.errors import ConfigError
 
@@ -102,7 +103,7 @@ def _summarize(videos: Mapping[str, AnnotatedVideo], left_out: Iterable[Mapping[
     for counts in left_out:
         dropped.update(counts)
     for video in videos.values():
-        dropped["of no length"] += video.num_dropped - video.num_reversed
+        dropped["empty"] += video.num_dropped - video.num_reversed
         dropped["reversed"] += video.num_reversed
         kept["outside the video"] += sum(
             one.start_sec < 0 or one.end_sec > video.duration_sec for one in video.instances

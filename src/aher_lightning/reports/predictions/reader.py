@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from aher_lightning.annotations.activitynet import validate_video_id
+from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.errors import PredictionError
 from aher_lightning.files.json_files import MalformedError, json_type
 from aher_lightning.files.json_stream import CHUNK_BYTES, EntryNames, ProgressCallback, stream_entries

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aher_lightning.annotations.activitynet import validate_video_id
+from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.errors import PredictionError
 from aher_lightning.files.json_files import MalformedError, write_json
 from aher_lightning.reports.videos.detection_rows import detection_rows

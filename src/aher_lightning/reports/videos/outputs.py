@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from aher_lightning.annotations.activitynet import Instance
+from aher_lightning.annotations.records import Instance
 from aher_lightning.errors import ConfigError
 from aher_lightning.reports.predictions.writer import write_predictions
 from aher_lightning.reports.videos.detection_csv import write_detection_csv

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from aher_lightning.annotations.activitynet import Instance
+from aher_lightning.annotations.records import Instance
 from aher_lightning.errors import PredictionError
 from aher_lightning.files.json_files import MalformedError, write_text
 from aher_lightning.reports.page_template import render_template

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from aher_lightning.analyses.timeline_bars import GROUND_TRUTH_ROW, TimelineBar, assign_lanes
-from aher_lightning.annotations.activitynet import Instance
+from aher_lightning.annotations.records import Instance
 from aher_lightning.errors import PredictionError
 from aher_lightning.figures import COLOURS, hide_frame, new_figure, save_figure
 from aher_lightning.files.json_files import MalformedError

@@ -124,7 +124,7 @@ def synthetic_cells(
         Foreground cells and background cells of each level.
     """
     network = module.network
-    clips = data.presence.usable(data.moment_clips(), "moments")
+    clips = data.availability.usable(data.moment_clips(), "moments")
     dataset = MomentDataset(clips, data.source, data.moment_categories)
     foreground, background = [], []
     for first, places in _batches(len(dataset), count, data.eval_batch_size, seed, "moments"):
@@ -150,7 +150,7 @@ def real_background_cells(module: PhasedModule, data: MixedDataModule, count: in
     Returns:
         Background cells of each level.
     """
-    there = data.presence.usable(data.evaluation_videos(), "videos of evaluation")
+    there = data.availability.usable(data.evaluation_videos(), "videos of evaluation")
     videos = [data.videos[video.video_id] for video in there]
     dataset = UntrimmedDataset(videos, data.source, [*data.untrimmed_categories, *data.moment_categories])
     background = []

@@ -65,7 +65,7 @@ def levels(
     cells = ahernet.network.cells_per_level
     counts = torch.zeros(3, len(cells), dtype=torch.int64)
     loader = data.val_dataloader()
-    there = data.presence.usable(data.evaluation_videos(), "videos of evaluation")
+    there = data.availability.usable(data.evaluation_videos(), "videos of evaluation")
     with ProgressReporter("Classifying proposals", len(there), unit="videos") as progress:
         for batch in cast("Iterable[UntrimmedBatch]", loader):
             counts += count_batch(ahernet, of_moments, batch, min_tiou, reuse_features=reuse_features)

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from aher_lightning.analyses.timeline_bars import GROUND_TRUTH_ROW, TimelineBar, detection_bars, ground_truth_bars
-from aher_lightning.annotations.activitynet import AnnotatedVideo, read_activitynet
+from aher_lightning.annotations.activitynet import read_activitynet
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.console import output_console
 from aher_lightning.errors import AnnotationError, ConfigError
 from aher_lightning.reports.csv_table import write_csv

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from aher_lightning.annotations.importers.json_values import as_list, as_object, positive_number
+from aher_lightning.annotations.json_values import as_list, as_object, positive_number
 from aher_lightning.files.json_files import MalformedError
 
 

@@ -1,4 +1,4 @@
-"""Parsed JSON values of which only one kind will do, in files that others wrote."""
+"""Checks of parsed JSON values in files from other programs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,7 @@ from aher_lightning.files.json_files import MalformedError, decimal_number, json
 
 
 def as_object(value: object) -> dict[str, object]:
-    """Return the value, which must be an object.
-
-    Args:
-        value: Result of parsing.
-
-    Returns:
-        The same value.
-
-    Raises:
-        MalformedError: If it is something else.
+    """Return the value; raise a ``MalformedError`` unless it is a JSON object.
 
     Example:
         >>> as_object([])
@@ -28,34 +19,18 @@ def as_object(value: object) -> dict[str, object]:
 
 
 def as_list(value: object) -> list[object]:
-    """Return the value, which must be a list.
-
-    Args:
-        value: Result of parsing.
-
-    Returns:
-        The same value.
-
-    Raises:
-        MalformedError: If it is something else.
-    """
+    """Return the value; raise a ``MalformedError`` unless it is a JSON array."""
     if not isinstance(value, list):
         raise MalformedError(f"is a JSON {json_type(value)} where a list is expected")
     return value
 
 
 def positive_number(value: object, name: str) -> float:
-    """Return a finite number above 0, which may be written as a string.
+    """Return a finite number above 0, which may be written as a string; else raise a ``MalformedError``.
 
     Args:
         value: Result of parsing.
         name: What it is, for the message.
-
-    Returns:
-        The number.
-
-    Raises:
-        MalformedError: If it is anything else.
 
     Example:
         >>> positive_number("29.97", "fps")

@@ -4,12 +4,45 @@ from itertools import pairwise
 
 import pytest
 
-from aher_lightning.annotations.activitynet import AnnotatedVideo, Instance
-from aher_lightning.annotations.label_fraction import take_fraction
+from aher_lightning.annotations.records import AnnotatedVideo, Instance
+from aher_lightning.annotations.selection import restrict, take_fraction
+from aher_lightning.errors import AnnotationError
 
 
 def video(video_id: str, *labels: str) -> AnnotatedVideo:
     return AnnotatedVideo(video_id, "training", 30.0, tuple(Instance(label, 1.0, 2.0) for label in labels))
+
+
+@pytest.fixture
+def videos() -> dict[str, AnnotatedVideo]:
+    found = [
+        video("b", "wave", "jump"),
+        video("a", "jump")._replace(subset="validation"),
+        video("c")._replace(subset="testing"),
+    ]
+    return {one.video_id: one for one in found}
+
+
+def test_restricting_keeps_a_subset(videos: dict[str, AnnotatedVideo]) -> None:
+    assert restrict(videos) == videos
+    assert list(restrict(videos, subset="validation")) == ["a"]
+    with pytest.raises(
+        AnnotationError, match="in the subset 'test'; subsets that exist: 'testing', 'training', 'validation'"
+    ):
+        restrict(videos, subset="test")
+
+
+def test_restricting_keeps_the_instances_of_categories(videos: dict[str, AnnotatedVideo]) -> None:
+    chosen = restrict(videos, categories={"wave"})
+    assert list(chosen) == ["b"]
+    assert [instance.label for instance in chosen["b"].instances] == ["wave"]
+    with pytest.raises(AnnotationError, match="no video of the subset 'validation' has an instance of the 1"):
+        restrict(videos, subset="validation", categories=["wave"])
+
+
+def test_restricting_nothing_names_no_subset() -> None:
+    with pytest.raises(AnnotationError, match="subsets that exist: none"):
+        restrict({}, subset="training")
 
 
 VIDEOS = {
