@@ -143,8 +143,8 @@ def diagnose(
         >>> truth = SegmentTable(np.array([0]), np.array([[0.0, 10.0]]), np.ones(1), np.array([3]))
         >>> late = truth._replace(segments=np.array([[5.0, 15.0]]))
         >>> found = diagnose(late, truth, durations_sec=np.array([60.0]), edges=ACTIVITYNET_EDGES).overall
-        >>> found.type_counts[0, PredictionType.LOCALIZATION], found.missed, found.buckets["length"][0].range_text
-        (np.int64(1), 1.0, 'up to 30 s')
+        >>> int(found.type_counts[0, PredictionType.LOCALIZATION]), found.missed, found.buckets["length"][0].range_text
+        (1, 1.0, 'up to 30 s')
     """
     if max_multiple < 1:
         raise ValueError(f"max_multiple must be 1 or more; got {max_multiple}")

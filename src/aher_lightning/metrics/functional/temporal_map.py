@@ -189,8 +189,8 @@ def interpolated_area(precision: FloatArray, recall: FloatArray) -> FloatArray:
         Areas, ``(...,)``.
 
     Example:
-        >>> interpolated_area(np.array([0.5, 0.67]), np.array([0.25, 0.5]))
-        np.float64(0.335)
+        >>> float(interpolated_area(np.array([0.5, 0.67]), np.array([0.25, 0.5])))
+        0.335
     """
     best_beyond = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
     gained = np.copy(recall)
