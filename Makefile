@@ -4,10 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help install demo test check format clean
+.PHONY: help install demo test test-lowest test-newest check format clean
 
 help:
-	@echo "make demo | test | check | format | install | clean"
+	@echo "make demo | test | test-lowest | test-newest | check | format | install | clean"
 
 install: $(VENV)/.installed
 
@@ -35,9 +35,13 @@ test: export OMP_NUM_THREADS = 1
 test: check
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report term:skip-covered
 
+# PYTHON on the command line of make reaches them.
+test-lowest test-newest:
+	.ci/$@
+
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .coverage*
+	rm -rf $(VENV) .venv-lowest .venv-newest build dist .mypy_cache .ruff_cache .pytest_cache .coverage*

@@ -138,7 +138,7 @@ def plain_pyav(path: Path) -> int:
     with probing.open_video(path) as (container, stream):
         count = 0
         for frame in container.decode(stream):
-            image = frame.to_ndarray(format="rgb24", **one_thread())
+            image = frame.to_ndarray(format="rgb24", threads=1)
             count += len(image) > 0
     return count
 
@@ -153,13 +153,6 @@ def plain_decord(path: Path) -> int:
 
 PLAIN = {"PyAV": plain_pyav, "decord": plain_decord}
 """Readers compared with their library."""
-
-
-def one_thread() -> dict[str, Any]:
-    """Options that keep PyAV from converting pictures in several threads, which it does since version 17."""
-    import av
-
-    return {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 
 
 def every_frame(reader: VideoReader, path: Path) -> TemporalContract:
@@ -217,7 +210,7 @@ def read_clips_plainly(path: Path, starts: Sequence[int], always_seek: bool) -> 
                 frames = container.decode(stream)
             for frame in frames:
                 if frame.pts is not None and frame.pts >= stamps[0]:
-                    image = reformatter.reformat(frame, format="rgb24", **one_thread()).to_ndarray()
+                    image = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
                     if frame.pts >= stamps[-1]:
                         break
             lasts.append(np.asarray(image, dtype=np.uint8))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from aher_lightning.errors import require_extra
 from aher_lightning.rendering.benchmark import render_benchmark
 from aher_lightning.rendering.plan import BenchmarkParameters
 from tests.helpers.command_line import TrainedRun, run_everything
@@ -41,3 +42,10 @@ def tiny_benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained_run(tiny_benchmark: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
     """Checkpoints, features and predictions of all commands on the tiny benchmark; tests must not change them."""
     return run_everything(tiny_benchmark, tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture
+def no_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if no extra of this package were installed."""
+    require_extra.cache_clear()
+    monkeypatch.setattr("lightning_utilities.core.imports.RequirementCache", lambda _: False)

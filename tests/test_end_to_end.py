@@ -10,7 +10,7 @@ import torch
 
 from aher_lightning.annotations.activitynet import read_activitynet
 from aher_lightning.annotations.category_lists import read_categories
-from aher_lightning.annotations.selection import restrict
+from aher_lightning.annotations.video_selection import restrict
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
 from aher_lightning.cli.main import main
 from aher_lightning.features.store import NpyFeatureStore

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import inspect
+from email.message import Message
+
+import pytest
 
 from aher_lightning import errors
-from aher_lightning.errors import AherError, first_cause
+from aher_lightning.errors import AherError, ConfigError, first_cause, require_extra
 
 
 def test_every_error_of_a_user_can_be_caught_at_once() -> None:
@@ -24,3 +27,21 @@ def test_the_first_cause_is_what_others_were_raised_from() -> None:
     assert first_cause(third) is first_cause(first) is first
     second.__suppress_context__ = True
     assert first_cause(third) is second
+
+
+def test_an_extra_is_asked_for_by_its_name_and_with_its_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_extra("hdf5", "a store")
+    with pytest.raises(ConfigError, match=r"^a ship needs packages .* pip install \"aher-lightning\[sails\]\"$"):
+        require_extra("sails", "a ship")
+    require_extra.cache_clear()
+    monkeypatch.setattr("lightning_utilities.core.imports.distribution", lambda _: OldPackage())
+    with pytest.raises(ConfigError, match=r"\[hdf5\]"):
+        require_extra("hdf5", "a store")
+
+
+class OldPackage:
+    """What is installed of h5py, and what the extra asks for."""
+
+    version = "3.10.0"
+    metadata = Message()
+    metadata["Requires-Dist"] = "h5py>=3.11; extra == 'hdf5'"

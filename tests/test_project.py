@@ -14,6 +14,21 @@ TESTS = Path(__file__).parent
 
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
+MOST_FILES_AT_THE_ROOT = 6
+MOST_FILES_IN_A_FOLDER = 20
+
+TWO_SIDES = (
+    {"cli/commands", "inference"},
+    {"cli/commands/analyze", "analyses", "reports/videos"},
+    {"annotations", "datamodules"},
+    {"evaluation", "metrics/functional", "reports/evaluation"},
+    {"metrics", "metrics/functional"},
+    {"models", "modules"},
+    {"modules", "inference"},
+    {"reports/evaluation", "reports/videos"},
+    {"reports/predictions", "video"},
+)
+"""Rooms that may have a file of the same name each, because they treat two sides of one subject."""
 
 FILES = sorted(SOURCE.rglob("*.py"))
 MODULES = [path for path in FILES if path.name != "__init__.py"]
@@ -66,3 +81,19 @@ def test_file_names_say_what_is_inside() -> None:
     vague = {"utils", "util", "helpers", "common", "misc", "tools"}
     assert not [name(path) for path in FILES if vague & {*path.relative_to(SOURCE).parts[:-1], path.stem}]
     assert all(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in FILES)
+
+
+def test_rooms_stay_small() -> None:
+    folders = {path.parent for path in FILES}
+    crowded = {name(folder): len(list(folder.glob("*.py"))) for folder in folders}
+    assert crowded.pop(".") <= MOST_FILES_AT_THE_ROOT
+    assert {folder: count for folder, count in crowded.items() if count > MOST_FILES_IN_A_FOLDER} == {}
+
+
+def test_a_file_name_occurs_twice_only_for_two_sides_of_one_subject() -> None:
+    """A command and the work behind it, a record and what computes it, a data set's annotations and its data module."""
+    by_name: dict[str, set[str]] = {}
+    for path in MODULES:
+        by_name.setdefault(path.name, set()).add(name(path.parent))
+    repeated = {file: rooms for file, rooms in by_name.items() if len(rooms) > 1}
+    assert {file: rooms for file, rooms in repeated.items() if not any(rooms <= sides for sides in TWO_SIDES)} == {}

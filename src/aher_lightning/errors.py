@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 
 class AherError(Exception):
     """Base of all errors that users can fix; the command line prints the message and exits with 1."""
@@ -52,3 +54,20 @@ def first_cause(error: BaseException) -> BaseException:
     while (before := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
         error = before
     return error
+
+
+@cache
+def require_extra(extra: str, purpose: str) -> None:
+    """Refuse to go on without the packages of an extra.
+
+    Args:
+        extra: Its name in ``pyproject.toml``.
+        purpose: What needs it, the subject of the message.
+
+    Raises:
+        ConfigError: If one of its packages is missing, or older than the extra asks for.
+    """
+    from lightning_utilities.core.imports import RequirementCache  # here, as errors are imported at every start
+
+    if not RequirementCache(f"aher-lightning[{extra}]"):
+        raise ConfigError(f'{purpose} needs packages that are missing or old: pip install "aher-lightning[{extra}]"')

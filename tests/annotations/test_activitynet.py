@@ -12,7 +12,7 @@ import torch
 from aher_lightning.annotations.activitynet import read_activitynet, write_activitynet
 from aher_lightning.annotations.category_lists import read_categories
 from aher_lightning.annotations.records import AnnotatedVideo, Instance, InvalidPolicy, check_durations
-from aher_lightning.annotations.selection import list_categories, restrict
+from aher_lightning.annotations.video_selection import list_categories, restrict
 from aher_lightning.errors import AnnotationError
 
 ACTIVITYNET = Path(__file__).parents[3] / "shared" / "data" / "activitynet"

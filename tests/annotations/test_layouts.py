@@ -8,8 +8,8 @@ import pytest
 
 from aher_lightning.annotations.layouts import AnnotationLayout, annotation_layout, read_annotations
 from aher_lightning.annotations.records import Instance
-from aher_lightning.annotations.selection import restrict
 from aher_lightning.annotations.thumos14 import read_thumos14
+from aher_lightning.annotations.video_selection import restrict
 from aher_lightning.errors import AnnotationError
 from tests.helpers.paper_data import entry
 from tests.helpers.real_data import real_data

@@ -6,9 +6,9 @@ import pytest
 
 from aher_lightning.annotations.activitynet import read_activitynet
 from aher_lightning.annotations.category_lists import plain_name, read_categories, read_split
-from aher_lightning.annotations.selection import list_categories, restrict
 from aher_lightning.annotations.splits import split_path
 from aher_lightning.annotations.thumos14 import read_thumos14
+from aher_lightning.annotations.video_selection import list_categories, restrict
 from aher_lightning.errors import ConfigError, DataError
 from aher_lightning.files.json_files import read_json
 from tests.helpers.real_data import real_data

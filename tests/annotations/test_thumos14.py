@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from aher_lightning.annotations.records import Instance
-from aher_lightning.annotations.selection import list_categories
 from aher_lightning.annotations.thumos14 import AMBIGUOUS, Thumos14Subset, read_thumos14
+from aher_lightning.annotations.video_selection import list_categories
 from aher_lightning.errors import AnnotationError
 from tests.helpers.real_data import real_data
 

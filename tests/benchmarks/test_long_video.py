@@ -22,7 +22,7 @@ def test_videos_are_as_long_as_they_shall_be(benchmark: ModuleType, tmp_path: Pa
     benchmark.repeat_piece(tmp_path / "piece.mp4", tmp_path / "video.mp4", 3)
     info = AutoReader().probe(tmp_path / "video.mp4")
     assert info.duration_sec == pytest.approx(180.0, abs=0.05)
-    assert info.frame_count == 3 * 60 * benchmark.FPS
+    assert 3 * 60 * benchmark.FPS - info.frame_count in {0, 1}  # PyAV before 18.1 loses the last one
     assert len(list(AutoReader().iter_frames(tmp_path / "video.mp4", [0.0, 61.0, 179.9]))) == 3
 
 

@@ -11,7 +11,7 @@ import torch
 
 from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY, LevelRows, append_added
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint, write_checkpoint
-from aher_lightning.checkpoints.folder import read_trained, write_pretrained
+from aher_lightning.checkpoints.pretrained_folder import read_trained, write_pretrained
 from aher_lightning.checkpoints.validation import validate_trained
 from aher_lightning.errors import AherError, CheckpointError
 from aher_lightning.inference.category_list import describe_categories, remove_categories

@@ -79,6 +79,16 @@ def test_evaluation_needs_a_checkpoint(fit: Train, tmp_path: Path, capsys: pytes
     assert fit("validate", "--ckpt_path=last", "--trainer.limit_val_batches=1") == 0
 
 
+def test_hyperparameters_in_a_checkpoint_change_no_configuration(fit: Train, tmp_path: Path) -> None:
+    """Lightning would have them override the command line, and name classes."""
+    assert fit("fit", "--iterations=2") == 0
+    content = read_checkpoint(tmp_path / "last.ckpt")
+    torch.save({**content, "hyper_parameters": {"_class_path": "no.such.Module", "seed": 5}}, tmp_path / "last.ckpt")
+    assert fit("validate", "--ckpt_path=last", "--trainer.limit_val_batches=1") == 0
+    assert fit("fit", "--iterations=3", f"--ckpt_path={tmp_path / 'last.ckpt'}") == 0
+    assert iteration(tmp_path / "last.ckpt") == 3
+
+
 @pytest.mark.parametrize("strategy", ["fsdp", "FSDPStrategy", "deepspeed_stage_2"])
 def test_strategies_that_take_networks_apart_are_refused(
     fit: Train, strategy: str, capsys: pytest.CaptureFixture[str]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from aher_lightning.errors import AnnotationError
-from aher_lightning.evaluation.fingerprint import ground_truth_fingerprint
 from aher_lightning.evaluation.ground_truth import GroundTruthChoice, read_ground_truth
+from aher_lightning.evaluation.ground_truth_fingerprint import ground_truth_fingerprint
 from aher_lightning.evaluation.protocol import PROTOCOLS
 from tests.helpers.paper_data import entry
 from tests.helpers.real_data import real_data

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from aher_lightning.annotations.records import AnnotatedVideo, Instance
-from aher_lightning.annotations.selection import list_categories
+from aher_lightning.annotations.video_selection import list_categories
 from aher_lightning.evaluation.ground_truth import CategoryGroups, GroundTruth
 from aher_lightning.reports.predictions.reader import Predictions
 from tests.helpers.metric_cases import detections

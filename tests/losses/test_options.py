@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from aher_lightning.errors import ConfigError
-from aher_lightning.losses.anchors import AnchorLoss
+from aher_lightning.losses.anchor_loss import AnchorLoss
 from aher_lightning.losses.options import ActionnessOptions, MatchingOptions, OffsetOptions, OverlapOptions
 from tests.helpers.golden_losses import released_head
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from aher_lightning.rendering.action_context import Stage
 from aher_lightning.rendering.catalogue import MOMENT_CATEGORIES, UNTRIMMED_CATEGORIES
-from aher_lightning.rendering.context import Stage
 from aher_lightning.rendering.performers import Performance, perform_action, play_bystander, play_performer
 
 STAGE = Stage(96.0, 72.0, 10.0)

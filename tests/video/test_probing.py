@@ -2,7 +2,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
@@ -174,9 +173,10 @@ def test_the_real_truncated_file_is_refused() -> None:
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
 def test_a_title_in_another_encoding_is_no_error(tmp_path: Path, suffix: str) -> None:
-    path = copy_shifted(write_video(tmp_path / "plain.mp4"), tmp_path / f"a.{suffix}", title="Caf\xe9")
-    with pytest.raises(UnicodeDecodeError), av.open(str(path)):
-        pass
+    path = copy_shifted(write_video(tmp_path / "plain.mp4"), tmp_path / f"a.{suffix}", title="Cafe")
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"Cafe", b"Caf\xe9"))  # Latin-1
+    assert content.count(b"Cafe") == 1
     assert index_frames(path).info.frame_count in {38, 40}  # Matroska keeps no packet before its start
 
 

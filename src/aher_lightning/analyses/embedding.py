@@ -6,13 +6,12 @@ Needs scikit-learn, the extra ``analysis``; it is imported on use.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.util import find_spec
 
 import torch
 from torch import Tensor
 
 from aher_lightning.analyses.context_cells import Cells
-from aher_lightning.errors import ConfigError, DataError
+from aher_lightning.errors import DataError, require_extra
 from aher_lightning.ops.randomness import random_generator
 
 _PRINCIPAL_COMPONENTS = 256
@@ -23,16 +22,6 @@ _PERPLEXITY = 30.0
 
 _FOLDS = 5
 """Folds of the cross-validation."""
-
-
-def require_sklearn() -> None:
-    """Fail early if scikit-learn is missing.
-
-    Raises:
-        ConfigError: If scikit-learn is not installed.
-    """
-    if find_spec("sklearn") is None:
-        raise ConfigError('this analysis needs scikit-learn: pip install "aher-lightning[analysis]"')
 
 
 def embed_features(features: Tensor, seed: int = 0) -> Tensor:
@@ -55,7 +44,7 @@ def embed_features(features: Tensor, seed: int = 0) -> Tensor:
         ConfigError: If scikit-learn is not installed.
         DataError: If there are fewer than three features.
     """
-    require_sklearn()
+    require_extra("analysis", "this analysis")
     if len(features) < 3:
         raise DataError(f"{len(features)} features are too few for t-SNE; take more anchors")
     from sklearn.decomposition import PCA
@@ -88,7 +77,7 @@ def separability(first: Cells, second: Cells, seed: int = 0) -> float:
         ConfigError: If scikit-learn is not installed.
         DataError: If a kind comes from one video only.
     """
-    require_sklearn()
+    require_extra("analysis", "this analysis")
     parts = min(_FOLDS, *(len(set(cells.sources.tolist())) for cells in (first, second)))
     if parts < 2:
         raise DataError("cells of a single video cannot be compared; take more moments and validation videos")

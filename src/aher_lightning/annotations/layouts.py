@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from aher_lightning.annotations.activitynet import read_activitynet
-from aher_lightning.annotations.csv_table import read_csv_annotations
+from aher_lightning.annotations.csv_annotations import read_csv_annotations
 from aher_lightning.annotations.records import AnnotatedVideo, InvalidPolicy, MissingDurationPolicy
 from aher_lightning.annotations.thumos14 import Thumos14Subset, read_thumos14
 from aher_lightning.errors import AnnotationError
@@ -53,7 +53,7 @@ def read_annotations(
     """Return the videos of an annotation file or folder of any layout.
 
     Args:
-        path: File in ActivityNet layout, table (:func:`~aher_lightning.annotations.csv_table.read_csv_annotations`),
+        path: File in ActivityNet layout, table (:mod:`~aher_lightning.annotations.csv_annotations`),
             or annotation folder of THUMOS14, including its ambiguous instances.
         subset: Wanted subset. Of a folder only this one is read; the videos of a table without a column ``subset``
             belong to it; a file is read whole.

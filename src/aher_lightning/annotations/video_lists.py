@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from aher_lightning.annotations.csv_table import COLUMN_NAMES
+from aher_lightning.annotations.csv_annotations import COLUMN_NAMES
 from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.annotations.text_files import read_lines
 from aher_lightning.errors import AnnotationError

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from lightning_fabric.plugins.io import TorchCheckpointIO
-from lightning_fabric.utilities.types import _PATH
 
 from aher_lightning.checkpoints.content import write_checkpoint
 
@@ -14,7 +13,7 @@ from aher_lightning.checkpoints.content import write_checkpoint
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Write local checkpoints atomically and flushed to disk; read them as Lightning does."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: object = None) -> None:
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
         """Write a checkpoint.
 
         Args:

@@ -10,9 +10,9 @@ from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.trainer.states import TrainerFn
-from pytorch_lightning.utilities import rank_zero_only
 
 from aher_lightning.callbacks.iteration_checkpoint import IterationCheckpoint
 from aher_lightning.callbacks.iterations import finished_iterations

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from aher_lightning.annotations.activitynet import read_activitynet
 from aher_lightning.annotations.category_lists import read_categories
-from aher_lightning.annotations.selection import restrict
+from aher_lightning.annotations.video_selection import restrict
 from aher_lightning.console import output_console
 from aher_lightning.errors import ConfigError
 

@@ -8,12 +8,11 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import or_
 from pathlib import Path
-from typing import Any
 
 from jsonargparse import Namespace
+from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.utilities import rank_zero_only
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
 
 from aher_lightning.callbacks import (
     Compilation,
@@ -96,33 +95,41 @@ class AherCLI(LightningCLI):
         parser.link_arguments("seed_everything", "data.init_args.seed")
         parser.link_arguments("seed_everything", "model.init_args.seed")
 
-    def _prepare_subcommand_parser(
-        self,
-        klass: type,
-        subcommand: str,
-        **kwargs: Any,  # noqa: ANN401 - as Lightning has it
-    ) -> LightningArgumentParser:
-        """Leave the table of scores to our callback, which shows them in percent."""
-        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
-        if "verbose" in parser.get_defaults():
-            parser.set_defaults(verbose=False)
-        return parser
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Resolve and check the checkpoint, and keep it from Lightning until all is built.
+
+        Lightning would take the ``hyper_parameters`` of a checkpoint over the configuration, which stays in force here.
+        """
+        super().parse_arguments(parser, args)
+        path = self.options.ckpt_path
+        if path == "last":
+            path = self._find_last()
+        elif path and path not in {"hpc", "registry"}:
+            read_checkpoint(Path(path))
+        self._checkpoint, self.options.ckpt_path = path, None
+
+    @property
+    def options(self) -> Namespace:
+        """The configuration of the verb."""
+        options: Namespace = self.config[self.config.subcommand]
+        return options
 
     def before_instantiate_classes(self) -> None:
         """Refuse what cannot work: no iteration, dry runs of anything but training, networks or numbers in parts."""
-        iterations = self._get(self.config, "iterations")
+        self.options.ckpt_path = self._checkpoint
+        iterations = self.options.iterations
         if iterations is not None and iterations < 1:
             raise ConfigError(f"'iterations' is {iterations}, and training takes at least 1; correct it")
-        if self._get(self.config, "dry_run") and self.subcommand != "fit":
+        if self.options.dry_run and self.subcommand != "fit":
             raise ConfigError(f"'--dry-run' belongs to 'aher fit'; leave it out of 'aher {self.subcommand}'")
-        strategy = self._get(self.config, "trainer.strategy")
+        strategy = self.options.trainer.strategy
         name = strategy if isinstance(strategy, str) else str(getattr(strategy, "class_path", ""))
         if any(word in name.lower() for word in SHARDING):
             raise ConfigError(
                 f"strategy '{name.rpartition('.')[2]}' spreads parameters over processes, but phases choose parameters "
                 "by group, and the networks are small; use 'trainer.strategy: ddp', or leave it out"
             )
-        precision = str(self._get(self.config, "trainer.precision") or "")
+        precision = str(self.options.trainer.precision or "")
         if precision in HALF_THROUGHOUT:
             raise ConfigError(
                 f"precision '{precision}' keeps weights and losses in half precision, which they do not bear; use "
@@ -138,16 +145,15 @@ class AherCLI(LightningCLI):
 
     def before_fit(self) -> None:
         """Refuse to train without end, or without ever reaching a validation."""
-        iterations = self._get(self.config, "iterations")
+        iterations, options = self.options.iterations, self.options.trainer
         if iterations is None:
             raise ConfigError("training needs a number of iterations: add 'iterations: 1000' to the configuration")
-        interval = self._get(self.config, "trainer.val_check_interval")
-        validates = self._get(self.config, "trainer.limit_val_batches") != 0
-        if validates and isinstance(interval, int) and interval > iterations:
+        interval = options.val_check_interval
+        if options.limit_val_batches != 0 and isinstance(interval, int) and interval > iterations:
             raise ConfigError(
                 f"'trainer.val_check_interval' is {interval}, but there are only {iterations} iterations: lower it"
             )
-        if self._get(self.config, "dry_run"):
+        if self.options.dry_run:
             self._show(iterations)
 
     def _show(self, iterations: int) -> None:
@@ -157,23 +163,14 @@ class AherCLI(LightningCLI):
         dry_run(self.model, self.datamodule, iterations=iterations, num_processes=world_size, evaluates=evaluates)
         raise SystemExit(0)
 
-    def _parse_ckpt_path(self) -> None:
-        """Check the checkpoint before anything is built; what the configuration says stays in force."""
-        if self.config.get("subcommand"):
-            options = self.config[self.config.subcommand]
-            path = options.get("ckpt_path")
-            if path == "last":
-                options["ckpt_path"] = self._find_last(options)
-            elif path and path not in {"hpc", "registry"}:
-                read_checkpoint(Path(path))
-
-    def _find_last(self, options: Namespace) -> str | None:
+    def _find_last(self) -> str | None:
         """The newest readable checkpoint of the run folder; training without one starts from the beginning."""
+        options = self.options
         folder = Path(options.trainer.default_root_dir or Path.cwd()) / options.checkpoint.folder
         found = find_last_checkpoint(folder)
         if found is None and self.config.subcommand != "fit":
             raise CheckpointError(f"{folder}: has no checkpoint yet; train one with 'aher fit', or correct the path")
-        _tell_start(folder, found, options.get("iterations") if self.config.subcommand == "fit" else None)
+        _tell_start(folder, found, options.iterations if self.config.subcommand == "fit" else None)
         return str(found.path) if found is not None else None
 
 
@@ -183,6 +180,9 @@ def run_trainer(arguments: Sequence[str]) -> None:
     Args:
         arguments: Words of the command line, the verb first.
     """
+    verb, *words = arguments
+    if verb in {"validate", "test"}:
+        words = ["--verbose=false", *words]  # our callback shows the scores, in percent
     # The words are the command line's own; Lightning warns because it cannot know.
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -211,7 +211,7 @@ def run_trainer(arguments: Sequence[str]) -> None:
         parser_kwargs={
             verb: {"usage": f"aher {verb} --config FILE [options]", "epilog": DEBUG_HELP} for verb in TRAINER_VERBS
         },
-        args=spell_flags(arguments, {"dry_run"}),
+        args=[verb, *spell_flags(words, {"dry_run"})],
     )
 
 

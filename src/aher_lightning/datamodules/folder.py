@@ -11,10 +11,10 @@ from typing import Any
 from aher_lightning.annotations.category_lists import read_split
 from aher_lightning.annotations.layouts import annotation_layout, read_annotations
 from aher_lightning.annotations.records import AnnotatedVideo
-from aher_lightning.annotations.selection import list_categories
 from aher_lightning.annotations.trimmed_clips import TrimmedClip, name_moments
+from aher_lightning.annotations.video_selection import list_categories
 from aher_lightning.datamodules.mixed import MixedDataModule
-from aher_lightning.datasets.background import find_background, mix_background
+from aher_lightning.datasets.background_videos import find_background, mix_background
 from aher_lightning.datasets.moment_layouts import CategoryFolders, CutMoments, MomentLayout, NamedFiles, NamePattern
 from aher_lightning.datasets.video_folder import find_videos
 from aher_lightning.errors import AnnotationError, ConfigError, DataError

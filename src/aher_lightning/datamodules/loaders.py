@@ -7,7 +7,6 @@ from traceback import clear_frames
 from typing import Any, TypeVar
 
 from torch.utils.data import DataLoader, Dataset
-from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from aher_lightning.datasets.sampling import IterationSampler
 from aher_lightning.errors import AherError
@@ -62,7 +61,7 @@ class EvaluationLoader(DataLoader[Any]):
         return _without_none(super().__iter__())
 
 
-def _without_none(batches: _BaseDataLoaderIter) -> Iterator[Any]:
+def _without_none(batches: Iterator[Any]) -> Iterator[Any]:
     """The batches that are not ``None``; its argument has started the loader processes already."""
     return (batch for batch in with_plain_errors(batches) if batch is not None)
 

@@ -14,8 +14,8 @@ from pytorch_lightning.utilities import CombinedLoader
 from torch.utils.data import DataLoader
 
 from aher_lightning.annotations.records import AnnotatedVideo
-from aher_lightning.annotations.selection import restrict, take_fraction
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
+from aher_lightning.annotations.video_selection import restrict, take_fraction
 from aher_lightning.datamodules.loaders import EvaluationLoader, IterationLoader
 from aher_lightning.datasets.collate import collate_moments, collate_readable, collate_untrimmed
 from aher_lightning.datasets.moments import MomentDataset
@@ -63,7 +63,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         label_fraction: If given, train with full supervision like AherNet* of the paper: this fraction, above 0 and at
             most 1, of the annotated training videos of the moment categories replaces the untrimmed videos. There are
             no moments then, and the same categories are evaluated, now as "untrimmed".
-            :func:`~aher_lightning.annotations.selection.take_fraction` selects the videos.
+            :func:`~aher_lightning.annotations.video_selection.take_fraction` selects the videos.
         parts: Parts of a training batch; recognition from pixels works without "untrimmed". ``None`` takes all parts
             of the setting: no "moments" with ``label_fraction``.
         rules: Which annotations of a training video are used, and how short a clip of it may be; by default all

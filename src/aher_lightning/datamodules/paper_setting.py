@@ -11,9 +11,9 @@ from typing import Any
 from aher_lightning.annotations.activitynet import read_activitynet
 from aher_lightning.annotations.category_lists import read_split
 from aher_lightning.annotations.records import AnnotatedVideo
-from aher_lightning.annotations.selection import list_categories, restrict
 from aher_lightning.annotations.splits import split_path
 from aher_lightning.annotations.trimmed_clips import TrimmedClip, foreground_clips
+from aher_lightning.annotations.video_selection import list_categories, restrict
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.video_folder import find_videos
 from aher_lightning.errors import AnnotationError, DataError

@@ -7,7 +7,7 @@ from typing import Any
 
 from aher_lightning.annotations.activitynet import read_activitynet
 from aher_lightning.annotations.records import AnnotatedVideo
-from aher_lightning.annotations.selection import list_categories, restrict
+from aher_lightning.annotations.video_selection import list_categories, restrict
 from aher_lightning.datamodules.folder import FolderDataModule
 from aher_lightning.errors import AnnotationError, DataError
 

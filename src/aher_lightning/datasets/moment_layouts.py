@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Protocol
 
 from aher_lightning.annotations.records import AnnotatedVideo
-from aher_lightning.annotations.selection import list_categories
 from aher_lightning.annotations.trimmed_clips import (
     TrimmedClip,
     find_moments,
@@ -19,6 +18,7 @@ from aher_lightning.annotations.trimmed_clips import (
     name_moments,
     scan_moment_folder,
 )
+from aher_lightning.annotations.video_selection import list_categories
 from aher_lightning.datasets.video_folder import find_videos
 from aher_lightning.errors import ConfigError, DataError
 from aher_lightning.files.video_files import list_videos

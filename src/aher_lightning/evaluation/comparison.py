@@ -17,7 +17,7 @@ from aher_lightning.metrics.functional.bootstrap import (
     compare_precisions,
     compare_recalls,
 )
-from aher_lightning.metrics.functional.matching import match_predictions
+from aher_lightning.metrics.functional.detection_matching import match_predictions
 from aher_lightning.reports.evaluation.comparison import ComparisonReport, DifferenceReport
 from aher_lightning.reports.predictions.reader import Predictions
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from aher_lightning.annotations.category_lists import read_taxonomy_leaves
 from aher_lightning.annotations.layouts import annotation_layout, read_annotations
 from aher_lightning.annotations.records import AnnotatedVideo
-from aher_lightning.annotations.selection import list_categories, restrict, without_categories
+from aher_lightning.annotations.video_selection import list_categories, restrict, without_categories
 from aher_lightning.errors import AnnotationError
 
 CategoryGroups = Mapping[str, Sequence[str]]

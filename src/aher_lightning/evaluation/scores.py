@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from aher_lightning.evaluation.diagnosis import Buckets, diagnosis_reports
-from aher_lightning.evaluation.fingerprint import ground_truth_fingerprint
 from aher_lightning.evaluation.ground_truth import GroundTruth
+from aher_lightning.evaluation.ground_truth_fingerprint import ground_truth_fingerprint
 from aher_lightning.evaluation.protocol import Protocol
 from aher_lightning.evaluation.tables import EvaluationTables, evaluation_tables
 from aher_lightning.metrics.functional.groups import group_precisions, group_proposals, harmonic_mean

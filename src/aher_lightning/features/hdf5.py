@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, cast
 
 from torch.utils.data import get_worker_info
 
-from aher_lightning.errors import ConfigError, DataError
+from aher_lightning.errors import DataError, require_extra
 from aher_lightning.features.published_store import FeatureArray, PublishedFeatureStore
 
 if TYPE_CHECKING:
@@ -90,8 +89,7 @@ class Hdf5Store(PublishedFeatureStore):
     def _open(self) -> h5py.File:
         """Open the file."""
         path = self.root / self.manifest.file
-        if find_spec("h5py") is None:
-            raise ConfigError('HDF5 features need h5py: pip install "aher-lightning[hdf5]"')
+        require_extra("hdf5", "a store of HDF5 features")
         import h5py
 
         if not path.is_file():

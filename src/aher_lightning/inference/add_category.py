@@ -13,7 +13,7 @@ from aher_lightning import __version__
 from aher_lightning.annotations.trimmed_clips import MOST_NAMED
 from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY, append_added
 from aher_lightning.checkpoints.content import STATE_KEY, check_output, write_checkpoint
-from aher_lightning.checkpoints.folder import read_trained
+from aher_lightning.checkpoints.pretrained_folder import read_trained
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.inference.category_clips import (
     FEWEST_CLIPS,

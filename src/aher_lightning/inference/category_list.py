@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from aher_lightning.annotations.trimmed_clips import MOST_NAMED
 from aher_lightning.checkpoints.added_categories import added_categories, drop_added
 from aher_lightning.checkpoints.content import STATE_KEY, check_output, write_checkpoint
-from aher_lightning.checkpoints.folder import read_trained
+from aher_lightning.checkpoints.pretrained_folder import read_trained
 from aher_lightning.errors import ConfigError
 from aher_lightning.structures import AddedCategory
 

@@ -11,11 +11,11 @@ import torch
 
 from aher_lightning.datasets.collate import pack_snippets
 from aher_lightning.errors import CheckpointError, ConfigError
+from aher_lightning.inference.detection_selection import category_labels, select_detections
 from aher_lightning.inference.device import choose_device
 from aher_lightning.inference.feature_stream import stream_features, window_snippets
 from aher_lightning.inference.merge import merge_windows
 from aher_lightning.inference.rebuild import load_module
-from aher_lightning.inference.selection import category_labels, select_detections
 from aher_lightning.inference.windows import Window, length_in_windows, split_windows
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.structures import Detections, SnippetSequence

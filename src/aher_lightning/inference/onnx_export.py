@@ -6,7 +6,6 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from aher_lightning import __version__
-from aher_lightning.errors import CheckpointError, ConfigError
+from aher_lightning.errors import CheckpointError, require_extra
 from aher_lightning.files.atomic import atomic_folder
 from aher_lightning.files.json_files import write_json
 from aher_lightning.inference.onnx_graphs import BackboneGraph, LocalizerGraph
@@ -52,7 +51,7 @@ def export_onnx(module: BaseModule, folder: Path, *, overwrite: bool = False) ->
         ConfigError: If the packages for it are not installed.
         ContractError: If the module does not know how frames become snippets.
     """
-    require_onnx()
+    require_extra("export", "export to ONNX")
     if not isinstance(module, PhasedModule):
         raise CheckpointError(f"a {type(module).__name__} is no localizer; export a checkpoint of AherModule")
     contract = module.require_contract()
@@ -65,17 +64,6 @@ def export_onnx(module: BaseModule, folder: Path, *, overwrite: bool = False) ->
         outputs = graph(features)
         _export(graph, features, "features", list(outputs), partial / FILES[1])
         write_json(partial / DESCRIPTION_FILE, describe(module, outputs), CheckpointError, indent=1)
-
-
-def require_onnx() -> None:
-    """Refuse to go on without the packages for it.
-
-    Raises:
-        ConfigError: If one of them is not installed.
-    """
-    missing = [name for name in ("onnx", "onnxscript") if find_spec(name) is None]
-    if missing:
-        raise ConfigError(f'export to ONNX needs {" and ".join(missing)}: pip install "aher-lightning[export]"')
 
 
 def describe(module: PhasedModule, outputs: Mapping[str, Tensor]) -> dict[str, Any]:

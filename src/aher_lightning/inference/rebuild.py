@@ -11,7 +11,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from aher_lightning.checkpoints.class_paths import check_class_paths
 from aher_lightning.checkpoints.content import STATE_KEY
-from aher_lightning.checkpoints.folder import read_trained
+from aher_lightning.checkpoints.pretrained_folder import read_trained
 from aher_lightning.errors import CheckpointError, first_cause
 from aher_lightning.modules.base import BaseModule
 

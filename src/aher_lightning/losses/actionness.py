@@ -6,8 +6,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from aher_lightning.losses.reduction import gather_from_processes, mean_over_processes, sum_over_processes
+from aher_lightning.ops.hard_negatives import mine_hard_negatives
 from aher_lightning.ops.matching import BACKGROUND, FOREGROUND
-from aher_lightning.ops.sampling import mine_hard_negatives
 
 
 def actionness_loss(logits: Tensor, states: Tensor, selected: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from aher_lightning.losses.anchors import AnchorLoss
+from aher_lightning.losses.anchor_loss import AnchorLoss
 from aher_lightning.losses.options import ActionnessOptions, MatchingOptions, OffsetOptions, OverlapOptions
 from aher_lightning.models.anchors import generate_anchors
 from aher_lightning.models.base import Head

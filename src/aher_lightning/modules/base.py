@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from aher_lightning import __version__
 from aher_lightning.checkpoints.added_categories import added_categories, drop_added
 from aher_lightning.checkpoints.content import STATE_KEY, check_architecture, load_submodule
-from aher_lightning.checkpoints.folder import is_own, read_trained
+from aher_lightning.checkpoints.pretrained_folder import is_own, read_trained
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError
 from aher_lightning.models.base import Backbone, ReadsPublicWeights
 from aher_lightning.models.fingerprint import fingerprint

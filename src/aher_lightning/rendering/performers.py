@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aher_lightning.rendering.categories import Category, ContextStyle
-from aher_lightning.rendering.context import (
+from aher_lightning.rendering.action_context import (
     SETTLE_SEC,
     WALK_SEC,
     WIND_UP_SEC,
@@ -20,6 +19,7 @@ from aher_lightning.rendering.context import (
     walk,
     wind_up,
 )
+from aher_lightning.rendering.categories import Category, ContextStyle
 from aher_lightning.rendering.motions import FloatArray
 
 

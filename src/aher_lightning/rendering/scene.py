@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aher_lightning.rendering.background import crop_world, draw_camera, draw_world
+from aher_lightning.rendering.action_context import Stage
+from aher_lightning.rendering.backdrop import crop_world, draw_camera, draw_world
 from aher_lightning.rendering.categories import Category
-from aher_lightning.rendering.context import Stage
 from aher_lightning.rendering.motions import FloatArray
 from aher_lightning.rendering.performers import Performance, perform_action, play_bystander, play_performer
 from aher_lightning.rendering.sprites import ByteArray, Sprite, blend, draw_sprite, sample_patches

@@ -44,7 +44,7 @@ class AutoReader(VideoReader):
     Each reason is logged once per process. To survive a decord that crashes or hangs, decode under a time limit
     (:class:`~aher_lightning.video.frame_source.FrameSource`): PyAV then takes over.
 
-    Equal to the bit with PyAV 18; older versions convert the colours of some files slightly differently (by less than
+    Equal to the bit with PyAV 18 and 19; PyAV 17 converts the colours of some files slightly differently (by less than
     3 of 255).
 
     Args:

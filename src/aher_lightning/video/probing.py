@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from array import array
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from lightning_utilities.core.imports import compare_version
 
 from aher_lightning.errors import VideoError
 from aher_lightning.video.reader import TIME_TOLERANCE_SEC, VideoInfo
@@ -70,8 +72,8 @@ def open_video(path: Path, thread_count: int = 1) -> Iterator[tuple[InputContain
 
     _check_file(path)
     try:
-        # Absolute, as FFmpeg would take a name such as 'http:' for an address. Titles in other encodings are no error.
-        with av.open(str(path.absolute()), metadata_errors="replace") as container:
+        # Absolute, as FFmpeg would take a name such as 'http:' for an address.
+        with av.open(str(path.absolute()), **_lenient_titles()) as container:
             yield container, _best_stream(path, container, thread_count)
     except av.FFmpegError as failure:
         reason = failure.strerror or type(failure).__name__
@@ -115,6 +117,11 @@ def _index_frames(path: Path, size: int, modified_ns: int) -> FrameIndex:
         if packets.first_frame is None or not packets.starts:
             raise VideoError(f"{path}: holds no picture that can be decoded; replace the file or convert it again")
         return packets.index(path, packets.first_frame)
+
+
+def _lenient_titles() -> dict[str, Any]:
+    """Options of PyAV with which a title in another encoding is no error; from 19 on it never is."""
+    return {"metadata_errors": "replace"} if compare_version("av", operator.lt, "19") else {}
 
 
 def _check_file(path: Path) -> None:

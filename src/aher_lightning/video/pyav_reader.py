@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 _WORTH_SEEKING_FRAMES = 8
 """Decoding fewer frames than this is faster than a seek."""
 
-_SCALES_IN_THREADS = 17
-"""First major version of PyAV that converts pictures in several threads by default."""
-
 _LOST_SEC = 0.25
 """A file of which decoding lacks more than this at the end is damaged; decoders may hold back a frame or two."""
 
@@ -77,13 +74,10 @@ class PyAVReader(VideoReader):
 
 def _picture_converter() -> Callable[[VideoFrame], Image]:
     """Return a function that converts frames to upright RGB pictures."""
-    import av
     from av.video.reformatter import VideoReformatter
 
     # One reformatter, and one thread: a new one per frame, or threads for such small work, cost as much as decoding.
-    reformat = partial(VideoReformatter().reformat, format="rgb24")
-    if int(av.__version__.split(".")[0]) >= _SCALES_IN_THREADS:
-        reformat = partial(reformat, threads=1)
+    reformat = partial(VideoReformatter().reformat, format="rgb24", threads=1)
 
     def convert(frame: VideoFrame) -> Image:
         picture = np.asarray(reformat(frame).to_ndarray(), dtype=np.uint8)

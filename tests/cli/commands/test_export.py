@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.checkpoints.folder import FEATURE_BANK_FILE
+from aher_lightning.checkpoints.pretrained_folder import FEATURE_BANK_FILE
 from aher_lightning.cli.main import main
 from aher_lightning.inference.localizer import Localizer
 from tests.helpers.added import remembering_checkpoint

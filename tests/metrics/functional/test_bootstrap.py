@@ -14,8 +14,8 @@ from aher_lightning.metrics.functional.bootstrap import (
     compare_precisions,
     compare_recalls,
 )
+from aher_lightning.metrics.functional.detection_matching import match_predictions
 from aher_lightning.metrics.functional.groups import group_precisions, group_proposals
-from aher_lightning.metrics.functional.matching import match_predictions
 from aher_lightning.metrics.functional.proposal_recall import proposal_recalls
 from aher_lightning.metrics.functional.segment_table import SegmentTable, table_from_detections
 from aher_lightning.metrics.functional.temporal_map import average_precisions

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aher_lightning.metrics.functional.category_ranks import category_rows, ranks_in_instances
-from aher_lightning.metrics.functional.matching import match_predictions
+from aher_lightning.metrics.functional.detection_matching import match_predictions
 from tests.helpers.diagnosis_cases import instances, mistaken_case, table, tables
 
 TRUTH = instances((0, 0, 10, 3), (0, 20, 30, 5), (1, 0, 10, 3))

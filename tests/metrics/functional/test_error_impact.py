@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from aher_lightning.metrics.functional.category_ranks import ranks_in_instances
+from aher_lightning.metrics.functional.detection_matching import UNMATCHED, match_predictions
 from aher_lightning.metrics.functional.error_impact import count_types, precisions_without_errors
 from aher_lightning.metrics.functional.error_types import ERROR_TYPES, PredictionType, classify_predictions
-from aher_lightning.metrics.functional.matching import UNMATCHED, match_predictions
 from aher_lightning.metrics.functional.segment_table import SegmentTable
 from aher_lightning.metrics.functional.temporal_map import average_precisions
 from tests.helpers.diagnosis_cases import instances, mistaken_case, table, tables

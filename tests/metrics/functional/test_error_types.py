@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from aher_lightning.metrics.functional.detection_matching import UNMATCHED, match_predictions
 from aher_lightning.metrics.functional.error_types import ERROR_TYPES, PredictionType, classify_predictions
-from aher_lightning.metrics.functional.matching import UNMATCHED, match_predictions
 from aher_lightning.metrics.functional.segment_table import SegmentTable
 from tests.helpers.diagnosis_cases import instances, mistaken_case, table, tables
 from tests.helpers.diagnosis_reference import TYPES, find

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aher_lightning.annotations.activitynet import read_activitynet
-from aher_lightning.annotations.selection import list_categories, restrict
+from aher_lightning.annotations.video_selection import list_categories, restrict
 from aher_lightning.metrics.functional.proposal_recall import ProposalRecalls, proposal_recalls, rank_proposals
 from aher_lightning.metrics.functional.segment_table import table_from_detections
 from aher_lightning.ops.thresholds import ACTIVITYNET_THRESHOLDS

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aher_lightning.metrics.functional.category_ranks import ranks_in_instances
-from aher_lightning.metrics.functional.matching import UNMATCHED, match_predictions
+from aher_lightning.metrics.functional.detection_matching import UNMATCHED, match_predictions
 from aher_lightning.metrics.functional.segment_table import SegmentTable
 from aher_lightning.metrics.functional.sensitivity import missed_instances, normalized_precisions
 from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, average_precisions

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from aher_lightning.annotations.activitynet import read_activitynet
-from aher_lightning.annotations.selection import list_categories, restrict
-from aher_lightning.metrics.functional.matching import match_predictions
+from aher_lightning.annotations.video_selection import list_categories, restrict
+from aher_lightning.metrics.functional.detection_matching import match_predictions
 from aher_lightning.metrics.functional.segment_table import SegmentTable, table_from_detections
 from aher_lightning.metrics.functional.temporal_map import average_precisions, rank_hits
 from aher_lightning.ops.thresholds import ACTIVITYNET_THRESHOLDS

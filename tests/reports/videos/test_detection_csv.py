@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.annotations.csv_table import read_csv_annotations
+from aher_lightning.annotations.csv_annotations import read_csv_annotations
 from aher_lightning.errors import PredictionError
 from aher_lightning.reports.videos.detection_csv import write_detection_csv
 from aher_lightning.reports.videos.detection_rows import DetectionRow

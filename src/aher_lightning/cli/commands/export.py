@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from aher_lightning.checkpoints.folder import read_trained, write_pretrained
+from aher_lightning.checkpoints.pretrained_folder import read_trained, write_pretrained
 from aher_lightning.console import output_console
 from aher_lightning.errors import ConfigError
 from aher_lightning.inference.onnx_export import OPSET, export_onnx

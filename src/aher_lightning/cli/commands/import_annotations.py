@@ -13,7 +13,7 @@ from aher_lightning.annotations.importers.collector import ImportedFile, ImportO
 from aher_lightning.annotations.importers.tool_files import ToolName, merge_files, read_tool_file
 from aher_lightning.annotations.importers.video_facts import VideoFacts
 from aher_lightning.annotations.records import AnnotatedVideo
-from aher_lightning.annotations.selection import list_categories
+from aher_lightning.annotations.video_selection import list_categories
 from aher_lightning.console import counted, output_console
 from aher_lightning.errors import ConfigError
 

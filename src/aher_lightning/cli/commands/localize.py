@@ -16,9 +16,9 @@ from aher_lightning.cli.verbs import DEBUG
 from aher_lightning.console import ProgressReporter, counted, error_console, output_console
 from aher_lightning.datasets.unusable_videos import UnusableVideo
 from aher_lightning.errors import AherError, ConfigError, VideoError
+from aher_lightning.inference.detection_selection import category_labels
 from aher_lightning.inference.finished_videos import FinishedVideos
 from aher_lightning.inference.localizer import LocalizedVideo, Localizer
-from aher_lightning.inference.selection import category_labels
 from aher_lightning.inference.video_inputs import VideoInput, find_inputs
 from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.reports.predictions.reader import read_predictions

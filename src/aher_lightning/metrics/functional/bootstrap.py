@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from aher_lightning.metrics.functional.detection_matching import Matches
 from aher_lightning.metrics.functional.groups import group_precisions, group_proposals
-from aher_lightning.metrics.functional.matching import Matches
 from aher_lightning.metrics.functional.proposal_recall import RankedProposals, rank_proposals
 from aher_lightning.metrics.functional.segment_table import FloatArray, IntArray, SegmentTable
 from aher_lightning.metrics.functional.temporal_map import RankedHits, rank_hits
@@ -119,7 +119,7 @@ def compare_precisions(
             invalid.
 
     Example:
-        >>> from aher_lightning.metrics.functional.matching import match_predictions
+        >>> from aher_lightning.metrics.functional.detection_matching import match_predictions
         >>> one = np.array([0])
         >>> truth = SegmentTable(one, np.array([[0.0, 10.0]]), np.ones(1), one)
         >>> hit = match_predictions(truth, truth)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from aher_lightning.metrics.functional.matching import Matches
+from aher_lightning.metrics.functional.detection_matching import Matches
 from aher_lightning.metrics.functional.segment_table import IntArray, SegmentTable
 
 

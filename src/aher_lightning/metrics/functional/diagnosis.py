@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from aher_lightning.metrics.functional.category_ranks import ranks_in_instances
+from aher_lightning.metrics.functional.detection_matching import Matches, match_predictions
 from aher_lightning.metrics.functional.error_impact import count_types, precisions_without_errors
 from aher_lightning.metrics.functional.error_types import PredictionType, classify_predictions
 from aher_lightning.metrics.functional.groups import group_precisions
@@ -17,7 +18,6 @@ from aher_lightning.metrics.functional.instance_buckets import (
     characterize_instances,
     sort_into_buckets,
 )
-from aher_lightning.metrics.functional.matching import Matches, match_predictions
 from aher_lightning.metrics.functional.segment_table import BoolArray, FloatArray, IntArray, SegmentTable
 from aher_lightning.metrics.functional.sensitivity import missed_instances, normalized_precisions
 from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, matched_precisions
@@ -143,8 +143,8 @@ def diagnose(
         >>> truth = SegmentTable(np.array([0]), np.array([[0.0, 10.0]]), np.ones(1), np.array([3]))
         >>> late = truth._replace(segments=np.array([[5.0, 15.0]]))
         >>> found = diagnose(late, truth, durations_sec=np.array([60.0]), edges=ACTIVITYNET_EDGES).overall
-        >>> found.type_counts[0, PredictionType.LOCALIZATION], found.missed, found.buckets["length"][0].range_text
-        (np.int64(1), 1.0, 'up to 30 s')
+        >>> int(found.type_counts[0, PredictionType.LOCALIZATION]), found.missed, found.buckets["length"][0].range_text
+        (1, 1.0, 'up to 30 s')
     """
     if max_multiple < 1:
         raise ValueError(f"max_multiple must be 1 or more; got {max_multiple}")

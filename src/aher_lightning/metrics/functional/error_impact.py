@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from aher_lightning.metrics.functional.category_ranks import category_rows
+from aher_lightning.metrics.functional.detection_matching import UNMATCHED, Matches
 from aher_lightning.metrics.functional.error_types import ERROR_TYPES, PredictionType
-from aher_lightning.metrics.functional.matching import UNMATCHED, Matches
 from aher_lightning.metrics.functional.segment_table import IntArray, SegmentTable
 from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, hit_places, interpolated_area
 

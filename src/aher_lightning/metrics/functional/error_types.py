@@ -6,7 +6,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from aher_lightning.metrics.functional.matching import UNMATCHED, Matches
+from aher_lightning.metrics.functional.detection_matching import UNMATCHED, Matches
 from aher_lightning.metrics.functional.segment_table import BoolArray, FloatArray, IntArray, SegmentTable, pair_segments
 
 _BACKGROUND_TEMPORAL_IOU = 0.1
@@ -56,7 +56,7 @@ def classify_predictions(matches: Matches, ground_truth: SegmentTable) -> IntArr
         Values of :class:`PredictionType`, ``(H, N)``.
 
     Example:
-        >>> from aher_lightning.metrics.functional.matching import match_predictions
+        >>> from aher_lightning.metrics.functional.detection_matching import match_predictions
         >>> one = np.array([0])
         >>> truth = SegmentTable(one, np.array([[0.0, 10.0]]), np.ones(1), one)
         >>> found = match_predictions(truth._replace(segments=np.array([[0.0, 6.0]])), truth, [0.5, 0.75])

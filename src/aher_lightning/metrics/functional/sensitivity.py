@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aher_lightning.metrics.functional.category_ranks import category_rows
-from aher_lightning.metrics.functional.matching import UNMATCHED, Matches
+from aher_lightning.metrics.functional.detection_matching import UNMATCHED, Matches
 from aher_lightning.metrics.functional.segment_table import BoolArray, FloatArray, IntArray, SegmentTable
 from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, hit_places, interpolated_area
 
@@ -35,7 +35,7 @@ def normalized_precisions(
         One record per subset, of the categories with an instance in it.
 
     Example:
-        >>> from aher_lightning.metrics.functional.matching import match_predictions
+        >>> from aher_lightning.metrics.functional.detection_matching import match_predictions
         >>> one = np.array([0])
         >>> truth = SegmentTable(one, np.array([[0.0, 10.0]]), np.ones(1), one)
         >>> normalized_precisions(match_predictions(truth, truth), truth, np.array([[True], [False]]))[0].average

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aher_lightning.metrics.functional.matching import UNMATCHED, Matches, match_predictions
+from aher_lightning.metrics.functional.detection_matching import UNMATCHED, Matches, match_predictions
 from aher_lightning.metrics.functional.segment_table import BoolArray, FloatArray, IntArray, SegmentTable
 from aher_lightning.ops.thresholds import threshold_name
 
@@ -189,8 +189,8 @@ def interpolated_area(precision: FloatArray, recall: FloatArray) -> FloatArray:
         Areas, ``(...,)``.
 
     Example:
-        >>> interpolated_area(np.array([0.5, 0.67]), np.array([0.25, 0.5]))
-        np.float64(0.335)
+        >>> float(interpolated_area(np.array([0.5, 0.67]), np.array([0.25, 0.5])))
+        0.335
     """
     best_beyond = np.maximum.accumulate(precision[..., ::-1], axis=-1)[..., ::-1]
     gained = np.copy(recall)

@@ -15,7 +15,7 @@ from aher_lightning.reports.videos.detection_rows import DetectionRow, check_row
 def write_detection_csv(path: Path, rows: Mapping[str, Sequence[DetectionRow]]) -> None:
     """Write the detections of videos as CSV, atomically and without rounding; times are in seconds.
 
-    :func:`~aher_lightning.annotations.csv_table.read_csv_annotations` reads the same file as annotations, with
+    :func:`~aher_lightning.annotations.csv_annotations.read_csv_annotations` reads the same file as annotations, with
     ``on_missing_duration`` other than ``"error"``: it ignores the scores.
 
     Args:

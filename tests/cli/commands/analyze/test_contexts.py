@@ -95,13 +95,13 @@ def test_the_command_writes_table_and_figure(
     assert "level is 9, but the network has levels 1 to 4" in capsys.readouterr().err
 
 
-def test_what_is_missing_is_said_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("no_extras")
+def test_what_is_missing_is_said_before_any_work(tmp_path: Path) -> None:
     nothing = tmp_path / "none.ckpt"
     wrong: list[dict[str, Any]] = [{"anchors": 1}, {"moments": 0}]
     for options in wrong:
         with pytest.raises(ConfigError, match="'anchors' and 'moments' must be at least 2"):
             contexts(ToyDataModule(), nothing, tmp_path / "out", **options)
-    monkeypatch.setattr("aher_lightning.analyses.embedding.find_spec", lambda _: None)
     with pytest.raises(ConfigError, match=r'pip install "aher-lightning\[analysis\]"'):
         contexts(ToyDataModule(), nothing, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -17,7 +17,7 @@ from aher_lightning.analyses.context_cells import (
     join_cells,
     select_cells,
 )
-from aher_lightning.analyses.embedding import embed_features, require_sklearn, separability
+from aher_lightning.analyses.embedding import embed_features, separability
 from aher_lightning.cli.commands.analyze.trained import load_trained
 from aher_lightning.console import output_console
 from aher_lightning.datamodules.mixed import MixedDataModule
@@ -25,7 +25,7 @@ from aher_lightning.datasets.collate import collate_moments, collate_untrimmed
 from aher_lightning.datasets.moments import MomentDataset
 from aher_lightning.datasets.sampling import SampleKey
 from aher_lightning.datasets.untrimmed import UntrimmedDataset
-from aher_lightning.errors import ConfigError
+from aher_lightning.errors import ConfigError, require_extra
 from aher_lightning.modules.phased import PhasedModule
 from aher_lightning.ops.matching import BACKGROUND, FOREGROUND
 from aher_lightning.ops.randomness import random_generator
@@ -83,7 +83,7 @@ def contexts(
     Raises:
         AherError: If scikit-learn, the checkpoint, the data or an option cannot be used.
     """
-    require_sklearn()
+    require_extra("analysis", "this analysis")
     if min(anchors, moments) < 2:
         raise ConfigError("'anchors' and 'moments' must be at least 2; correct them")
     # A base class, of AherNet and of plug-ins that are trained like it.

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aher_lightning.annotations.records import AnnotatedVideo, Instance
-from aher_lightning.evaluation.fingerprint import ground_truth_fingerprint
+from aher_lightning.evaluation.ground_truth_fingerprint import ground_truth_fingerprint
 
 WAVE, JUMP = Instance("wave", 1.0, 4.0), Instance("jump", 2.5, 9.0)
 FIRST = AnnotatedVideo("v1", "validation", 60.0, (WAVE, JUMP))

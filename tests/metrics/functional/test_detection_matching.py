@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aher_lightning.metrics.functional.matching import UNMATCHED, match_predictions
+from aher_lightning.metrics.functional.detection_matching import UNMATCHED, match_predictions
 from aher_lightning.metrics.functional.segment_table import SegmentTable, table_from_detections
 from tests.helpers.metric_cases import detections, random_case
 

@@ -10,7 +10,7 @@ import torch
 
 from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
-from aher_lightning.checkpoints.folder import (
+from aher_lightning.checkpoints.pretrained_folder import (
     CONFIG_FILE,
     FEATURE_BANK_FILE,
     WEIGHTS_FILE,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.annotations.csv_table import COLUMN_NAMES, read_csv_annotations
+from aher_lightning.annotations.csv_annotations import COLUMN_NAMES, read_csv_annotations
 from aher_lightning.annotations.records import Instance
 from aher_lightning.errors import AnnotationError
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from aher_lightning.errors import ConfigError
-from aher_lightning.losses.anchors import AnchorLoss, AnchorLosses
+from aher_lightning.losses.anchor_loss import AnchorLoss, AnchorLosses
 from aher_lightning.losses.options import ActionnessOptions, MatchingOptions, OffsetOptions, OverlapOptions
 from aher_lightning.ops.coding import decode_offsets, encode_offsets
 from aher_lightning.ops.segments import segments_to_centre_width

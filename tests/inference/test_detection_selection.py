@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from aher_lightning.errors import ConfigError
-from aher_lightning.inference.selection import category_labels, select_detections
+from aher_lightning.inference.detection_selection import category_labels, select_detections
 from aher_lightning.structures import Detections
 
 FOUND = Detections(

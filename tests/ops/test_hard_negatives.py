@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from aher_lightning.ops.sampling import mine_hard_negatives
+from aher_lightning.ops.hard_negatives import mine_hard_negatives
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from aher_lightning.annotations.records import AnnotatedVideo, Instance
-from aher_lightning.annotations.selection import restrict, take_fraction
+from aher_lightning.annotations.video_selection import restrict, take_fraction
 from aher_lightning.errors import AnnotationError
 
 

@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aher_lightning.rendering.categories import APPROACHES, EXITS, SETTLES, WIND_UPS, ContextStyle
-from aher_lightning.rendering.context import (
+from aher_lightning.rendering.action_context import (
     _STYLE_FIDELITY,
     Stage,
     draw_rest,
@@ -15,6 +14,7 @@ from aher_lightning.rendering.context import (
     walk,
     wind_up,
 )
+from aher_lightning.rendering.categories import APPROACHES, EXITS, SETTLES, WIND_UPS, ContextStyle
 
 STAGE = Stage(96.0, 72.0, 10.0)
 HERE = np.array([20.0, 30.0, 0.5, 0.2, -0.2])

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from aher_lightning.annotations.records import AnnotatedVideo, Instance
-from aher_lightning.datasets.background import find_background, mix_background
+from aher_lightning.datasets.background_videos import find_background, mix_background
 
 
 def videos(prefix: str, count: int) -> list[AnnotatedVideo]:

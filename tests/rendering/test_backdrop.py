@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aher_lightning.rendering.background import _MARGIN, _slow_wave, crop_world, draw_camera, draw_world
+from aher_lightning.rendering.backdrop import _MARGIN, _slow_wave, crop_world, draw_camera, draw_world
 
 
 def test_waves_stay_in_range_and_are_slow() -> None:
