@@ -79,7 +79,8 @@ def features_and_outputs(module: AherModule) -> list[Tensor]:
     """Return what backbone and network make of the videos of validation."""
     module.eval().contract = PixelDataModule().contract
     features = module.encode(next(iter(PixelDataModule().val_dataloader())).snippets, module.network.length)
-    return [features, *module.network(features, "moment")]
+    outputs = module.network(features, "moment")
+    return [features, outputs.class_logits, *outputs.head.values()]
 
 
 @pytest.mark.parametrize("precision", [None, torch.bfloat16])
