@@ -58,7 +58,7 @@ def first_cause(error: BaseException) -> BaseException:
 
 @cache
 def require_extra(extra: str, purpose: str) -> None:
-    """Refuse to go on without the packages of an extra.
+    """Raise if a package of an extra is missing.
 
     Args:
         extra: Its name in ``pyproject.toml``.

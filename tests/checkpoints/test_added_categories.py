@@ -155,7 +155,7 @@ def test_other_orders_are_refused(extended: Path) -> None:
 def test_training_does_not_go_on(extended: Path) -> None:
     for categories in (CATEGORIES, Categories(UNTRIMMED, [*MOMENT, "a", "b"])):
         trainer = quiet_trainer(extended.parent, 3)
-        with pytest.raises(CheckpointError, match="training cannot go on with them: remove them by 'aher remove-cat"):
+        with pytest.raises(CheckpointError, match="training cannot resume with them: remove them by 'aher remove-cat"):
             trainer.fit(toy_localizer(categories), datamodule=ToyDataModule(), ckpt_path=extended)
 
 

@@ -70,5 +70,5 @@ def test_no_memory() -> None:
 
 @pytest.mark.parametrize("state", [{}, {"features": 3, "labels": None}, {"features": [[1]], "labels": [1, 2]}])
 def test_damage_is_refused(state: dict[str, object]) -> None:
-    with pytest.raises(CheckpointError, match="memory of moments is damaged"):
+    with pytest.raises(CheckpointError, match="feature bank is damaged"):
         FeatureBank(2).load(state)

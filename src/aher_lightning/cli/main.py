@@ -134,7 +134,7 @@ def _exit_code(verb: str, stop: SystemExit) -> int:
     """Exit code of a command that ended itself: 130 after Ctrl-C, 143 after SIGTERM, with a message; else its own."""
     if isinstance(stop.__context__, KeyboardInterrupt):
         return _report_interruption(verb)
-    if type(stop).__name__ == "SIGTERMException":  # Lightning's; by name, lest usage errors wait for its import
+    if type(stop).__name__ == "SIGTERMException":  # Lightning's; by name, as usage errors must not wait for its import
         error_console().print(f"aher {verb}: terminated{_GO_ON.get(verb, '')}")
         return 143
     return stop.code if isinstance(stop.code, int) else 2

@@ -199,7 +199,7 @@ class FeatureExtraction:
                 yield waiting.pop(ready), ready
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
-            # Decoders of an interrupted command must not be waited for. A video that is read in two steps goes on in
+            # Decoders of an interrupted command must not be waited for. A video that is read in two steps continues in
             # another process after the first is ended.
             while not all(decoded.done() for decoded in waiting):
                 self.folder.close()

@@ -27,7 +27,7 @@ class VideoInput(NamedTuple):
 
 
 def find_inputs(words: Sequence[Path]) -> list[VideoInput]:
-    """Return the videos that the words of a command name, each once, in the order of the words.
+    """Return the videos that the arguments of a command name, each once, in order.
 
     A folder stands for all video files below it, in alphabetical order; a word with ``*``, ``?`` or ``[]`` that is no
     file for all files and folders that it matches. Any other word is taken as a file, and reported when it is read if
@@ -88,5 +88,5 @@ def _look_into(folder: Path) -> list[VideoInput]:
 
 
 def _as_input(path: Path) -> VideoInput:
-    """A file that is named by itself."""
+    """A file given directly."""
     return VideoInput(path, PurePath(path.stem))

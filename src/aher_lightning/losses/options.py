@@ -68,7 +68,7 @@ class OverlapOptions:
 
 @dataclass(frozen=True)
 class ActionnessOptions:
-    """How action is told from background, which the paper does not do: its head has no such output.
+    """How actionness is learnt, which the paper does not do: its head has no such output.
 
     Args:
         weight: Factor of the mean over foreground anchors and hard negatives; 2 in the authors' code.

@@ -1,4 +1,4 @@
-"""Classifier rows of categories added after training, computed apart so that nobody else's logits move."""
+"""Classifier rows of categories added after training, computed apart so that no other logit changes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class AddedClassifier(nn.Module):
     A matrix product rounds according to its shape. Added rows therefore never share a product with trained ones.
     They come in blocks of :data:`BLOCK_ROWS`, the last one filled up with zeros, and each block is computed alone. A
     category keeps its row for good: what joins later fills free rows behind it, and what leaves makes its row zero.
-    So the logits of a category are the same bits whoever else is there.
+    So the logits of a category are bit-identical whichever others exist.
 
-    Nothing here is a parameter: training goes on without added categories.
+    Nothing here is a parameter: training ignores added categories.
 
     Args:
         level_channels: Channels ``d_j`` of each level.

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from aher_lightning.structures import HeadOutputs, LabelledClips, LabelledVideos, Proposals, Targets
 
 ClipPreparation = Callable[[Tensor], Tensor]
-"""Makes of the pixels of clips, uint8 ``(N, 3, F, H, W)``, the normalized clips that a backbone wants."""
+"""Turns pixels of clips, uint8 ``(N, 3, F, H, W)``, into the normalized clips that a backbone takes."""
 
 CLIPS_AT_ONCE = 32
-"""Clips that run through a backbone at once where the result does not depend on it."""
+"""Clips per batch where the result does not depend on it."""
 
 
 class Backbone(nn.Module, ABC):
@@ -47,7 +47,7 @@ class Backbone(nn.Module, ABC):
 
         Args:
             clips: Pixels, uint8, shape ``(N, 3, F, H, W)``; N may be 0.
-            prepare: Makes normalized clips of them.
+            prepare: Normalizes them.
 
         Returns:
             Features, shape ``(N, C)``.
@@ -120,13 +120,13 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, levels: Sequence[Tensor]) -> HeadOutputs:
-        """Return what the head says about its predictions.
+        """Return the outputs of the head.
 
         Args:
             levels: Feature maps, shapes ``(B, d_j, n_j)``.
 
         Returns:
-            Tensors by names that the head's other methods know.
+            Tensors by name, for the head's other methods.
         """
 
     @abstractmethod
@@ -138,7 +138,7 @@ class Head(nn.Module, ABC):
             labels: Its categories, int64 ``(B, G)``; -1 marks padding, which comes last.
 
         Returns:
-            What they stand for.
+            The targets.
         """
 
     @abstractmethod
@@ -148,11 +148,11 @@ class Head(nn.Module, ABC):
         Averages are over the batch of all processes, see :func:`~aher_lightning.losses.reduction.mean_over_processes`.
 
         Args:
-            outputs: What the head said about B videos.
+            outputs: Outputs of the head for B videos.
             targets: What :meth:`match` returned for them.
 
         Returns:
-            Scalar; 0 with a gradient where nothing takes part.
+            Scalar; 0 with a gradient if nothing contributes.
         """
 
     @abstractmethod
@@ -160,17 +160,17 @@ class Head(nn.Module, ABC):
         """Return the segment and the quality of every prediction.
 
         Args:
-            outputs: What the head said about B videos.
+            outputs: Outputs of the head for B videos.
 
         Returns:
             Segments ``(B, A, 2)`` and their quality ``(B, A)``.
         """
 
     def export_outputs(self, outputs: HeadOutputs) -> dict[str, Tensor]:  # noqa: ARG002 - of other heads
-        """Return what an exported localizer says beside segments, scores, labels and probabilities.
+        """Return further outputs of an exported localizer, beside segments, scores, labels and probabilities.
 
         Args:
-            outputs: What the head said about B videos.
+            outputs: Outputs of the head for B videos.
 
         Returns:
             Tensors by the names that they get in the file, shapes ``(B, ...)``; none unless overridden.
@@ -199,7 +199,7 @@ class WeightTransfer(nn.Module, ABC):
 
 
 class ContextGenerator(nn.Module, ABC):
-    """Imagines what happens before, or after, a moment (G1 or G2 of Eq. 2).
+    """Generates what happens before, or after, a moment (G1 or G2 of Eq. 2).
 
     A subclass takes the number of feature channels as first constructor argument.
     """
@@ -217,7 +217,7 @@ class ContextGenerator(nn.Module, ABC):
 
 
 class Context(nn.Module, ABC):
-    """Makes synthetic untrimmed videos of moments: puts something before, between and after them (A of Eq. 2).
+    """Makes synthetic untrimmed videos of moments, by what it puts around them (A of Eq. 2).
 
     A subclass takes the number of feature channels and the time steps T of a synthetic video as first constructor
     arguments. Its parameters, if it has any, are the group "generators".
@@ -244,7 +244,7 @@ class Context(nn.Module, ABC):
 
 
 class Discriminator(nn.Module, ABC):
-    """Tells the background of untrimmed videos from that of synthetic moments, on one pyramid level.
+    """Discriminates the background of untrimmed videos from that of synthetic moments, on one pyramid level.
 
     A subclass takes the channels of its level and the head's predictions per cell as first constructor arguments.
     """
@@ -278,7 +278,7 @@ class ScoreFusion(ABC):
 
 
 class Suppression(ABC):
-    """Thins out detections that repeat one another."""
+    """Suppresses repeated detections."""
 
     @abstractmethod
     def __call__(self, segments: Tensor, scores: Tensor, labels: Tensor) -> Tensor:

@@ -15,8 +15,8 @@ from aher_lightning.ops.precision import to_float16
 class FeatureBank:
     """The last moments, as pooled feature maps in half precision.
 
-    Features are those of the network at the time, which goes on learning; the newest replace the oldest. With
-    several processes each remembers its own moments, and the checkpoint has those of the first one.
+    Features are those of the network at that time, which keeps learning; the newest replace the oldest. With
+    several processes each keeps its own moments, and the checkpoint has those of the first one.
 
     Args:
         size: How many moments to keep; 0 keeps none.
@@ -44,10 +44,10 @@ class FeatureBank:
         return min(self._count, self.size)
 
     def add(self, pooled: Sequence[Tensor], labels: Tensor) -> None:
-        """Remember moments.
+        """Store moments.
 
         Args:
-            pooled: Their pooled feature maps on each level, ``(B, d_j)``; what half precision cannot hold is cut off.
+            pooled: Their pooled feature maps on each level, ``(B, d_j)``; clamped to the range of half precision.
             labels: Their categories, int64 ``(B,)``.
         """
         if not self.size:
@@ -62,7 +62,7 @@ class FeatureBank:
         self._count += len(labels)
 
     def state(self) -> dict[str, Any]:
-        """Return everything remembered, the oldest first.
+        """Return everything stored, oldest first.
 
         Returns:
             "features", float16 ``(n, d_j)`` of each level, and "labels", int64 ``(n,)``, on the CPU.
@@ -75,13 +75,13 @@ class FeatureBank:
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state` returned, the newest of it if there is more than fits.
+        """Restore what :meth:`state` returned, the newest entries if not all fit.
 
         Args:
-            state: What was remembered.
+            state: The stored features.
 
         Raises:
-            CheckpointError: If it is nothing of this kind.
+            CheckpointError: If it is malformed.
         """
         try:
             features, labels = list(state["features"]), state["labels"]
@@ -89,13 +89,13 @@ class FeatureBank:
         except (KeyError, TypeError):
             is_sound = False
         if not is_sound:
-            raise CheckpointError("the checkpoint's memory of moments is damaged; give another one")
+            raise CheckpointError("the checkpoint's feature bank is damaged; give another checkpoint")
         self._features, self._count = [], 0
         if features:
             self.add(features, labels)
 
     def _move(self, pooled: Sequence[Tensor], device: torch.device) -> None:
-        """Make room on a device, for the first moments or for what was loaded elsewhere."""
+        """Allocate on a device, or move what was loaded elsewhere."""
         if self._features:
             self._features = [values.to(device) for values in self._features]
         else:

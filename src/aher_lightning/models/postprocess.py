@@ -18,7 +18,7 @@ class Candidates(NamedTuple):
 
     Attributes:
         segments: ``(start, end)``, normalized and clipped to the video, ``(B, A, 2)``.
-        scores: Confidence, ``(B, A)``; ``-inf`` where nothing of the segment lies in the video.
+        scores: Confidence, ``(B, A)``; ``-inf`` if the segment lies outside the video.
         labels: Category index, int64 ``(B, A)``.
     """
 
@@ -74,11 +74,11 @@ class HardNMS(Suppression):
 
 
 class DetectionDecoder:
-    """Turn what the network says about its predictions into detections.
+    """Turn outputs of the network into detections.
 
     Args:
         fusion: Final score of a prediction; the paper's product if not given.
-        suppression: Thins out repetitions; hard NMS at the paper's threshold if not given.
+        suppression: Suppresses repeated detections; hard NMS at the paper's threshold if not given.
     """
 
     def __init__(self, fusion: ScoreFusion | None = None, suppression: Suppression | None = None) -> None:

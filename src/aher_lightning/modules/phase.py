@@ -147,7 +147,7 @@ class AdversarialPhase(Phase):
         return self.adversarial_weight * discriminator_loss(real_logits, fake_logits, mask)
 
     def check(self, network: AherNet) -> None:
-        """Refuse an adversarial loss where the network has nobody to play against.
+        """Refuse an adversarial loss of a network without discriminators.
 
         Args:
             network: The network.

@@ -255,7 +255,7 @@ class PhasedModule(BaseModule):
         return [parameter.grad for parameter in own.parameters]
 
     def _without_sync(self) -> AbstractContextManager[None]:
-        """Keep the strategy from exchanging gradients by itself."""
+        """Keep the strategy from exchanging gradients."""
         strategy = self.trainer.strategy
         return strategy.block_backward_sync() if isinstance(strategy, ParallelStrategy) else nullcontext()
 
@@ -314,8 +314,8 @@ class PhasedModule(BaseModule):
         """Give the network the shape of a checkpoint with added categories."""
         if self._trainer is not None and self._trainer.state.fn == TrainerFn.FITTING:
             raise CheckpointError(
-                "the checkpoint has added categories, and training cannot go on with them: remove them by "
-                "'aher remove-category', or go on from the checkpoint that they were added to"
+                "the checkpoint has added categories, and training cannot resume with them: remove them by "
+                "'aher remove-category', or resume from the checkpoint that they were added to"
             )
         drop_added(checkpoint, {one.name for one in added_categories(checkpoint)} - set(self.categories.moment))
         added = added_categories(checkpoint)

@@ -1,4 +1,4 @@
-"""The phases of Algorithm 1; each says which batch, which loss, which parameters, which optimizer."""
+"""The phases of Algorithm 1, each with its batch, losses, parameters and optimizer."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def _settling(before: Performance | None, num_frames: int, generator: np.random.
 
 
 def _last(poses: FloatArray, before: Performance | None, after: Performance | None) -> FloatArray:
-    """The pose from which a gap goes on."""
+    """The pose from which a gap continues."""
     here: FloatArray = np.zeros(5)
     if len(poses):
         here = poses[-1]

@@ -104,7 +104,7 @@ def _read_all(
     with (
         ProgressReporter("Checking", len(paths), unit="videos") as progress,
         ThreadPoolExecutor(num_workers) as executor,
-        # Left first, also when interrupted: no call goes on without it, so that the threads end at once.
+        # Closed first, also when interrupted: pending calls then fail, and the threads end at once.
         closing(IsolatedPool()) as pool,
     ):
         futures = {executor.submit(reading.read, pool, path): name for name, path in paths.items()}
