@@ -8,7 +8,7 @@ from typing import NamedTuple
 DEBUG = "--debug"
 """The option of every verb that shows the traceback of whatever fails."""
 
-DEBUG_HELP = f"{DEBUG}, after any verb, shows the traceback of every failure."
+DEBUG_HELP = f"{DEBUG}, after any command, shows the traceback of every failure."
 
 
 class Verb(NamedTuple):
