@@ -47,7 +47,7 @@ def test_the_same_command_begins_and_goes_on(fit: Train, tmp_path: Path, capsys:
     assert fit("fit", "--iterations=2") == 0
     assert iteration(tmp_path / "last.ckpt") == 2
     assert fit(*words, "--model.scheduler.T_max=300") == 0
-    assert f"going on from {tmp_path / 'last.ckpt'}, after 2 iterations" in capsys.readouterr().err
+    assert f"resuming from {tmp_path / 'last.ckpt'}, after 2 iterations" in capsys.readouterr().err
     resumed = read_checkpoint(tmp_path / "last.ckpt")["state_dict"]
     assert all(torch.equal(value, resumed[key]) for key, value in whole.items())
 
@@ -60,8 +60,8 @@ def test_a_damaged_checkpoint_is_passed_over_and_named(
     (tmp_path / "last.ckpt").write_bytes((tmp_path / "last.ckpt").read_bytes()[:5000])
     assert fit("fit", "--iterations=4", "--ckpt_path=last") == 0
     said = capsys.readouterr().err
-    assert f"passed over: {tmp_path / 'last.ckpt'}: not a readable checkpoint (damaged)" in said
-    assert f"going on from {tmp_path / 'previous.ckpt'}, after 2 iterations" in said
+    assert f"skipped: {tmp_path / 'last.ckpt'}: not a readable checkpoint (damaged)" in said
+    assert f"resuming from {tmp_path / 'previous.ckpt'}, after 2 iterations" in said
     assert iteration(tmp_path / "last.ckpt") == 4
 
 
@@ -95,7 +95,7 @@ def test_strategies_that_take_networks_apart_are_refused(
 ) -> None:
     assert fit("fit", f"--trainer.strategy={strategy}") == 1
     (line,) = [one for one in capsys.readouterr().err.splitlines() if one.startswith("aher fit:")]
-    assert "spreads parameters over processes" in line
+    assert "shards parameters over processes" in line
     assert "'trainer.strategy: ddp'" in line
 
 

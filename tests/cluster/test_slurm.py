@@ -102,7 +102,7 @@ def test_a_job_that_is_signalled_goes_on_where_it_was(
         slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
     wait_for(lambda: state(job)["JobState"] == "COMPLETED", job, log)
     assert state(job)["Restarts"] == "1"
-    assert f"going on from {stopped / 'last.ckpt'}, after {reached[0]} iterations" in log.read_text()
+    assert f"resuming from {stopped / 'last.ckpt'}, after {reached[0]} iterations" in log.read_text()
 
     one, other = (read_checkpoint(folder / "last.ckpt") for folder in (whole, stopped))
     assert one[STATE_KEY]["iteration"] == other[STATE_KEY]["iteration"] == ITERATIONS

@@ -77,7 +77,7 @@ class AherCLI(LightningCLI):
             "--iterations", type=int | None, default=None, help="Training iterations; the unit of every schedule."
         )
         parser.add_argument(
-            "--dry_run", type=bool, default=False, help="Show what `fit` would train, need and lack, and end."
+            "--dry_run", type=bool, default=False, help="Report what `fit` would train, need and lack, and exit."
         )
         parser.link_arguments("iterations", "trainer.limit_train_batches")
         parser.add_lightning_class_args(IterationCheckpoint, "checkpoint")
@@ -96,7 +96,7 @@ class AherCLI(LightningCLI):
         parser.link_arguments("seed_everything", "model.init_args.seed")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Resolve and check the checkpoint, and keep it from Lightning until all is built.
+        """Resolve and check the checkpoint, and hide it from Lightning until everything is built.
 
         Lightning would take the ``hyper_parameters`` of a checkpoint over the configuration, which stays in force here.
         """
@@ -115,7 +115,7 @@ class AherCLI(LightningCLI):
         return options
 
     def before_instantiate_classes(self) -> None:
-        """Refuse what cannot work: no iteration, dry runs of anything but training, networks or numbers in parts."""
+        """Refuse zero iterations, dry runs of other verbs, sharding strategies and pure half precision."""
         self.options.ckpt_path = self._checkpoint
         iterations = self.options.iterations
         if iterations is not None and iterations < 1:
@@ -126,25 +126,25 @@ class AherCLI(LightningCLI):
         name = strategy if isinstance(strategy, str) else str(getattr(strategy, "class_path", ""))
         if any(word in name.lower() for word in SHARDING):
             raise ConfigError(
-                f"strategy '{name.rpartition('.')[2]}' spreads parameters over processes, but phases choose parameters "
+                f"strategy '{name.rpartition('.')[2]}' shards parameters over processes, but phases select parameters "
                 "by group, and the networks are small; use 'trainer.strategy: ddp', or leave it out"
             )
         precision = str(self.options.trainer.precision or "")
         if precision in HALF_THROUGHOUT:
             raise ConfigError(
-                f"precision '{precision}' keeps weights and losses in half precision, which they do not bear; use "
+                f"precision '{precision}' keeps weights and losses in half precision, which is too coarse; use "
                 "'bf16-mixed' or '16-mixed'"
             )
 
     def instantiate_classes(self) -> None:
-        """Make data, module and trainer; the module keeps its configuration for its checkpoints."""
+        """Build data, module and trainer; the module keeps its configuration for its checkpoints."""
         super().instantiate_classes()
         if isinstance(self.model, BaseModule):
-            # What Lightning has dumped already, as a dump takes a good part of the start.
+            # Reuses Lightning's dump: dumping takes a good part of the start-up.
             self.model.configuration = self.config_dump["model"]
 
     def before_fit(self) -> None:
-        """Refuse to train without end, or without ever reaching a validation."""
+        """Refuse to train endlessly, or without ever reaching a validation."""
         iterations, options = self.options.iterations, self.options.trainer
         if iterations is None:
             raise ConfigError("training needs a number of iterations: add 'iterations: 1000' to the configuration")
@@ -157,7 +157,7 @@ class AherCLI(LightningCLI):
             self._show(iterations)
 
     def _show(self, iterations: int) -> None:
-        """Print what training would do, and end."""
+        """Print what training would do, and exit."""
         trainer, world_size = self.trainer, self.trainer.num_devices * self.trainer.num_nodes
         evaluates = trainer.limit_val_batches != 0
         dry_run(self.model, self.datamodule, iterations=iterations, num_processes=world_size, evaluates=evaluates)
@@ -170,7 +170,7 @@ class AherCLI(LightningCLI):
         found = find_last_checkpoint(folder)
         if found is None and self.config.subcommand != "fit":
             raise CheckpointError(f"{folder}: has no checkpoint yet; train one with 'aher fit', or correct the path")
-        _tell_start(folder, found, options.iterations if self.config.subcommand == "fit" else None)
+        _report_start(folder, found, options.iterations if self.config.subcommand == "fit" else None)
         return str(found.path) if found is not None else None
 
 
@@ -178,16 +178,16 @@ def run_trainer(arguments: Sequence[str]) -> None:
     """Run one of Lightning's verbs.
 
     Args:
-        arguments: Words of the command line, the verb first.
+        arguments: Arguments of the command line, the verb first.
     """
     verb, *words = arguments
     if verb in {"validate", "test"}:
         words = ["--verbose=false", *words]  # our callback shows the scores, in percent
-    # The words are the command line's own; Lightning warns because it cannot know.
+    # The arguments are those of the command line, which Lightning cannot know.
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 uses a name that torch renamed
-    warnings.filterwarnings("ignore", message="The `srun` command is available")  # a run outside a job is no mistake
+    warnings.filterwarnings("ignore", message="The `srun` command is available")  # running outside a job is fine
     warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging")
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -216,14 +216,14 @@ def run_trainer(arguments: Sequence[str]) -> None:
 
 
 @rank_zero_only
-def _tell_start(folder: Path, found: FoundCheckpoint | None, iterations: int | None) -> None:
-    """Say where training starts, and if it has come to its end already."""
+def _report_start(folder: Path, found: FoundCheckpoint | None, iterations: int | None) -> None:
+    """Report where training starts, and whether it is already complete."""
     console = error_console()
     if found is None:
         console.print(f"{folder}: no checkpoint yet, so training starts from the beginning", markup=False)
         return
     for line in found.damaged:
-        console.print(f"passed over: {line}", markup=False)
-    console.print(f"going on from {found.path}, after {found.iteration} iterations", markup=False)
+        console.print(f"skipped: {line}", markup=False)
+    console.print(f"resuming from {found.path}, after {found.iteration} iterations", markup=False)
     if iterations is not None and found.iteration >= iterations:
         console.print(f"training is already complete: raise 'iterations', which is {iterations}", markup=False)
