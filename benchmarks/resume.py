@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -129,7 +130,11 @@ def is_writing(folder: Path) -> bool:
 
 def newest(folder: Path) -> tuple[int, ...]:
     """Modification times of the checkpoints of a run."""
-    return tuple(path.stat().st_mtime_ns for path in sorted(folder.glob("*.ckpt")))
+    times = []
+    for path in sorted(folder.glob("*.ckpt")):
+        with suppress(FileNotFoundError):  # renamed meanwhile
+            times.append(path.stat().st_mtime_ns)
+    return tuple(times)
 
 
 def wait_for(condition: Any, process: subprocess.Popen[bytes]) -> bool:  # noqa: ANN401 - a function without arguments

@@ -65,5 +65,5 @@ def test_micro_batches_are_for_training_and_have_at_least_one_sample() -> None:
     with torch.no_grad():
         for one, other in zip(network.levels(features), network.pyramid(features), strict=True):
             assert torch.equal(one, other)
-    with pytest.raises(ConfigError, match="'micro_batch' is 0, but at least one sample"):
+    with pytest.raises(ConfigError, match="'micro_batch' is 0; give at least 1"):
         toy_network(micro_batch=0)

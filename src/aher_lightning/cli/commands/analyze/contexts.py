@@ -83,9 +83,9 @@ def contexts(
     Raises:
         AherError: If scikit-learn, the checkpoint, the data or an option cannot be used.
     """
-    require_extra("analysis", "this analysis")
     if min(anchors, moments) < 2:
         raise ConfigError("'anchors' and 'moments' must be at least 2; correct them")
+    require_extra("analysis", "this analysis")
     # A base class, of AherNet and of plug-ins that are trained like it.
     kind = PhasedModule
     module = load_trained(checkpoint, data, kind, trust_plugins=trust_plugins)  # type: ignore[type-abstract]
