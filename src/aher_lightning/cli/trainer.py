@@ -117,6 +117,8 @@ class AherCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Refuse zero iterations, dry runs of other verbs, sharding strategies and pure half precision."""
         self.options.ckpt_path = self._checkpoint
+        if self.options.trainer.limit_val_batches == 0:
+            self.options.trainer.val_check_interval = None  # Lightning 2.5 checks it even without validation
         iterations = self.options.iterations
         if iterations is not None and iterations < 1:
             raise ConfigError(f"'iterations' is {iterations}, and training takes at least 1; correct it")
