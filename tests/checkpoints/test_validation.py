@@ -53,10 +53,15 @@ def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
 
 
 def test_what_this_package_writes_is_sound(sound: dict[str, Any]) -> None:
+    before = copy.deepcopy(sound[STATE_KEY]["added"])
     validate_trained(sound, PATH)
+    assert sound[STATE_KEY]["added"] == before
     without_bank = copy.deepcopy(sound)
     without_bank[STATE_KEY].pop(FEATURE_BANK_KEY)
     validate_trained(without_bank, PATH)
+    # The same content with a damaged bank is refused, so what passed above was looked at.
+    with pytest.raises(CheckpointError, match="its entry 'feature_bank' is missing or damaged"):
+        validate_trained(changed(sound, (STATE_KEY, FEATURE_BANK_KEY), []), PATH)
 
 
 @pytest.mark.parametrize("name", ["version", "window_sec", "iteration", "added", "contract"])

@@ -116,7 +116,7 @@ def run(verb: str, arguments: Sequence[str]) -> int:
             run_trainer([verb, *words])
         else:
             _run_verb(verb, words)
-    except SystemExit as stop:  # help was asked for, or Lightning was told to end
+    except SystemExit as stop:  # from --help, or from a signal that Lightning handled
         return _exit_code(verb, stop)
     except Exception as error:
         # The parser wraps errors of constructors; ours must come out as the one line they are.

@@ -166,8 +166,8 @@ def finite_number(value: object, name: str) -> float:
 def decimal_number(value: object, name: str) -> float:
     """Return a parsed JSON number as float, or a string that is exactly one finite decimal number.
 
-    Some projects publish annotations with numbers in strings. Such a string has digits, optionally a sign, a decimal
-    point and an exponent, and nothing else: no space, unit, comma or underscore.
+    Some projects publish annotations with numbers in strings. Such a string consists of digits, optionally with a
+    sign, a decimal point and an exponent; spaces, units, commas and underscores are refused.
 
     Raises:
         MalformedError: If the value is not such a number, or not finite as float; the message begins with ``name``.

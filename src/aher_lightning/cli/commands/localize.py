@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,24 +104,19 @@ def localize(  # noqa: PLR0913 - one option each, all by name
     waiting = _leave_out_finished(files, finished)
     if waiting:
         localizer.frames.start()
-    failures: list[str] = []
-    for video, own in waiting.items():
+
+    def localize_one(video: VideoInput, own: dict[str, Path]) -> None:
         started = time.monotonic()
-        try:
-            report = _report(_localize(localizer, video.path, choice), localizer, truth)
-            seconds = time.monotonic() - started  # excludes cutting clips, which may take longer
-            finished.note_settings(one["json"] for one in waiting.values())
-            if clips is not None:
-                cut_clips(video.path, report.best(), clips / video.name.parent, reencode=not copy_clips)
-            write_outputs(own, report)
-            finished.add(video)
-        except ConfigError:  # it would fail for every video
-            raise
-        except Exception as failure:  # any failure, even a bug of ours, costs this video alone
-            line = UnusableVideo.from_failure(video.path.stem, video.path, failure).line
-            failures.append(line if isinstance(failure, AherError) else f"{line}; {DEBUG} shows the traceback")
-        else:
-            _tell(report, own["json"], show, seconds)
+        report = _report(_localize(localizer, video.path, choice), localizer, truth)
+        seconds = time.monotonic() - started  # excludes cutting clips, which may take longer
+        finished.note_settings(one["json"] for one in waiting.values())
+        if clips is not None:
+            cut_clips(video.path, report.best(), clips / video.name.parent, reencode=not copy_clips)
+        write_outputs(own, report)
+        finished.add(video)
+        _print_detections(report, own["json"], show, seconds)
+
+    failures = _collect_failures(localize_one, waiting)
     if fiftyone is not None:
         try:
             _export(fiftyone, {video.path: own["json"] for video, own in files.items()}, localizer)
@@ -129,6 +124,20 @@ def localize(  # noqa: PLR0913 - one option each, all by name
             failures.append(str(failure))
     _raise_failures(failures)
     return [own["json"] for own in waiting.values()]
+
+
+def _collect_failures(work: Callable[[VideoInput, dict[str, Path]], None], waiting: _Files) -> list[str]:
+    """Work on each video, and return one line per failure; a failure of any kind, even a bug, costs its video alone."""
+    failures: list[str] = []
+    for video, own in waiting.items():
+        try:
+            work(video, own)
+        except ConfigError:  # it would fail for every video
+            raise
+        except Exception as failure:
+            line = UnusableVideo.from_failure(video.path.stem, video.path, failure).line
+            failures.append(line if isinstance(failure, AherError) else f"{line}; {DEBUG} shows the traceback")
+    return failures
 
 
 def _refuse_namesakes(inputs: Sequence[VideoInput]) -> None:
@@ -177,7 +186,7 @@ def _read_truth(path: Path) -> dict[str, AnnotatedVideo]:
     return read_annotations(path, subset="validation", on_invalid="drop", on_missing_duration="last_end")
 
 
-def _tell(report: VideoReport, target: Path, show: int, seconds: float) -> None:
+def _print_detections(report: VideoReport, target: Path, show: int, seconds: float) -> None:
     """Print the best detections of a video, and the time it took to find them."""
     console = output_console()
     if show:

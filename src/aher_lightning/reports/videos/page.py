@@ -52,9 +52,9 @@ def write_video_page(
 ) -> None:
     """Write a page that plays a video above a timeline of its detections, atomically.
 
-    The page loads the video by its relative path, and nothing else: it works offline, and when both files are moved
-    together. Clicking a detection seeks to it; the page lists its keys. Browsers play H.264 in MP4, VP9 in WebM and
-    little else; for other files the page says that it cannot play them.
+    The page works offline: it loads only the video, by its relative path, so both files can be moved together.
+    Clicking a detection seeks to it; the page lists its keys. Browsers play H.264 in MP4, VP9 in WebM and little else;
+    for other files the page says that it cannot play them.
 
     Args:
         path: File to write or to replace.
