@@ -127,12 +127,12 @@ def localize(  # noqa: PLR0913 - one option each, all by name
 
 
 def _collect_failures(work: Callable[[VideoInput, dict[str, Path]], None], waiting: _Files) -> list[str]:
-    """Work on each video, and return one line per failure; a failure of any kind, even a bug, costs its video alone."""
+    """Work on each video; return a line per failure, of whatever kind: even a bug of ours costs its video alone."""
     failures: list[str] = []
     for video, own in waiting.items():
         try:
             work(video, own)
-        except ConfigError:  # it would fail for every video
+        except ConfigError:  # noqa: PERF203 - a try per video is the point; this error would hit every video
             raise
         except Exception as failure:
             line = UnusableVideo.from_failure(video.path.stem, video.path, failure).line
