@@ -4,10 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help install demo test test-lowest test-newest check format clean
+.PHONY: help install demo figures test test-lowest test-newest check format clean
 
 help:
-	@echo "make demo | test | test-lowest | test-newest | check | format | install | clean"
+	@echo "make demo | figures | test | test-lowest | test-newest | check | format | install | clean"
 
 install: $(VENV)/.installed
 
@@ -23,6 +23,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 demo: $(VENV)/.installed
 	$(BIN)/aher demo --output runs/demo
+
+# All pictures of README and docs; needs Chromium.
+figures: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/figures.py
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
