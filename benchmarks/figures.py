@@ -35,10 +35,20 @@ def commands(runs: Path) -> Iterator[list[str]]:
     """
     demo, both, star = runs / "demo", runs / "both", runs / "star"
     cached = [f"--data.root={demo / 'data'}", f"--data.features.root={demo / 'features'}"]
-    weights = json.dumps([str(demo / "recognition" / "last.ckpt")])
+    recognition = demo / "recognition" / "last.ckpt"
+    weights = json.dumps([str(recognition)])
+    # Neither annotated training videos of the moment categories nor validation videos of the others are in the demo.
+    few = ["--seed=0", "--videos=8", "--moments-per-category=1"]
+    for folder, options in ((star, ["--untrimmed-validation-videos=0", "--moment-training-videos=160"]), (both, [])):
+        yield ["render", f"--output={folder / 'data'}", *few, *options]
+        yield [
+            *("extract", "--config=demo_extract.yaml", f"--data.root={folder / 'data'}"),
+            *(f"--checkpoint={recognition}", f"--output={folder / 'features'}"),
+        ]
+    annotated = [f"--data.root={star / 'data'}", f"--data.features.root={star / 'features'}"]
     for fraction in FRACTIONS:
         folder = star / fraction
-        common = ["--config=demo.yaml", "--config=variants/ahernet_star.yaml", *cached]
+        common = ["--config=demo.yaml", "--config=variants/ahernet_star.yaml", *annotated]
         common += [f"--data.label_fraction={fraction}", f"--trainer.default_root_dir={folder}"]
         common += [f"--model.initial_weights={weights}"]
         yield ["fit", *common, f"--trainer.logger.save_dir={folder}"]
@@ -46,7 +56,7 @@ def commands(runs: Path) -> Iterator[list[str]]:
     supervised = {fraction: str(star / fraction / "metrics.json") for fraction in FRACTIONS}
     analysis, analyzed = demo / "analysis", ["--config=demo_analyze.yaml", *cached]
     analyzed += [f"--checkpoint={demo / 'aher' / 'last.ckpt'}", f"--output={analysis}"]
-    yield ["analyze", "levels", *analyzed, f"--classifier={demo / 'recognition' / 'last.ckpt'}"]
+    yield ["analyze", "levels", *analyzed, f"--classifier={recognition}"]
     yield ["analyze", "contexts", *analyzed]
     yield [
         *("analyze", "label-fractions", f"--ahernet={demo / 'aher' / 'metrics.json'}"),
@@ -57,12 +67,6 @@ def commands(runs: Path) -> Iterator[list[str]]:
     yield [
         *("analyze", "timelines", f"--ground-truth={demo / 'data' / 'annotations.json'}", "--first=2", "--top_k=4"),
         *(f"--predictions={json.dumps(predictions)}", f"--output={analysis}"),
-    ]
-    # The demo renders no validation videos of the annotated categories.
-    yield ["render", f"--output={both / 'data'}", "--seed=0", "--videos=8", "--moments-per-category=1"]
-    yield [
-        *("extract", "--config=demo_extract.yaml", f"--data.root={both / 'data'}", f"--output={both / 'features'}"),
-        f"--checkpoint={demo / 'recognition' / 'last.ckpt'}",
     ]
     yield [
         *("test", "--config=demo.yaml", f"--data.root={both / 'data'}", f"--data.features.root={both / 'features'}"),
