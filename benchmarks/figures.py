@@ -72,6 +72,7 @@ def commands(runs: Path) -> Iterator[list[str]]:
         *("test", "--config=demo.yaml", f"--data.root={both / 'data'}", f"--data.features.root={both / 'features'}"),
         *("--data.evaluated=all", f"--ckpt_path={demo / 'aher' / 'last.ckpt'}", "--trainer.logger=false"),
         f"--trainer.default_root_dir={both / 'aher'}",
+        f"--model.initial_weights={json.dumps([str(demo / 'stage0' / 'last.ckpt')])}",
     ]
     scored = ["evaluate", f"--ground-truth={both / 'data' / 'annotations.json'}"]
     scored += [f"--predictions={both / 'aher' / 'predictions.json'}", f"--categories={both / 'data' / 'split.json'}"]
