@@ -21,10 +21,14 @@ from aher_lightning.console import output_console
 FRACTIONS = ("0.1", "0.5", "1.0")
 """Label fractions of AherNet* in the picture of ``aher analyze label-fractions``."""
 
-SCREENSHOTS = {"video_page.png": 1180, "evaluation_page.png": 1400}
-"""Pictures of pages, with the height of the window in pixels."""
+SCREENSHOTS = {"video_page.png": ("body", 1180), "evaluation_page.png": ("#groups svg", 1020)}
+"""Pictures of pages: the first element that each shows, and the height in pixels."""
 
-WINDOW_WIDTH = 1100
+WIDTH = 1100
+"""Width of these pictures in pixels."""
+
+LEGEND = 90
+"""Height of the legend and title above a chart in pixels."""
 
 
 def commands(runs: Path) -> Iterator[list[str]]:
@@ -97,8 +101,15 @@ def sources(runs: Path) -> dict[str, Path]:
     }
 
 
-def photograph(page: Path, picture: Path, height: int) -> None:
-    """Write a picture of the top of a page as Chromium shows it."""
+def photograph(page: Path, picture: Path, first: str, height: int) -> None:
+    """Write a picture of a page as Chromium shows it, from an element on.
+
+    Args:
+        page: HTML file.
+        picture: PNG file to write.
+        first: Selector of the element.
+        height: Height of the picture in pixels.
+    """
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -106,10 +117,13 @@ def photograph(page: Path, picture: Path, height: int) -> None:
         raise SystemExit("no Chromium for the pictures of pages; install it: apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        window = browser.new_page(viewport={"width": WINDOW_WIDTH, "height": height})
+        window = browser.new_page(viewport={"width": WIDTH, "height": height})
         window.goto(page.resolve().as_uri())
         window.wait_for_timeout(2000)  # until the player shows its first frame
-        window.screenshot(path=picture)
+        box = window.locator(first).first.bounding_box()
+        top = 0.0 if box is None else max(0.0, box["y"] - LEGEND)
+        clip = {"x": 0, "y": top, "width": WIDTH, "height": height}
+        window.screenshot(path=picture, full_page=True, clip=clip)  # type: ignore[arg-type]  # a TypedDict of theirs
         browser.close()
 
 
@@ -135,7 +149,7 @@ def figures(runs: Path = Path("runs"), images: Path = Path("docs/images")) -> No
         run(words)
     for name, source in sources(runs).items():
         if name in SCREENSHOTS:
-            photograph(source, images / name, SCREENSHOTS[name])
+            photograph(source, images / name, *SCREENSHOTS[name])
         else:
             shutil.copyfile(source, images / name)
 
