@@ -20,7 +20,7 @@ from aher_lightning.cli.verbs import DEBUG, DEBUG_HELP, TRAINER_VERBS, VERBS, Ve
 from aher_lightning.console import error_console, output_console
 from aher_lightning.errors import AherError, ConfigError, DataError, UsageError
 
-_GO_ON = {"fit": "; if it has saved a checkpoint, resume with --ckpt_path last"}
+_HOW_TO_RESUME = {"fit": "; if it has saved a checkpoint, resume with --ckpt_path last"}
 """How to resume after an interruption, unless by running the same command again."""
 
 _LOG = logging.getLogger(__name__)
@@ -135,14 +135,14 @@ def _exit_code(verb: str, stop: SystemExit) -> int:
     if isinstance(stop.__context__, KeyboardInterrupt):
         return _report_interruption(verb)
     if type(stop).__name__ == "SIGTERMException":  # Lightning's; by name, as usage errors must not wait for its import
-        error_console().print(f"aher {verb}: terminated{_GO_ON.get(verb, '')}")
+        error_console().print(f"aher {verb}: terminated{_HOW_TO_RESUME.get(verb, '')}")
         return 143
     return stop.code if isinstance(stop.code, int) else 2
 
 
 def _report_interruption(verb: str) -> int:
     """Report an interruption; return the exit code."""
-    error_console().print(f"aher {verb}: interrupted{_GO_ON.get(verb, '')}")
+    error_console().print(f"aher {verb}: interrupted{_HOW_TO_RESUME.get(verb, '')}")
     return 130
 
 

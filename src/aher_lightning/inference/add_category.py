@@ -25,7 +25,7 @@ from aher_lightning.inference.category_clips import (
     require_clips,
     show_nothing,
 )
-from aher_lightning.inference.category_training import ClassTraining, LevelProblem, count_steps, train_categories
+from aher_lightning.inference.category_training import CategoryTraining, LevelProblem, count_steps, train_categories
 from aher_lightning.inference.device import choose_device
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.models.aher_net import AherNet
@@ -46,7 +46,7 @@ class AddedCategories(NamedTuple):
 
     categories: list[AddedCategory]
     unusable: list[str]
-    training: ClassTraining
+    training: CategoryTraining
 
 
 def add_categories(

@@ -41,7 +41,7 @@ class LevelProblem(NamedTuple):
     bias: Tensor
 
 
-class ClassTraining(NamedTuple):
+class CategoryTraining(NamedTuple):
     """New classifier rows.
 
     Attributes:
@@ -57,7 +57,7 @@ class ClassTraining(NamedTuple):
 
 def train_categories(
     problems: Sequence[LevelProblem], num_new: int, on_step: Callable[[str], None] = lambda _: None
-) -> ClassTraining:
+) -> CategoryTraining:
     """Train the rows of new categories on every level, all at once.
 
     Softmax regression over all categories, in which only the new rows are free. Every category has the same weight,
@@ -86,7 +86,7 @@ def train_categories(
         rows = _fit_rows(problem, num_new, weights, penalty)
         levels.append(LevelRows(rows.weight[0].float(), rows.bias[0].float()))
         on_step(f"level {level + 1}, all clips")
-    return ClassTraining(levels, penalty, held_out)
+    return CategoryTraining(levels, penalty, held_out)
 
 
 def _cross_validate(
