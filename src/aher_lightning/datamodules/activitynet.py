@@ -23,7 +23,7 @@ class ActivityNetDataModule(PaperSettingDataModule):
 
     Args:
         root: Folder with ``activity_net.v1-3.json`` and ``videos/v_<id>.mp4``; cached features replace the videos.
-        split: Category split in place of the paper's, as JSON ``{"untrimmed": [names], "moment": [names]}``.
+        split: Category split instead of the paper's, as JSON ``{"untrimmed": [names], "moment": [names]}``.
             Other labels are left out.
         **options: See :class:`~aher_lightning.datamodules.mixed.MixedDataModule`.
     """

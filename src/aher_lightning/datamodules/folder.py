@@ -42,8 +42,8 @@ class FolderDataModule(MixedDataModule):
             the file has subsets.
         split: Category sets as JSON ``{"untrimmed": [names], "moment": [names]}``. Instances and moments of other
             categories are left out.
-        untrimmed_categories: Categories with temporal annotations, in place of ``split``.
-        moment_categories: Categories known from moments only, in place of ``split``.
+        untrimmed_categories: Categories with temporal annotations, instead of ``split``.
+        moment_categories: Categories known from moments only, instead of ``split``.
         background: Folder of background videos, which show no action and are used as untrimmed training videos, like
             annotated training videos with an empty list of instances.
         background_names: Pattern of the file names of background videos without extension, such as ``"scene[1-4]_*"``.

@@ -50,7 +50,7 @@ class Kinetics600DataModule(PaperSettingDataModule):
             files.
         activitynet_root: Folder with ``activity_net.v1-3.json`` and ``videos/v_<id>.mp4``.
         annotations: File of the temporal annotations, if it is not in ``root``.
-        split: Category split in place of the paper's, as JSON ``{"untrimmed": [names], "moment": [names]}``.
+        split: Category split instead of the paper's, as JSON ``{"untrimmed": [names], "moment": [names]}``.
             Other labels are left out.
         **options: See :class:`~aher_lightning.datamodules.mixed.MixedDataModule`.
 

@@ -27,7 +27,7 @@ class PaperSettingDataModule(MixedDataModule):
 
     Args:
         shipped_split: Name of the split in the package.
-        split: Custom split file in place of it.
+        split: Custom split file instead of it.
         **options: See :class:`~aher_lightning.datamodules.mixed.MixedDataModule`.
 
     Raises:

@@ -31,7 +31,7 @@ class Thumos14DataModule(PaperSettingDataModule):
             ``annotations/{validation,test}_durations.txt`` and ``videos/<id>.mp4``; cached features replace the
             videos.
         activitynet_root: Folder with ``activity_net.v1-3.json`` and ``videos/v_<id>.mp4``.
-        split: Category split in place of the paper's, as JSON ``{"untrimmed": [names], "moment": [names]}``.
+        split: Category split instead of the paper's, as JSON ``{"untrimmed": [names], "moment": [names]}``.
             Other labels are left out.
         **options: See :class:`~aher_lightning.datamodules.mixed.MixedDataModule`.
     """

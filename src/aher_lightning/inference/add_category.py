@@ -73,7 +73,7 @@ def add_categories(
         moments: Folder that holds ``<category>/<clip>`` video files.
         output: File to write, once everything has succeeded.
         categories: The sub-folders to take; all if not given.
-        negatives: Clips of the checkpoint's own moment categories, in place of the moments that it remembers.
+        negatives: Clips of the checkpoint's own moment categories, instead of its feature bank.
         overwrite: Whether a file at ``output`` may be replaced.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
         reader: Decodes videos; ``None`` chooses one.

@@ -132,7 +132,7 @@ def read_clips(
             levels = pool_levels(network.levels(features))
         except ConfigError:
             raise
-        except Exception as failure:  # any failure, even a bug of ours, costs this clip alone
+        except Exception as failure:  # no failure, not even a bug of ours, may end the others
             path = folder.path(clip.video_id)
             unusable.append(UnusableVideo.from_failure(clip.video_id, path, failure).line)
         else:

@@ -213,7 +213,7 @@ class FeatureExtraction:
             snippets = decoded.result()
         except ConfigError:
             raise
-        except Exception as failure:  # any failure, even a bug of ours, costs this video alone
+        except Exception as failure:  # no failure, not even a bug of ours, may end the others
             return UnusableVideo.from_failure(video_id, path, failure)
         features = self.encode(snippets.values)
         if not features.to(getattr(torch, self.dtype)).isfinite().all():

@@ -141,7 +141,7 @@ class FinishedVideos:
 
 
 def _read_records(path: Path) -> dict[str, _Record]:
-    """The finished videos by name. A damaged line costs that video: it is redone."""
+    """The finished videos by name. The video of a damaged line is redone."""
     records = {}
     with suppress(OSError):
         for line in path.read_bytes().splitlines():

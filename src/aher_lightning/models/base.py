@@ -217,7 +217,7 @@ class ContextGenerator(nn.Module, ABC):
 
 
 class Context(nn.Module, ABC):
-    """Makes synthetic untrimmed videos of moments, by what it puts around them (A of Eq. 2).
+    """Makes synthetic untrimmed videos of moments by adding context around them (A of Eq. 2).
 
     A subclass takes the number of feature channels and the time steps T of a synthetic video as first constructor
     arguments. Its parameters, if it has any, are the group "generators".

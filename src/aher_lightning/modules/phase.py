@@ -24,7 +24,7 @@ class Phase(ABC):
         groups: Parameter groups that this phase changes, see ``AherNet.parameter_group``; "backbone" too.
         optimizer: Makes the optimizer from the parameters of ``groups``; the module's if not given.
         scheduler: Makes the learning-rate schedule, stepped once per iteration; the module's if not given.
-        clip_norm: Largest gradient norm; 0 leaves gradients as they are.
+        clip_norm: Largest gradient norm; 0 disables clipping.
         enabled: Whether the phase runs at all.
         steps: How often it runs in an iteration.
         optimizer_per_loss: Give each loss an optimizer of its own over the same parameters, as the authors'

@@ -25,7 +25,7 @@ class PhaseOptimizer:
         parameters: What it changes.
         optimizer: The optimizer itself.
         scheduler: Its learning-rate schedule, stepped once per iteration; ``None`` keeps rates constant.
-        clip_norm: Largest gradient norm; 0 leaves gradients as they are.
+        clip_norm: Largest gradient norm; 0 disables clipping.
     """
 
     phase: Phase
@@ -47,7 +47,7 @@ class PhaseOptimizer:
         return torch.stack([losses[name] for name in self.loss_names]).sum()
 
     def configuration(self) -> dict[str, Any]:
-        """Return the optimizer and its schedule as Lightning wants them."""
+        """Return the optimizer and its schedule in the format of Lightning."""
         schedule = {} if self.scheduler is None else {"lr_scheduler": self.scheduler}
         return {"optimizer": self.optimizer, **schedule}
 

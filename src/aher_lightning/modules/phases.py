@@ -220,7 +220,7 @@ class DetectorPhase(AdversarialPhase):
     Args:
         groups: See :class:`Phase`.
         adversarial_levels: Whether the adversarial loss moves the 1D ConvNet too, as Algorithm 1 says, or
-            leaves the feature maps as they are, as in the authors' code.
+            detaches the feature maps, as in the authors' code.
         classification_weight: Weight of the classification loss of synthetic moments.
         proposal_weight: Weight of the proposal loss of synthetic moments.
         **options: See :class:`AdversarialPhase`; a weight of 0 leaves the loss to a :class:`DiscriminatorPhase`.

@@ -86,10 +86,10 @@ class ProposalClassifierModule(BaseModule):
         return self._detect(batch.snippets, batch.durations_sec, batch.video_ids)
 
     def training_step(self, batch: object, batch_idx: int) -> None:
-        """There is nothing to train; Lightning wants the method before it lets us say so."""
+        """Do nothing; Lightning requires the method before ``configure_optimizers`` can refuse training."""
 
     def configure_optimizers(self) -> None:
-        """Say that there is nothing to train."""
+        """Refuse training."""
         raise ConfigError("ProposalClassifierModule trains nothing: use it with 'aher test', 'validate' or 'predict'")
 
     def _detect(self, snippets: SnippetSequences, durations_sec: Tensor, video_ids: Sequence[str]) -> list[Detections]:

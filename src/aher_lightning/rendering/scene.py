@@ -70,7 +70,7 @@ class Scene(NamedTuple):
 
 
 def draw_scene(canvas: Canvas, num_frames: int, actions: list[Action], generator: np.random.Generator) -> Scene:
-    """Draw a video in which the actions happen and nothing else looks like one.
+    """Draw a video of the actions, in which no other motion resembles one.
 
     Only the motion and context of the performers depend on the categories; the first sprite of the cast plays every
     action, the second one joins in actions for two.

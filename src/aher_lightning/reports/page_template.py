@@ -14,7 +14,7 @@ _SHARED_STYLE = "page.css"
 
 
 def render_template(name: str, values: dict[str, object], *, allowed: str = "") -> str:
-    """Return a page: a template with its style, its script and a content security policy that allows nothing else.
+    """Return a page: a template with its style, its script and a content security policy that blocks everything else.
 
     Args:
         name: Name of the page's template files ``.html``, ``.css`` and ``.js``.

@@ -1,4 +1,4 @@
-"""Decoding in a child process, so that a crashing or hanging decoder costs one video rather than the run."""
+"""Decoding in a child process, so that a crashing or hanging decoder loses one video, not the run."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def _read_all(
                 durations_sec[name] = future.result().duration_sec
             except ConfigError:
                 raise
-            except Exception as failure:  # any failure, even a bug of ours, costs this video alone
+            except Exception as failure:  # no failure, not even a bug of ours, may end the others
                 unusable.append(UnusableVideo.from_failure(name, paths[name], failure))
             progress.advance(note=f"{len(unusable)} unusable" if unusable else "")
     return durations_sec, unusable

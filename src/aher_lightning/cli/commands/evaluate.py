@@ -67,11 +67,11 @@ def evaluate(  # noqa: PLR0913 - one option each, all by name
         ground_truth: Annotations: JSON in ActivityNet layout, a table (CSV, TSV) of video, start, end and label, or
             the annotation folder of THUMOS14.
         predictions: Prediction file in ActivityNet layout.
-        compare: Two prediction files in place of one: how much better the first is, and whether that is significant.
+        compare: Two prediction files to compare: how much better the first is, and whether that is significant.
         protocol: Rules of ActivityNet, or those usual for THUMOS14: mAP at 0.3:0.1:0.7, AR at 0.5:0.05:1.0, no
             ambiguous instances, subset test.
         subset: Which videos of the annotation file; that of the protocol unless given.
-        tiou: tIoU thresholds in place of those of the protocol.
+        tiou: tIoU thresholds; those of the protocol if not given.
         proposals: Also report AR@AN and AUC of the predictions as class-agnostic proposals.
         class_agnostic: Count all categories as one.
         categories: JSON list of the categories to score, JSON object of such lists, or the name of a split that

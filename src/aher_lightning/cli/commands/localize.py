@@ -127,7 +127,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
 
 
 def _collect_failures(work: Callable[[VideoInput, dict[str, Path]], None], waiting: _Files) -> list[str]:
-    """Work on each video; return a line per failure, of whatever kind: even a bug of ours costs its video alone."""
+    """Work on each video; return a line per failure. No failure, not even a bug of ours, ends the other videos."""
     failures: list[str] = []
     for video, own in waiting.items():
         try:

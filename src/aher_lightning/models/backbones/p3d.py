@@ -43,7 +43,7 @@ class P3D(StagedBackbone):
 
     Args:
         depth: 63, 131 or 199 layers.
-        blocks: Blocks per stage, four numbers, in place of those of a published depth.
+        blocks: Blocks per stage, four numbers, instead of those of a published depth.
         width: Channels of the stem; features have 32 times as many.
         num_categories: Outputs of the classifier ``fc``, which features do not need; 0 for none.
         frozen_stages: Number of frozen leading stages: 1 for the stem, 5 for everything.

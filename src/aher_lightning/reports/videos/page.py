@@ -21,7 +21,7 @@ from aher_lightning.reports.terminal_tables import printable
 from aher_lightning.reports.videos.detection_rows import DetectionRow
 
 _MEDIA = "media-src 'self' file:"
-"""The page loads the video and nothing else; browsers differ in what ``'self'`` means for pages opened from disk."""
+"""The page loads only the video; browsers differ in what ``'self'`` means for pages opened from disk."""
 
 
 class _TableRow(NamedTuple):
