@@ -122,6 +122,7 @@ def test_all_loggers_have_the_same_values(setting: Path, tmp_path: Path, monkeyp
     words += [f"--trainer.logger={json.dumps(both)}", "--timelines.videos=1", f"--trainer.default_root_dir={tmp_path}"]
     assert main([*words, "--iterations=4"]) == 0
     wandb.finish()
+    wandb.teardown()  # waits until the file is closed; finish() alone may return before its last block is written
     (run_file,) = (tmp_path / "wandb").glob("offline-run-*/*.wandb")
     logged: dict[tuple[int, str], float] = {}
     for row in read_history(run_file):
