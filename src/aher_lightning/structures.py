@@ -113,6 +113,11 @@ class SnippetSequences(NamedTuple):
     first_centres: Tensor
     steps: Tensor
 
+    @property
+    def durations(self) -> Tensor:
+        """Duration of each sequence in snippet strides, ``(B,)``."""
+        return 1 / self.steps
+
     def on(self, device: torch.device) -> SnippetSequences:
         """Return a copy with all tensors on a device."""
         # Not called 'to': Lightning would call it instead of moving the fields.
@@ -198,11 +203,13 @@ class LabelledVideos(NamedTuple):
         features: Feature sequences, ``(B, C, T)``.
         segments: Ground truth ``(start, end)``, normalized, ``(B, G, 2)``.
         labels: Its categories, int64 ``(B, G)``; -1 marks padding, which comes last.
+        durations: In snippet strides, ``(B,)``.
     """
 
     features: Tensor
     segments: Tensor
     labels: Tensor
+    durations: Tensor
 
 
 class LabelledClips(NamedTuple):
@@ -211,10 +218,12 @@ class LabelledClips(NamedTuple):
     Attributes:
         features: Feature sequences, ``(B, C, T)``; moments have half as many steps as untrimmed videos.
         labels: Their categories, int64 ``(B,)``.
+        durations: In snippet strides, ``(B,)``.
     """
 
     features: Tensor
     labels: Tensor
+    durations: Tensor
 
 
 HeadOutputs = dict[str, Tensor]
@@ -256,10 +265,46 @@ class Proposals(NamedTuple):
         segments: ``(start, end)``, normalized and clipped to the video, ``(B, A, 2)``; the end is not after the start
             where a segment lies outside the video.
         quality: How well each is expected to fit an instance, in ``[0, 1]``, ``(B, A)``.
+        actionness: Probability that something happens there, ``(B, A)``; ``None`` if the head does not predict it.
     """
 
     segments: Tensor
     quality: Tensor
+    actionness: Tensor | None = None
+
+    @property
+    def is_inside(self) -> Tensor:
+        """Which segments lie in the video at all, bool ``(B, A)``."""
+        return self.segments[..., 1] > self.segments[..., 0]
+
+
+class Candidates(NamedTuple):
+    """Segments of all predictions before suppression, each with its best categories.
+
+    Attributes:
+        segments: ``(start, end)``, normalized and clipped to the video, ``(B, A, 2)``.
+        scores: Confidence in each of the best categories, descending, ``(B, A, k)``; ``-inf`` where the segment lies
+            outside the video.
+        labels: Those categories, int64 ``(B, A, k)``.
+    """
+
+    segments: Tensor
+    scores: Tensor
+    labels: Tensor
+
+
+class Survivors(NamedTuple):
+    """What suppression leaves of the candidates of each video, best first.
+
+    Attributes:
+        indices: Into the candidates, int64 ``(B, M)``; -1 marks padding, which comes last.
+        segments: ``(start, end)``, which may differ from the candidate's, ``(B, M, 2)``.
+        scores: Confidence after suppression, ``(B, M)``.
+    """
+
+    indices: Tensor
+    segments: Tensor
+    scores: Tensor
 
 
 class Detections(NamedTuple):

@@ -8,7 +8,9 @@ import torch
 
 from aher_lightning.callbacks import PredictionWriter
 from aher_lightning.errors import ConfigError
+from aher_lightning.metrics.proposal_recall import ProposalRecall
 from aher_lightning.modules.base import EvaluationOutput
+from aher_lightning.modules.detection_metrics import ground_truth
 from aher_lightning.reports.predictions.reader import read_predictions
 from aher_lightning.structures import Detections
 from tests.helpers.toy import MOMENT, ToyDataModule
@@ -27,6 +29,28 @@ def test_the_file_holds_what_was_detected(verb: str, tmp_path: Path) -> None:
     assert list(found) == list(expected) == ["val0", "val1", "val2", "val3"]
     for name, one in expected.items():
         assert all(ours.tolist() == theirs.tolist() for ours, theirs in zip(found[name], one, strict=True))
+
+
+def test_the_proposals_have_the_recall_that_the_test_logs(tmp_path: Path) -> None:
+    data = ToyDataModule()
+    trainer = quiet_trainer(tmp_path, callbacks=[PredictionWriter()])
+    (logged,) = trainer.test(toy_localizer(), datamodule=data, verbose=False)
+    proposals = read_predictions(tmp_path / "proposals.json", MOMENT).detections
+    detections = read_predictions(tmp_path / "predictions.json", MOMENT).detections
+    assert all(len(detections[name].scores) >= 3 * len(one.scores) for name, one in proposals.items())
+    metric = ProposalRecall()
+    for batch in data.test_dataloader():
+        truth = [ground_truth(*row) for row in zip(batch.segments_sec, batch.labels, strict=True)]
+        metric.update([proposals[name] for name in batch.video_ids], truth, batch.positions.tolist())
+    values = metric.compute()
+    assert all(logged[f"test/{key}"] == pytest.approx(float(value)) for key, value in values.items())
+    assert 0 < values["AUC"] < 1
+
+
+def test_proposals_can_be_left_out(tmp_path: Path) -> None:
+    trainer = quiet_trainer(tmp_path, callbacks=[PredictionWriter(proposals_path=None)])
+    trainer.test(toy_localizer(), datamodule=ToyDataModule(), verbose=False)
+    assert [path.name for path in tmp_path.glob("*.json")] == ["predictions.json"]
 
 
 def output(*names: str, start: int) -> EvaluationOutput:

@@ -11,7 +11,8 @@ import yaml
 from aher_lightning.cli.shipped_configs import configs_folder
 from aher_lightning.models.anchor_head import AnchorHead
 from aher_lightning.models.context import GeneratedContext
-from aher_lightning.models.postprocess import HardNMS, ProductFusion, VideoCategoryFusion
+from aher_lightning.models.score_fusion import ProductFusion, VideoCategoryFusion
+from aher_lightning.models.suppression import HardNMS
 from aher_lightning.modules.aher import AherModule
 from tests.helpers.released_recipe import recipe_module, released_module
 from tests.helpers.training import iteration_data
@@ -65,6 +66,7 @@ def test_recipes_differ_in_what_they_make_of_outputs() -> None:
         assert module.network.head.loss.centre_scale == module.network.head.loss.width_scale == scale
         assert isinstance(module.decoder.suppression, HardNMS)
         assert module.decoder.suppression.threshold == 0.9
+        assert (module.decoder.top_categories, module.decoder.max_segments) == (1, 100)
         assert isinstance(module.network.context, GeneratedContext)
         assert module.network.context.mode == mode
         assert module.network.head.loss.offset.compare == compared

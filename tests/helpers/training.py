@@ -106,7 +106,7 @@ def iteration_data(*, untrimmed: bool = True) -> IterationData:
     moments = torch.rand(4, CHANNELS, 16, generator=generator)
     return IterationData(
         torch.Generator().manual_seed(1),
-        untrimmed=LabelledVideos(features, segments, labels) if untrimmed else None,
-        foreground=LabelledClips(foreground, torch.tensor([0, 1, 0, 1])),
-        moments=LabelledClips(moments, torch.tensor([0, 1, 2, 0])),
+        untrimmed=LabelledVideos(features, segments, labels, torch.full((len(features),), 20.0)) if untrimmed else None,
+        foreground=LabelledClips(foreground, torch.tensor([0, 1, 0, 1]), torch.full((4,), 5.0)),
+        moments=LabelledClips(moments, torch.tensor([0, 1, 2, 0]), torch.full((4,), 5.0)),
     )

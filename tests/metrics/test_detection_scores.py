@@ -4,13 +4,15 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from aher_lightning.metrics.detection_scores import DetectionScores
 from aher_lightning.metrics.functional.oracle import with_true_labels, with_true_segments
-from aher_lightning.metrics.functional.segment_table import table_from_detections
+from aher_lightning.metrics.functional.segment_table import table_from_detections, without_copies
 from aher_lightning.metrics.functional.temporal_map import average_precisions
 from aher_lightning.metrics.proposal_recall import ProposalRecall
 from aher_lightning.metrics.temporal_map import TemporalMeanAveragePrecision
+from aher_lightning.structures import Detections
 from tests.helpers.metric_cases import MetricCase, random_case
 
 GROUPS = {"untrimmed": range(2), "moment": range(2, 4)}
@@ -32,11 +34,32 @@ def case(request: pytest.FixtureRequest) -> MetricCase:
     return random_case(request.param)
 
 
+def once(found: Detections) -> Detections:
+    """Return each segment of a video once, as AR@AN counts them."""
+    table = without_copies(table_from_detections([found], [0]))
+    return Detections(*(torch.from_numpy(field) for field in (table.segments, table.scores, table.labels)))
+
+
+def test_labels_of_a_segment_are_one_proposal() -> None:
+    segments = torch.tensor([[0.0, 4.0], [0.0, 4.0], [5.0, 9.0]])
+    found = Detections(segments, torch.tensor([0.9, 0.8, 0.7]), torch.tensor([1, 0, 0]))
+    truth = Detections(segments[1:], torch.ones(2), torch.zeros(2, dtype=torch.int64))
+    metric, plain = DetectionScores(), DetectionScores()
+    metric.update([found], [truth], [0])
+    plain.update([Detections(*(field[[0, 2]] for field in found))], [truth], [0])
+    values, others = metric.compute(), plain.compute()
+    assert values["AUC"] == others["AUC"]
+    assert values["oracle_labels/mAP"] == others["oracle_labels/mAP"] == 1
+    assert values["mAP"] > others["mAP"]
+
+
 def test_equals_the_single_metrics_and_the_functions(case: MetricCase) -> None:
     values, videos = together(case), list(range(case.num_videos))
     single: dict[str, float] = {}
-    for metric in (TemporalMeanAveragePrecision(), ProposalRecall()):
-        metric.update(case.predictions, case.targets, videos)
+    precisions, recalls = TemporalMeanAveragePrecision(), ProposalRecall()
+    precisions.update(case.predictions, case.targets, videos)
+    recalls.update([once(one) for one in case.predictions], case.targets, videos)
+    for metric in (precisions, recalls):
         single |= {key: float(value) for key, value in metric.compute().items()}
     found, truth = table_from_detections(case.predictions, videos), table_from_detections(case.targets, videos)
     oracles = {
@@ -67,7 +90,9 @@ def test_the_recall_of_a_group_equals_that_of_its_videos_alone(case: MetricCase)
         for video, (found, target) in enumerate(zip(case.predictions, case.targets, strict=True)):
             inside = (target.labels >= labels.start) & (target.labels < labels.stop)
             if inside.any():
-                alone.update([found], [target._replace(**{k: v[inside] for k, v in target._asdict().items()})], [video])
+                alone.update(
+                    [once(found)], [target._replace(**{k: v[inside] for k, v in target._asdict().items()})], [video]
+                )
         assert values[f"{name}/AUC"] == float(alone.compute()["AUC"])
 
 

@@ -152,7 +152,7 @@ def test_recognition_reaches_these_groups_and_no_other(category_set: CategorySet
 
 def test_adversary_reaches_generators_through_the_pyramid() -> None:
     network = small_network()
-    moments = LabelledClips(torch.rand(4, 12, 32), torch.zeros(4, dtype=torch.int64))
+    moments = LabelledClips(torch.rand(4, 12, 32), torch.zeros(4, dtype=torch.int64), torch.ones(4))
     synthetic = network.context(moments, None, generator())
     logits = network.discriminate(network.levels(synthetic.features))
     assert logits.shape == (4, 84)
@@ -187,8 +187,10 @@ def test_the_default_network_starts_from_the_same_weights_for_good() -> None:
     )
     ranked = sum(rank * p.double().abs().sum().item() for rank, p in enumerate(network.parameters(), start=1))
     assert ranked == pytest.approx(27412.243783, abs=0.01)
-    moments = LabelledClips(torch.rand(4, 12, 16, generator=generator(1)), torch.zeros(4, dtype=torch.int64))
-    features, segments, _ = network.context(moments, None, generator(3))
+    moments = LabelledClips(
+        torch.rand(4, 12, 16, generator=generator(1)), torch.zeros(4, dtype=torch.int64), torch.ones(4)
+    )
+    features, segments, *_ = network.context(moments, None, generator(3))
     assert features.double().sum().item() == pytest.approx(639.074608, abs=1e-3)
     assert (32 * segments[:, 0]).tolist() == [[4, 28], [3, 30], [2, 27], [4, 29]]
 

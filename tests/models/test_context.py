@@ -222,11 +222,11 @@ def small_context(**options: Any) -> GeneratedContext:
 
 
 def random_moments(count: int) -> LabelledClips:
-    return LabelledClips(torch.rand(count, 3, 16, generator=generator()), torch.arange(count))
+    return LabelledClips(torch.rand(count, 3, 16, generator=generator()), torch.arange(count), torch.ones(count))
 
 
 def test_a_context_draws_shares_within_its_range() -> None:
-    features, segments, labels = small_context(moment_ratios=(0.1, 0.5))(random_moments(200), None, generator())
+    features, segments, labels, _ = small_context(moment_ratios=(0.1, 0.5))(random_moments(200), None, generator())
     widths = segments[:, 0, 1] - segments[:, 0, 0]
     assert features.shape == (200, 3, 40)
     assert labels.tolist() == [[label] for label in range(200)]

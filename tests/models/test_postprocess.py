@@ -6,22 +6,23 @@ import pytest
 import torch
 from torch import Tensor
 
+from aher_lightning.errors import ConfigError
 from aher_lightning.models.anchor_head import AnchorHead
 from aher_lightning.models.base import ScoreFusion, Suppression
-from aher_lightning.models.postprocess import (
-    Candidates,
-    DetectionDecoder,
-    HardNMS,
-    ProductFusion,
-    VideoCategoryFusion,
-)
-from aher_lightning.structures import LevelOutputs
+from aher_lightning.models.postprocess import DetectionDecoder
+from aher_lightning.models.score_fusion import ProductFusion, VideoCategoryFusion
+from aher_lightning.models.suppression import HardNMS, SoftNMS
+from aher_lightning.structures import Candidates, Detections, LevelOutputs, Proposals, Survivors
 from tests.helpers.golden_fill import fill, golden_path
 from tests.models.released import CELLS, SCALE_RATIOS
 
 HEAD = AnchorHead([1], [2], scale_ratios=(1.0, 0.5))
 RELEASED = AnchorHead([1] * 8, CELLS, scale_ratios=SCALE_RATIOS, centre_scale=0.1, width_scale=0.1)
 LARGER = AnchorHead([1, 1, 1], [8, 4, 2], scale_ratios=(1.0, 1.26, 1.587))
+
+
+PAPER = DetectionDecoder(ProductFusion(), HardNMS(0.9), top_categories=1)
+DECODERS = [PAPER, DetectionDecoder(), DetectionDecoder(suppression=HardNMS(0.5, class_agnostic=False))]
 
 
 def outputs_of(probabilities: Tensor, overlaps: Tensor, offsets: Tensor | None = None) -> LevelOutputs:
@@ -47,28 +48,8 @@ def random_outputs(videos: int, seed: int = 0, cells: tuple[int, ...] = (8, 4, 2
     )
 
 
-def test_product_fusion_by_hand() -> None:
-    scores, labels = ProductFusion()(torch.tensor([[[0.9, 0.1], [0.3, 0.7]]]), torch.tensor([[0.5, 0.8]]))
-    torch.testing.assert_close(scores, torch.tensor([[0.45, 0.56]]))
-    assert labels.tolist() == [[0, 1]]
-
-
-def test_video_category_fusion_gives_one_category() -> None:
-    scores, labels = VideoCategoryFusion()(torch.tensor([[[0.9, 0.1], [0.3, 0.7]]]), torch.tensor([[0.5, 0.8]]))
-    torch.testing.assert_close(scores, torch.tensor([[0.3, 0.48]]))
-    assert labels.tolist() == [[0, 0]]
-
-
-@pytest.mark.parametrize(("class_agnostic", "expected"), [(True, [[1, 2]]), (False, [[1, 0, 2]])])
-def test_hard_nms(class_agnostic: bool, expected: list[list[int]]) -> None:
-    segments = torch.tensor([[[0.0, 1.0], [0.0, 0.99], [0.0, 0.5]]])
-    suppression = HardNMS(0.9, class_agnostic=class_agnostic)
-    assert suppression(segments, torch.tensor([[0.5, 0.6, 0.4]]), torch.tensor([[0, 1, 0]])).tolist() == expected
-    assert HardNMS(max_keep=1)(segments, torch.tensor([[0.5, 0.6, 0.4]]), torch.zeros(1, 3).long()).tolist() == [[1]]
-
-
 def test_detections_of_two_videos_by_hand() -> None:
-    first, second = DetectionDecoder()(two_videos(), HEAD, torch.tensor([10.0, 100.0], dtype=torch.float64))
+    first, second = PAPER(two_videos(), HEAD, torch.tensor([10.0, 100.0], dtype=torch.float64))
     torch.testing.assert_close(first.scores, torch.tensor([0.72, 0.7, 0.45, 0.07]))
     assert first.labels.tolist() == [0, 1, 0, 1]
     assert first.segments.tolist() == [[1.25, 3.75], [5.0, 10.0], [0.0, 5.0], [6.25, 8.75]]
@@ -82,17 +63,16 @@ def test_segments_outside_the_video_are_dropped_and_others_clipped() -> None:
     offsets[0, 0, 0] = -3.0  # wholly before the video
     offsets[0, 2, 1] = 200.0  # exp overflows: as wide as can be
     offsets[0, 3, 0] = torch.nan
-    detections = DetectionDecoder()(
-        outputs_of(torch.ones(1, 2, 1), torch.ones(1, 4), offsets), HEAD, torch.tensor([7.0])
-    )
+    detections = PAPER(outputs_of(torch.ones(1, 2, 1), torch.ones(1, 4), offsets), HEAD, torch.tensor([7.0]))
     assert len(detections) == 1
     assert sorted(detections[0].segments.tolist()) == [[0.0, 7.0], [0.875, 2.625]]
 
 
-def test_detections_lie_in_their_video_in_descending_order_of_score() -> None:
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_detections_lie_in_their_video_in_descending_order_of_score(decoder: DetectionDecoder) -> None:
     durations = torch.tensor([0.1, 7.3, 86400.123], dtype=torch.float64)
-    for detections, duration in zip(DetectionDecoder()(random_outputs(3), LARGER, durations), durations, strict=True):
-        assert 0 < len(detections.scores) <= 42
+    for detections, duration in zip(decoder(random_outputs(3), LARGER, durations), durations, strict=True):
+        assert 0 < len(detections.scores) <= 42 * decoder.top_categories
         assert (detections.segments[:, 0] >= 0).all()
         assert (detections.segments[:, 1] <= duration).all()
         assert (detections.segments[:, 1] > detections.segments[:, 0]).all()
@@ -100,10 +80,10 @@ def test_detections_lie_in_their_video_in_descending_order_of_score() -> None:
         assert detections.scores.isfinite().all()
 
 
-def test_videos_of_a_batch_are_independent() -> None:
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_videos_of_a_batch_are_independent(decoder: DetectionDecoder) -> None:
     outputs = random_outputs(4, spread=3.0)
     durations = torch.tensor([3.0, 5.0, 7.0, 11.0])
-    decoder = DetectionDecoder(suppression=HardNMS(0.5))
     together = decoder(outputs, LARGER, durations)
     assert len({len(detections.scores) for detections in together}) > 1
     for row, detections in enumerate(together):
@@ -114,36 +94,102 @@ def test_videos_of_a_batch_are_independent() -> None:
             torch.testing.assert_close(mine, other)
 
 
-def test_no_videos_and_nothing_kept_give_empty_detections() -> None:
-    assert DetectionDecoder()(random_outputs(0), LARGER, torch.zeros(0)) == []
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_no_videos_and_nothing_kept_give_empty_detections(decoder: DetectionDecoder) -> None:
+    assert decoder(random_outputs(0), LARGER, torch.zeros(0)) == []
     outputs = random_outputs(2)
     outputs.head["offsets"].fill_(torch.nan)
-    for detections in DetectionDecoder()(outputs, LARGER, torch.tensor([3.0, 5.0])):
+    for detections in decoder(outputs, LARGER, torch.tensor([3.0, 5.0])):
         assert detections.segments.shape == (0, 2)
         assert detections.scores.shape == detections.labels.shape == (0,)
 
 
 def test_plugged_fusion_and_suppression_are_used() -> None:
     class Constant(ScoreFusion):
-        def __call__(self, probabilities: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
-            return torch.full_like(quality, 0.25), torch.full(quality.shape, probabilities.shape[-1])
+        def __call__(self, proposals: Proposals, probabilities: Tensor) -> Tensor:
+            del proposals
+            return torch.tensor([0.25, 0.5]).expand(probabilities.shape)
 
     class Third(Suppression):
-        def __call__(self, segments: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
-            del scores, labels
-            return torch.tensor([[2, -1]]).expand(len(segments), 2)
+        class_agnostic = True
+
+        def __call__(self, segments: Tensor, scores: Tensor, labels: Tensor, max_keep: int) -> Survivors:
+            del labels, max_keep
+            indices = torch.tensor([[2, -1]]).expand(len(segments), 2)
+            return Survivors(indices, segments[:, [2, 0]] / 2, scores[:, [2, 0]] / 5)
 
     for detections in DetectionDecoder(Constant(), Third())(two_videos(), HEAD, torch.tensor([10.0, 10.0])):
-        assert detections.segments.tolist() == [[5.0, 10.0]]
-        assert detections.scores.tolist() == [0.25]
-        assert detections.labels.tolist() == [2]
+        # The segment is the suppression's, and both categories lose as much as the better one.
+        assert detections.segments.tolist() == [[2.5, 5.0]] * 2
+        torch.testing.assert_close(detections.scores, torch.tensor([0.1, 0.05]))
+        assert detections.labels.tolist() == [1, 0]
 
 
 def test_candidates_keep_every_anchor() -> None:
-    candidates = DetectionDecoder().candidates(two_videos(), HEAD)
+    candidates = PAPER.candidates(two_videos(), HEAD)
     assert isinstance(candidates, Candidates)
     assert candidates.segments.shape == (2, 4, 2)
-    torch.testing.assert_close(candidates.scores[0], torch.tensor([0.45, 0.72, 0.7, 0.07]))
+    torch.testing.assert_close(candidates.scores[0, :, 0], torch.tensor([0.45, 0.72, 0.7, 0.07]))
+
+
+def one_video(*rows: tuple[float, float, list[float]]) -> Candidates:
+    """Return the candidates of one video, from start, end and the scores of categories 0, 1, ..."""
+    scores, labels = torch.tensor([[row[2] for row in rows]]).sort(dim=-1, descending=True)
+    return Candidates(torch.tensor([[row[:2] for row in rows]]), scores, labels)
+
+
+SECOND = torch.ones(1)
+
+
+def rows_of(found: Detections) -> list[tuple[float, int, float]]:
+    """Return start, label and score of each detection."""
+    return [
+        (round(float(segment[0]), 4), int(label), round(float(score), 4))
+        for segment, score, label in zip(*found, strict=True)
+    ]
+
+
+def test_segments_are_labelled_with_several_categories_after_suppression() -> None:
+    candidates = one_video((0.0, 0.5, [0.8, 0.2]), (0.0, 0.5, [0.3, 0.5]), (0.6, 0.9, [0.1, 0.4]))
+    (hard,) = DetectionDecoder(suppression=HardNMS(0.9)).select(candidates, SECOND)
+    assert rows_of(hard) == [(0.0, 0, 0.8), (0.6, 1, 0.4), (0.0, 1, 0.2), (0.6, 0, 0.1)]
+    # exp(-1 / 0.5) of both categories of the second segment
+    (soft,) = DetectionDecoder(suppression=SoftNMS(sigma=0.5)).select(candidates, SECOND)
+    assert rows_of(soft)[3:] == [(0.6, 0, 0.1), (0.0, 1, 0.0677), (0.0, 0, 0.0406)]
+
+
+def test_segments_are_labelled_before_a_suppression_by_category() -> None:
+    candidates = one_video((0.0, 0.5, [0.8, 0.2]), (0.0, 0.5, [0.3, 0.5]))
+    decoder = DetectionDecoder(suppression=HardNMS(0.9, class_agnostic=False))
+    assert rows_of(decoder.select(candidates, SECOND)[0]) == [(0.0, 0, 0.8), (0.0, 1, 0.5)]
+
+
+def test_the_number_of_segments_and_of_categories_is_limited() -> None:
+    outputs = random_outputs(2, spread=0.1)
+    found = DetectionDecoder(suppression=HardNMS(1.0), top_categories=2, max_segments=5)(outputs, LARGER, torch.ones(2))
+    assert [len(one.scores) for one in found] == [10, 10]
+    assert all(len(one.segments.unique(dim=0)) == 5 for one in found)
+    candidates = DetectionDecoder(top_categories=9).candidates(outputs, LARGER)
+    assert candidates.scores.shape == (2, 42, 5)  # the categories that there are
+    decoder = DetectionDecoder(suppression=HardNMS(1.0), top_categories=1, max_segments=5)
+    assert len(decoder.select(candidates, torch.ones(2), num_windows=3)[0].segments.unique(dim=0)) == 15
+
+
+@pytest.mark.parametrize("options", [{"top_categories": 0}, {"max_segments": 0}])
+def test_numbers_below_one_are_refused(options: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match=rf"'decoder.{next(iter(options))}' is 0; give at least 1"):
+        DetectionDecoder(**options)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_selecting_from_a_shortlist_is_selecting_from_all(decoder: DetectionDecoder) -> None:
+    candidates, durations = decoder.candidates(random_outputs(3), LARGER), torch.tensor([3.0, 5.0, 7.0])
+    decoder.max_segments = 7
+    shortlist = decoder.shortlist(candidates)
+    assert shortlist.scores.shape[1] < 42
+    for one, other in zip(decoder.select(candidates, durations), decoder.select(shortlist, durations), strict=True):
+        for values, others in zip(one, other, strict=True):
+            torch.testing.assert_close(values, others)
 
 
 def concatenated(levels: list[npt.NDArray[np.float32]], axis: int) -> Tensor:
@@ -166,11 +212,11 @@ def test_released_inference(video: int) -> None:
     golden = np.load(golden_path("tf", "08_inference_nms.npz"))
     outputs = released_outputs(video)
     threshold, duration = golden[f"v{video}_cfg"].tolist()
-    decoder = DetectionDecoder(VideoCategoryFusion(), HardNMS(threshold))
-    segments, overlaps = RELEASED.decode(outputs.head)
+    decoder = DetectionDecoder(VideoCategoryFusion(), HardNMS(threshold), top_categories=1)
+    segments, overlaps, _ = RELEASED.decode(outputs.head)
     kept = torch.from_numpy(golden[f"v{video}_keep_index"]).long()
     labels = torch.zeros(1, 765, dtype=torch.long)
-    assert torch.equal(decoder.suppression(segments, overlaps, labels)[0], kept)
+    assert torch.equal(decoder.suppression(segments, overlaps, labels, 100).indices[0], kept)
     assert torch.equal(overlaps[0, kept], torch.from_numpy(golden[f"v{video}_scores"]))
     boxes = torch.from_numpy(golden[f"v{video}_boxes"])[:, :2]
     torch.testing.assert_close(segments[0, kept] * duration, boxes, atol=1e-4, rtol=1e-5)
@@ -192,12 +238,13 @@ def test_released_class_probabilities(video: int) -> None:
     probabilities = released_outputs(video).class_logits.softmax(dim=1).transpose(1, 2)  # (1, 255, 200)
     np.testing.assert_allclose(probabilities[0].mean(dim=0), golden[f"v{video}_avg_class"], rtol=1e-5)
     by_anchor = probabilities.repeat_interleave(3, dim=1)
-    scores, labels = VideoCategoryFusion()(by_anchor, torch.ones(1, 765))
+    proposals = Proposals(torch.tensor([0.0, 1.0]).expand(1, 765, 2), torch.ones(1, 765))
+    scores, labels = VideoCategoryFusion()(proposals, by_anchor).max(dim=-1)
     category = int(golden[f"v{video}_class_id"])
     assert labels.tolist() == [[category] * 765]
     assert scores[0, 0].item() == pytest.approx(golden[f"v{video}_avg_class"][category].item(), rel=1e-5)
     # With the paper's fusion, each anchor has the category of its cell.
-    scores, labels = ProductFusion()(by_anchor, torch.ones(1, 765))
+    scores, labels = ProductFusion()(proposals, by_anchor).max(dim=-1)
     kept = torch.from_numpy(golden[f"v{video}_keep_index"]).long()
     np.testing.assert_array_equal(labels[0, kept], golden[f"v{video}_boxes"][:, 2])
     np.testing.assert_allclose(scores[0, kept], golden[f"v{video}_boxes"][:, 3], rtol=1e-5)

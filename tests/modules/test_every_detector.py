@@ -13,7 +13,7 @@ from aher_lightning.features.spans import place_snippets
 from aher_lightning.inference.merge import merge_windows
 from aher_lightning.inference.windows import split_windows
 from aher_lightning.ops.randomness import random_generator
-from aher_lightning.structures import Detections, SnippetSequence
+from aher_lightning.structures import Candidates, Detections, SnippetSequence
 from aher_lightning.video.clips import count_clips
 from aher_lightning.video.contract import TemporalContract
 from tests.helpers.detectors import DETECTORS
@@ -81,9 +81,11 @@ def test_so_they_do_in_windows(name: str) -> None:
     for video in VIDEOS:
         windows = split_windows(video.duration_sec, video.duration_sec / math.e)
         spans = [(window.start_sec, window.end_sec) for window in windows]
-        durations_sec = torch.tensor([end - start for start, end in spans], dtype=torch.float64)
-        found = module.detect(pack_snippets([video.snippets(span) for span in spans]), durations_sec)
-        check(merge_windows(windows, found), video.duration_sec)
+        found = module.shortlist(module.candidates(pack_snippets([video.snippets(span) for span in spans])))
+        apart = [Candidates(*(field[row : row + 1] for field in found)) for row in range(len(windows))]
+        merged = merge_windows(windows, apart, video.duration_sec)
+        (detections,) = module.select(merged, torch.tensor([video.duration_sec], dtype=torch.float64), len(windows))
+        check(detections, video.duration_sec)
 
 
 @torch.no_grad()

@@ -9,8 +9,8 @@ from aher_lightning.structures import LabelledClips, LabelledVideos
 
 
 def test_parts_that_are_there_come_out_as_they_went_in() -> None:
-    clips = LabelledClips(torch.rand(2, 3, 4), torch.tensor([0, 1]))
-    videos = LabelledVideos(torch.rand(2, 3, 8), torch.rand(2, 1, 2), torch.tensor([[0], [1]]))
+    clips = LabelledClips(torch.rand(2, 3, 4), torch.tensor([0, 1]), torch.ones(2))
+    videos = LabelledVideos(torch.rand(2, 3, 8), torch.rand(2, 1, 2), torch.tensor([[0], [1]]), torch.ones(2))
     data = IterationData(torch.Generator(), untrimmed=videos, foreground=clips, moments=clips)
     assert data.untrimmed is videos
     assert data.foreground is data.moments is clips
@@ -18,8 +18,8 @@ def test_parts_that_are_there_come_out_as_they_went_in() -> None:
 
 def test_without_graph_no_gradient_leaves_the_untrimmed_videos() -> None:
     features = torch.rand(2, 3, 8, requires_grad=True)
-    videos = LabelledVideos(features, torch.rand(2, 1, 2), torch.tensor([[0], [1]]))
-    clips = LabelledClips(torch.rand(2, 3, 4), torch.tensor([0, 1]))
+    videos = LabelledVideos(features, torch.rand(2, 1, 2), torch.tensor([[0], [1]]), torch.ones(2))
+    clips = LabelledClips(torch.rand(2, 3, 4), torch.tensor([0, 1]), torch.ones(2))
     data = IterationData(torch.Generator(), untrimmed=videos, moments=clips)
     cut = data.without_graph()
     assert torch.equal(cut.untrimmed.features, features)

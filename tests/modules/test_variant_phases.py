@@ -40,7 +40,7 @@ def test_a_moment_counts_as_an_action_from_start_to_end() -> None:
     found = MomentTransferPhase().losses(network, loss, data)
     stretched = resize_features(data.moments.features, network.length)
     whole = torch.tensor([[[0.0, 1.0]]]).repeat(4, 1, 1)
-    videos = LabelledVideos(stretched, whole, data.moments.labels.unsqueeze(1))
+    videos = LabelledVideos(stretched, whole, data.moments.labels.unsqueeze(1), data.moments.durations)
     terms = localization_losses(network, loss, network.levels(stretched), videos, "moment")
     torch.testing.assert_close(found["whole_moment_cls"], terms.classification)
     torch.testing.assert_close(found["whole_moment_prop"], terms.proposal)
@@ -64,7 +64,9 @@ def test_a_perfect_imitation_costs_nothing_and_sides_without_background_do_not_c
     network = toy_network()
     features = torch.zeros(2, CHANNELS, 32)
     features[0, :, :16] = 5.0  # the first video has background of 5 before its instance, of 0 after it
-    videos = LabelledVideos(features, torch.tensor([[[0.5, 0.7]], [[0.0, 1.0]]]), torch.tensor([[0], [1]]))
+    videos = LabelledVideos(
+        features, torch.tensor([[[0.5, 0.7]], [[0.0, 1.0]]]), torch.tensor([[0], [1]]), torch.ones(2)
+    )
     data = IterationData(torch.Generator(), untrimmed=videos)
     for parameter in network.context.parameters():
         torch.nn.init.zeros_(parameter)  # contexts of 0
@@ -74,7 +76,9 @@ def test_a_perfect_imitation_costs_nothing_and_sides_without_background_do_not_c
 
 def test_videos_without_any_instance_teach_the_generators_nothing() -> None:
     network = toy_network()
-    videos = LabelledVideos(torch.rand(2, CHANNELS, 32), torch.zeros(2, 0, 2), torch.zeros(2, 0, dtype=torch.int64))
+    videos = LabelledVideos(
+        torch.rand(2, CHANNELS, 32), torch.zeros(2, 0, 2), torch.zeros(2, 0, dtype=torch.int64), torch.ones(2)
+    )
     data = IterationData(torch.Generator(), untrimmed=videos)
     (value,) = ContextPhase(enabled=True).losses(network, toy_loss(), data).values()
     value.backward()  # type: ignore[no-untyped-call]
@@ -106,7 +110,7 @@ class TwiceInOne(Context):
         half = resize_features(moments.features, 12)
         features = torch.cat((half, untrimmed.features[..., -8:], half), dim=-1)
         segments = torch.tensor([[0.0, 12 / 32], [20 / 32, 1.0]]).expand(len(features), 2, 2)
-        return LabelledVideos(features, segments, moments.labels.unsqueeze(1).expand(-1, 2))
+        return LabelledVideos(features, segments, moments.labels.unsqueeze(1).expand(-1, 2), moments.durations)
 
 
 def test_another_context_may_have_several_instances_and_no_generators() -> None:

@@ -1,7 +1,8 @@
-"""Detections of test and predict runs as an ActivityNet prediction file."""
+"""Detections of test and predict runs as ActivityNet prediction files."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -10,20 +11,26 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from aher_lightning.errors import ConfigError
+from aher_lightning.metrics.functional.segment_table import table_from_detections, without_copies
 from aher_lightning.modules.base import BaseModule, EvaluationOutput
 from aher_lightning.reports.predictions.writer import write_predictions
 from aher_lightning.structures import Detections
 
 
 class PredictionWriter(Callback):
-    """Write what ``aher test`` or ``aher predict`` detects to one file, videos in the order of the data set.
+    """Write what ``aher test`` or ``aher predict`` detects, videos in the order of the data set.
 
     Args:
-        path: JSON file; relative to the trainer's ``default_root_dir``.
+        path: JSON file of the detections; relative to the trainer's ``default_root_dir``.
+        proposals_path: JSON file of the proposals, each segment once whatever its categories, which is what AR@AN and
+            AUC score; relative to the same folder. ``None`` writes none.
     """
 
-    def __init__(self, path: Path = Path("predictions.json")) -> None:
+    def __init__(
+        self, path: Path = Path("predictions.json"), proposals_path: Path | None = Path("proposals.json")
+    ) -> None:
         self.path = Path(path)
+        self.proposals_path = proposals_path
         self._found: dict[int, tuple[str, Detections]] = {}
 
     def on_test_batch_end(
@@ -73,6 +80,18 @@ class PredictionWriter(Callback):
             found = {index: entry for part in parts for index, entry in part.items()}
         if trainer.is_global_zero:
             in_order = dict(found[index] for index in sorted(found))
-            path = Path(trainer.default_root_dir) / self.path
-            write_predictions(path, in_order, cast("BaseModule", module).categories.names)
+            self._write(in_order, Path(trainer.default_root_dir), cast("BaseModule", module).categories.names)
         self._found = {}
+
+    def _write(self, found: Mapping[str, Detections], folder: Path, categories: Sequence[str]) -> None:
+        """Write both files."""
+        write_predictions(folder / self.path, found, categories)
+        if self.proposals_path is not None:
+            proposals = {video_id: _once_each(detections) for video_id, detections in found.items()}
+            write_predictions(folder / self.proposals_path, proposals, categories)
+
+
+def _once_each(found: Detections) -> Detections:
+    """Return each segment of a video once, with its best score."""
+    table = without_copies(table_from_detections([found], [0]))
+    return Detections(*(torch.from_numpy(field) for field in (table.segments, table.scores, table.labels)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 
 from aher_lightning.errors import CheckpointError
 from aher_lightning.files.atomic import atomic_file
+
+_LOG = logging.getLogger(__name__)
 
 STATE_KEY = "aher_lightning"
 """Our entry of a checkpoint: categories, contract, iteration, configuration."""
@@ -113,7 +116,9 @@ def check_output(path: Path, *, overwrite: bool) -> None:
         raise CheckpointError(f"{path}: already exists; name another file, or add --overwrite to replace it")
 
 
-def load_submodule(module: nn.Module, weights: Mapping[str, Tensor], prefix: str, origin: Path) -> bool:
+def load_submodule(
+    module: nn.Module, weights: Mapping[str, Tensor], prefix: str, origin: Path, replaceable: Collection[str] = ()
+) -> bool:
     """Copy the weights under a prefix into a module, if there are any.
 
     Args:
@@ -121,18 +126,28 @@ def load_submodule(module: nn.Module, weights: Mapping[str, Tensor], prefix: str
         weights: State dict of a whole checkpoint.
         prefix: Name of the sub-module in the checkpoint, without the dot.
         origin: The checkpoint's path, for messages.
+        replaceable: Parts of the module that keep their own weights, with a warning, where the checkpoint has another
+            part or none.
 
     Returns:
         Whether the checkpoint had weights under the prefix.
 
     Raises:
-        CheckpointError: If names or shapes differ.
+        CheckpointError: If names or shapes differ in another part.
     """
-    part = {key[len(prefix) + 1 :]: value for key, value in weights.items() if key.startswith(f"{prefix}.")}
-    if not part:
+    found = {key[len(prefix) + 1 :]: value for key, value in weights.items() if key.startswith(f"{prefix}.")}
+    if not found:
         return False
-    check_architecture(module, part, f"{origin}: '{prefix}'")
-    module.load_state_dict(part)
+    own = module.state_dict()
+    replaced = sorted({_part_of(key) for key in _differing_keys(own, found)} & set(replaceable))
+    found = {key: value for key, value in found.items() if _part_of(key) not in replaced}
+    found |= {key: value for key, value in own.items() if _part_of(key) in replaced}
+    check_architecture(module, found, f"{origin}: '{prefix}'")
+    if replaced:
+        _LOG.warning(
+            "%s: has no weights for this %s of '%s'; new ones are used", origin, " and ".join(replaced), prefix
+        )
+    module.load_state_dict(found)
     return True
 
 
@@ -148,13 +163,23 @@ def check_architecture(module: nn.Module, weights: Mapping[str, Tensor], origin:
         CheckpointError: If names or shapes differ.
     """
     own = module.state_dict()
-    differing = sorted(
-        key
-        for key in own.keys() | weights.keys()
-        if key not in own or key not in weights or own[key].shape != weights[key].shape
-    )
+    differing = _differing_keys(own, weights)
     if differing:
         raise CheckpointError(
             f"{origin} has another architecture than the configuration asks for "
             f"({len(differing)} of {len(own)} tensors differ, first '{differing[0]}')"
         )
+
+
+def _differing_keys(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:
+    """Names of the tensors that only one of two state dicts has, or that differ in shape."""
+    return sorted(
+        key
+        for key in own.keys() | weights.keys()
+        if key not in own or key not in weights or own[key].shape != weights[key].shape
+    )
+
+
+def _part_of(key: str) -> str:
+    """The first part of a tensor's name, a direct child of its module."""
+    return key.partition(".")[0]

@@ -16,14 +16,11 @@ from aher_lightning.inference.device import choose_device
 from aher_lightning.inference.feature_stream import stream_features, window_snippets
 from aher_lightning.inference.merge import merge_windows
 from aher_lightning.inference.rebuild import load_module
-from aher_lightning.inference.windows import Window, length_in_windows, split_windows
+from aher_lightning.inference.windows import length_in_windows, split_windows
 from aher_lightning.modules.base import BaseModule
-from aher_lightning.structures import Detections, SnippetSequence
+from aher_lightning.structures import Candidates, Detections, SnippetSequence
 from aher_lightning.video.frame_source import FrameSource
 from aher_lightning.video.reader import VideoInfo, VideoReader
-
-_DETECTIONS_PER_WINDOW = 100
-"""Detections kept per window length of video; a video in training has as many."""
 
 _WINDOWS_AT_ONCE = 8
 """Windows that run through the network at once."""
@@ -161,7 +158,8 @@ class Localizer:
 
         Args:
             video: Video file.
-            top_k: Most detections to keep; defaults to 100 per window length of video.
+            top_k: Most detections to keep; all that the decoder selects if not given, by default 100 segments per
+                window length of video, each in up to three categories.
             min_score: Smallest score to keep.
             categories: Names of the categories to keep; all if not given. Does not change scores.
             report: Called with the number of clips finished since the last call; the total is
@@ -178,24 +176,25 @@ class Localizer:
         info = self.frames.probe(path)
         windows = split_windows(info.duration_sec, self.window_sec)
         features = stream_features(self.module, self.frames, path, report)
-        found = list(self._detect(window_snippets(features, windows, self.module), windows))
+        found = list(self._candidates(window_snippets(features, windows, self.module), len(windows)))
         num_windows = length_in_windows(info.duration_sec, self.window_sec)
-        merged = merge_windows(windows, found)
+        merged = merge_windows(windows, found, info.duration_sec)
+        (detections,) = self.module.select(merged, torch.tensor([info.duration_sec], dtype=torch.float64), num_windows)
         kept = select_detections(
-            merged,
-            top_k=_DETECTIONS_PER_WINDOW * num_windows if top_k is None else top_k,
+            detections,
+            top_k=top_k,
             min_score=min_score,
             labels=labels,
         )
         return LocalizedVideo(path, info, kept, num_windows)
 
-    def _detect(self, snippets: Iterator[SnippetSequence], windows: Sequence[Window]) -> Iterator[Detections]:
-        """Detections of each window, in seconds after its start, on the CPU."""
-        places = iter(windows)
-        while batch := list(islice(places, _WINDOWS_AT_ONCE)):
-            packed = pack_snippets(list(islice(snippets, len(batch))))
-            moved = packed.on(self.module.device)
-            lengths = [window.end_sec - window.start_sec for window in batch]
-            durations_sec = torch.tensor(lengths, dtype=torch.float64, device=self.module.device)
-            for found in self.module.detect(moved, durations_sec):
-                yield Detections(*(field.cpu() for field in found))
+    def _candidates(self, snippets: Iterator[SnippetSequence], num_windows: int) -> Iterator[Candidates]:
+        """Candidates of each window, on the CPU."""
+        for first in range(0, num_windows, _WINDOWS_AT_ONCE):
+            packed = pack_snippets(list(islice(snippets, min(_WINDOWS_AT_ONCE, num_windows - first))))
+            found = self.module.candidates(packed.on(self.module.device))
+            if num_windows > 1:
+                found = self.module.shortlist(found)
+            yield from (
+                Candidates(*(field[row : row + 1].cpu() for field in found)) for row in range(len(found.scores))
+            )

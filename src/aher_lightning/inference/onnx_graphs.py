@@ -40,8 +40,9 @@ class LocalizerGraph(nn.Module):
 
         Returns:
             For the A predictions of B videos: "segments", ``(start, end)`` normalized and clipped to the video,
-            ``(B, A, 2)``; "scores" ``(B, A)``, ``-inf`` where nothing of the segment lies in the video; "labels",
-            category indices, int64 ``(B, A)``; "probabilities" of every category, ``(B, A, K)``; what the head adds.
+            ``(B, A, 2)``; "scores" of the decoder's k best categories, descending, ``(B, A, k)``, ``-inf`` where
+            nothing of the segment lies in the video; "labels", their indices, int64 ``(B, A, k)``; "probabilities" of
+            every category, ``(B, A, K)``; what the head adds.
         """
         classifiers = [
             LevelClassifier(self.get_buffer(f"weight_{level}"), self.get_buffer(f"bias_{level}"))

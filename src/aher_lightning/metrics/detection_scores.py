@@ -10,7 +10,7 @@ from torch import Tensor
 from aher_lightning.metrics.functional.groups import group_precisions, group_proposals, harmonic_mean
 from aher_lightning.metrics.functional.oracle import Oracle, apply_oracle
 from aher_lightning.metrics.functional.proposal_recall import proposal_recalls
-from aher_lightning.metrics.functional.segment_table import SegmentTable
+from aher_lightning.metrics.functional.segment_table import SegmentTable, without_copies
 from aher_lightning.metrics.functional.temporal_map import AveragePrecisions, average_precisions
 from aher_lightning.metrics.per_video import PerVideoMetric
 
@@ -43,7 +43,8 @@ class DetectionScores(PerVideoMetric):
     def compute(self) -> dict[str, Tensor]:
         """Return all scores by name.
 
-        ``mAP@0.50`` and so on, ``mAP``, ``AR@1`` and so on and ``AUC`` over all categories; ``oracle_labels/mAP`` and
+        ``mAP@0.50`` and so on, ``mAP``, ``AR@1`` and so on and ``AUC`` over all categories, the last two without copies
+        of a segment that differ in label; ``oracle_labels/mAP`` and
         ``oracle_segments/mAP``; with several groups ``<group>/mAP``, ``<group>/AUC``, ``harmonic/mAP`` and
         ``harmonic/AUC``.
 
@@ -52,7 +53,7 @@ class DetectionScores(PerVideoMetric):
         """
         found, truth, _ = self.tables()
         precisions = average_precisions(found, truth)
-        values = {**precisions.named(), **proposal_recalls(found, truth).named()}
+        values = {**precisions.named(), **proposal_recalls(without_copies(found), truth).named()}
         for oracle in get_args(Oracle):
             values[f"oracle_{oracle}/mAP"] = average_precisions(apply_oracle(oracle, found, truth), truth).average
         if len(self.groups) > 1:
@@ -66,7 +67,8 @@ class DetectionScores(PerVideoMetric):
         values = {}
         for name, labels in self.groups.items():
             values[f"{name}/mAP"] = group_precisions(precisions, labels).average
-            values[f"{name}/AUC"] = proposal_recalls(*group_proposals(found, truth, labels)).area_under_curve
+            proposals = group_proposals(without_copies(found), truth, labels)
+            values[f"{name}/AUC"] = proposal_recalls(*proposals).area_under_curve
         for score in _GROUP_SCORES:
             values[f"harmonic/{score}"] = harmonic_mean([values[f"{name}/{score}"] for name in self.groups])
         return values

@@ -6,8 +6,10 @@ from aher_lightning.models.backbones.p3d import P3D
 from aher_lightning.models.backbones.p3d_small import P3DSmall
 from aher_lightning.models.context import ConvContextGenerator, GeneratedContext
 from aher_lightning.models.discriminator import ConvDiscriminator
-from aher_lightning.models.postprocess import DetectionDecoder, HardNMS, ProductFusion
+from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.models.pyramid import TemporalPyramid
+from aher_lightning.models.score_fusion import ProductFusion, QualityFusion, VideoCategoryFusion, VideoCategoryPrior
+from aher_lightning.models.suppression import HardNMS, SegmentVoting, SoftNMS
 from aher_lightning.models.transfer import MLPTransfer
 
 __all__ = [
@@ -22,5 +24,10 @@ __all__ = [
     "MLPTransfer",
     "P3DSmall",
     "ProductFusion",
+    "QualityFusion",
+    "SegmentVoting",
+    "SoftNMS",
     "TemporalPyramid",
+    "VideoCategoryFusion",
+    "VideoCategoryPrior",
 ]

@@ -32,6 +32,9 @@ PARAMETER_GROUPS = {
 }
 """The part of the network behind each parameter group; together they hold every parameter of the network once."""
 
+REPLACEABLE_PARTS = ("head", "transfers", "context", "discriminators")
+"""Parts of the network that may start with new weights where initial weights come from a network with other ones."""
+
 
 class LevelClassifier(NamedTuple):
     """Anchor-level classifier of one pyramid level.

@@ -120,6 +120,8 @@ class AnchorHead(Head):
         return self.loss(outputs, self.anchors, matches, targets.details["segments"]).total
 
     def decode(self, outputs: HeadOutputs) -> Proposals:
-        """Return the segments that anchors were moved to, and their overlaps; see :meth:`Head.decode`."""
+        """Return the segments that anchors were moved to, overlaps and actionness; see :meth:`Head.decode`."""
         moved = decode_offsets(self.anchors, outputs["offsets"], self.loss.centre_scale, self.loss.width_scale)
-        return Proposals(clip_segments(centre_width_to_segments(moved)), outputs["overlaps"])
+        logits = outputs.get("actionness")
+        actionness = None if logits is None else logits.softmax(dim=-1)[..., FOREGROUND]
+        return Proposals(clip_segments(centre_width_to_segments(moved)), outputs["overlaps"], actionness)

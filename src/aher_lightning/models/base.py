@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from aher_lightning.structures import HeadOutputs, LabelledClips, LabelledVideos, Proposals, Targets
+from aher_lightning.structures import HeadOutputs, LabelledClips, LabelledVideos, Proposals, Survivors, Targets
 
 ClipPreparation = Callable[[Tensor], Tensor]
 """Turns pixels of clips, uint8 ``(N, 3, F, H, W)``, into the normalized clips that a backbone takes."""
@@ -163,7 +163,7 @@ class Head(nn.Module, ABC):
             outputs: Outputs of the head for B videos.
 
         Returns:
-            Segments ``(B, A, 2)`` and their quality ``(B, A)``.
+            Segments ``(B, A, 2)``, their quality and, if the head predicts it, their actionness ``(B, A)``.
         """
 
     def export_outputs(self, outputs: HeadOutputs) -> dict[str, Tensor]:  # noqa: ARG002 - of other heads
@@ -262,33 +262,44 @@ class Discriminator(nn.Module, ABC):
 
 
 class ScoreFusion(ABC):
-    """Combines classification and quality into the final score of each prediction."""
+    """Combines what the network says about a prediction into its score for each category."""
 
     @abstractmethod
-    def __call__(self, probabilities: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
-        """Return score and category of each prediction.
+    def __call__(self, proposals: Proposals, probabilities: Tensor) -> Tensor:
+        """Return the score of each prediction and category.
 
         Args:
+            proposals: Segments ``(B, A, 2)`` with quality and, if the head predicts it, actionness ``(B, A)``.
             probabilities: Class probabilities, shape ``(B, A, K)``.
-            quality: As the head predicts it, for an anchor the tIoU y_ov, shape ``(B, A)``.
 
         Returns:
-            Scores ``(B, A)`` and category indices, int64 ``(B, A)``.
+            Scores, not negative, shape ``(B, A, K)``.
         """
 
 
 class Suppression(ABC):
-    """Suppresses repeated detections."""
+    """Suppresses repeated detections.
+
+    Attributes:
+        class_agnostic: Whether segments of different categories suppress one another. If so, segments are suppressed
+            before they are labelled with several categories, afterwards otherwise.
+    """
+
+    class_agnostic: bool
 
     @abstractmethod
-    def __call__(self, segments: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
-        """Return the indices of the survivors, best first.
+    def __call__(self, segments: Tensor, scores: Tensor, labels: Tensor, max_keep: int) -> Survivors:
+        """Return the survivors, best first.
+
+        Suppressing the survivors of several sets of segments together, with the scores that they had before, must
+        give a good result for all: long videos are localized window by window.
 
         Args:
             segments: ``(start, end)``, shape ``(B, A, 2)``.
-            scores: Shape ``(B, A)``; ``-inf`` marks an absent candidate.
-            labels: Category indices, shape ``(B, A)``.
+            scores: Not negative, shape ``(B, A)``; ``-inf`` marks an absent candidate.
+            labels: Category indices, shape ``(B, A)``; ignored if class-agnostic.
+            max_keep: Most survivors of a video.
 
         Returns:
-            Indices into A, int64 ``(B, M)``, padded with -1.
+            Indices, segments and scores of the survivors.
         """

@@ -119,7 +119,7 @@ class GeneratedContext(Context):
         total, own = batch_slice(len(moments.features))
         layouts = draw_splice_layouts(total, self.length, generator, mode=self.mode, moment_ratios=self.moment_ratios)
         features, segments = splice(moments.features, start_contexts, end_contexts, layouts[own])
-        return LabelledVideos(features, segments, moments.labels.unsqueeze(1))
+        return LabelledVideos(features, segments, moments.labels.unsqueeze(1), moments.durations)
 
 
 def splice_layout(

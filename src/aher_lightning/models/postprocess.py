@@ -1,89 +1,47 @@
-"""From network outputs to detections in seconds: decode, score, suppress repetitions."""
+"""From network outputs to detections in seconds: decode, score, suppress repetitions, label."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from aher_lightning.errors import ConfigError
 from aher_lightning.models.base import Head, ScoreFusion, Suppression
-from aher_lightning.ops.nms import batched_nms
+from aher_lightning.models.score_fusion import QualityFusion
+from aher_lightning.models.suppression import SoftNMS
 from aher_lightning.ops.segments import denormalize_segments
-from aher_lightning.structures import Detections, LevelOutputs, Proposals
-
-
-class Candidates(NamedTuple):
-    """Classified, scored segments of all predictions, before suppression.
-
-    Attributes:
-        segments: ``(start, end)``, normalized and clipped to the video, ``(B, A, 2)``.
-        scores: Confidence, ``(B, A)``; ``-inf`` if the segment lies outside the video.
-        labels: Category index, int64 ``(B, A)``.
-    """
-
-    segments: Tensor
-    scores: Tensor
-    labels: Tensor
-
-
-class ProductFusion(ScoreFusion):
-    """Score each prediction by its highest class probability times its quality, as the paper does.
-
-    Implements s_f of section 3.5 of "Learning to Localize Actions from Moments" (Long et al., ECCV 2020),
-    arXiv:2008.13705.
-    """
-
-    def __call__(self, probabilities: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
-        """Return score and category of each prediction; see :meth:`ScoreFusion.__call__`."""
-        best, labels = probabilities.max(dim=-1)
-        return best * quality, labels
-
-
-class VideoCategoryFusion(ScoreFusion):
-    """Give all predictions of a video its one most probable category, as the authors' code does.
-
-    The category is that of the highest probability averaged over the video's predictions; this average
-    times the quality is the score. A video can have no second category.
-    """
-
-    def __call__(self, probabilities: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
-        """Return score and category of each prediction; see :meth:`ScoreFusion.__call__`."""
-        best, labels = probabilities.mean(dim=1).max(dim=-1, keepdim=True)
-        return best * quality, labels.expand(quality.shape)
-
-
-class HardNMS(Suppression):
-    """Non-maximum suppression: drop what a better segment overlaps by more than the threshold.
-
-    Args:
-        threshold: Largest tIoU that two survivors may have.
-        class_agnostic: Whether segments of different categories suppress one another.
-        max_keep: Survivors per video at most.
-    """
-
-    def __init__(self, threshold: float = 0.9, *, class_agnostic: bool = True, max_keep: int = 100) -> None:
-        self.threshold = threshold
-        self.class_agnostic = class_agnostic
-        self.max_keep = max_keep
-
-    def __call__(self, segments: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
-        """Return the indices of the survivors; see :meth:`Suppression.__call__`."""
-        compared = None if self.class_agnostic else labels
-        return batched_nms(segments, scores, self.threshold, labels=compared, max_keep=self.max_keep)
+from aher_lightning.structures import Candidates, Detections, LevelOutputs, Proposals, Survivors
 
 
 class DetectionDecoder:
     """Turn outputs of the network into detections.
 
     Args:
-        fusion: Final score of a prediction; the paper's product if not given.
-        suppression: Suppresses repeated detections; hard NMS at the paper's threshold if not given.
+        fusion: Score of a prediction for each category; the product of quality, actionness and class probability if
+            not given.
+        suppression: Suppresses repeated detections; Gaussian soft-NMS if not given.
+        top_categories: Categories that a segment is labelled with at most, each as a detection of its own.
+        max_segments: Segments kept per video at most; each may be several detections.
+
+    Raises:
+        ConfigError: If a number is below 1.
     """
 
-    def __init__(self, fusion: ScoreFusion | None = None, suppression: Suppression | None = None) -> None:
-        self.fusion = fusion or ProductFusion()
-        self.suppression = suppression or HardNMS()
+    def __init__(
+        self,
+        fusion: ScoreFusion | None = None,
+        suppression: Suppression | None = None,
+        *,
+        top_categories: int = 3,
+        max_segments: int = 100,
+    ) -> None:
+        for name, number in (("top_categories", top_categories), ("max_segments", max_segments)):
+            if number < 1:
+                raise ConfigError(f"'decoder.{name}' is {number}; give at least 1")
+        self.fusion = fusion or QualityFusion()
+        self.suppression = suppression or SoftNMS()
+        self.top_categories = top_categories
+        self.max_segments = max_segments
 
     def __call__(self, outputs: LevelOutputs, head: Head, durations_sec: Tensor) -> list[Detections]:
         """Return the detections of each video.
@@ -99,7 +57,7 @@ class DetectionDecoder:
         return self.select(self.candidates(outputs, head), durations_sec)
 
     def candidates(self, outputs: LevelOutputs, head: Head) -> Candidates:
-        """Return a classified, scored segment for each prediction.
+        """Return a scored segment with its best categories for each prediction.
 
         Args:
             outputs: Network outputs for B videos.
@@ -121,24 +79,73 @@ class DetectionDecoder:
         Returns:
             The candidates.
         """
-        scores, labels = self.fusion(probabilities, proposals.quality)
-        is_inside = proposals.segments[..., 1] > proposals.segments[..., 0]
-        return Candidates(proposals.segments, scores.masked_fill(~is_inside, -torch.inf), labels)
+        scores = self.fusion(proposals, probabilities)
+        # The maximum takes the first of equal categories, in ONNX too; the order of topk is not defined.
+        count = min(self.top_categories, scores.shape[-1])
+        best, labels = scores.max(dim=-1, keepdim=True) if count == 1 else scores.topk(count, dim=-1)
+        return Candidates(proposals.segments, best.masked_fill(~proposals.is_inside.unsqueeze(-1), -torch.inf), labels)
 
-    def select(self, candidates: Candidates, durations_sec: Tensor) -> list[Detections]:
-        """Suppress repetitions and change to seconds.
+    def select(self, candidates: Candidates, durations_sec: Tensor, num_windows: int = 1) -> list[Detections]:
+        """Suppress repetitions, label what is left, and change to seconds.
 
         Args:
             candidates: Candidates of B videos.
             durations_sec: Durations in seconds, shape ``(B,)``.
+            num_windows: Length of the videos in windows; so many times more segments are kept.
 
         Returns:
             One entry per video, best first; segments are float64, so that no end exceeds its duration.
         """
-        indices = self.suppression(*candidates)
-        is_kept = indices >= 0
-        rows = torch.arange(len(indices), device=indices.device).unsqueeze(-1)
-        segments_sec = denormalize_segments(candidates.segments.double(), durations_sec)
-        counts = is_kept.sum(dim=1).tolist()
-        kept = [values[rows, indices][is_kept].split_with_sizes(counts) for values in (segments_sec, *candidates[1:])]
-        return [Detections(*row) for row in zip(*kept, strict=True)]
+        candidates, survivors = self._suppress(candidates, self.max_segments * num_windows)
+        before, labels = (_rows_at(values, survivors.indices) for values in (candidates.scores, candidates.labels))
+        # What suppression took from the best category, it takes from the others too.
+        factors = (survivors.scores / before[..., 0]).nan_to_num(0.0)
+        scores = before * factors.unsqueeze(-1)
+        segments_sec = denormalize_segments(survivors.segments.double(), durations_sec)
+        counts = (survivors.indices >= 0).sum(dim=1).tolist()
+        return [
+            _ranked(segments_sec[row, :count], scores[row, :count], labels[row, :count])
+            for row, count in enumerate(counts)
+        ]
+
+    def shortlist(self, candidates: Candidates) -> Candidates:
+        """Drop the candidates that suppression would not keep; scores stay as they are.
+
+        Selecting from the shortlists of several windows together then treats repetitions across windows as those
+        within one.
+
+        Args:
+            candidates: Candidates of B windows.
+
+        Returns:
+            As many candidates for each window; absent ones score ``-inf``.
+        """
+        candidates, survivors = self._suppress(candidates, self.max_segments)
+        segments, scores, labels = (_rows_at(values, survivors.indices) for values in candidates)
+        return Candidates(segments, scores.masked_fill((survivors.indices < 0).unsqueeze(-1), -torch.inf), labels)
+
+    def _suppress(self, candidates: Candidates, max_segments: int) -> tuple[Candidates, Survivors]:
+        """Return the candidates as suppression compares them, and its survivors."""
+        if not self.suppression.class_agnostic:
+            candidates, max_segments = _one_category_each(candidates), max_segments * self.top_categories
+        segments, scores, labels = candidates.segments, candidates.scores[..., 0], candidates.labels[..., 0]
+        return candidates, self.suppression(segments, scores, labels, max_segments)
+
+
+def _one_category_each(candidates: Candidates) -> Candidates:
+    """Make a candidate of its own of every category of a segment."""
+    count = candidates.scores.shape[-1]
+    segments = candidates.segments.repeat_interleave(count, dim=1)
+    return Candidates(segments, candidates.scores.flatten(1).unsqueeze(-1), candidates.labels.flatten(1).unsqueeze(-1))
+
+
+def _rows_at(values: Tensor, indices: Tensor) -> Tensor:
+    """Values ``(B, A, ...)`` at indices ``(B, M)``; those of the first row at padding."""
+    return values[torch.arange(len(indices), device=indices.device).unsqueeze(1), indices.clamp(min=0)]
+
+
+def _ranked(segments_sec: Tensor, scores: Tensor, labels: Tensor) -> Detections:
+    """Detections of one video, best first, of segments ``(M, 2)`` with scores and labels ``(M, k)``."""
+    ranks = scores.flatten().argsort(descending=True, stable=True)
+    copies = segments_sec.repeat_interleave(scores.shape[1], dim=0)
+    return Detections(copies[ranks], scores.flatten()[ranks], labels.flatten()[ranks])

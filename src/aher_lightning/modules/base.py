@@ -19,13 +19,21 @@ from aher_lightning.checkpoints.added_categories import added_categories, drop_a
 from aher_lightning.checkpoints.content import STATE_KEY, check_architecture, load_submodule
 from aher_lightning.checkpoints.pretrained_folder import is_own, read_trained
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError
+from aher_lightning.models.aher_net import REPLACEABLE_PARTS
 from aher_lightning.models.base import Backbone, ReadsPublicWeights
 from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.modules.detection_metrics import DetectionMetrics
 from aher_lightning.ops.precision import to_float32
 from aher_lightning.ops.randomness import key_seed
 from aher_lightning.ops.resample import Resampling, resample_sequences
-from aher_lightning.structures import AddedCategory, Categories, Detections, SnippetSequences, UntrimmedBatch
+from aher_lightning.structures import (
+    AddedCategory,
+    Candidates,
+    Categories,
+    Detections,
+    SnippetSequences,
+    UntrimmedBatch,
+)
 from aher_lightning.video.clips import normalize_clips
 from aher_lightning.video.contract import PROVENANCE, TemporalContract
 
@@ -99,12 +107,33 @@ class BaseModule(pl.LightningModule, ABC):
         self.test_metrics = DetectionMetrics("test", categories)
 
     @abstractmethod
+    def candidates(self, snippets: SnippetSequences) -> Candidates:
+        """Return scored segments of B whole videos, or windows of videos, labels indexing ``categories.names``."""
+
+    @abstractmethod
+    def select(self, candidates: Candidates, durations_sec: Tensor, num_windows: int = 1) -> list[Detections]:
+        """Return detections in seconds, best first, given the durations of B videos ``(B,)``.
+
+        Candidates may come from several windows of a video, see :meth:`shortlist`; then repetitions across windows are
+        suppressed, and more detections kept.
+
+        Args:
+            candidates: Candidates of whole videos.
+            durations_sec: Durations in seconds, shape ``(B,)``.
+            num_windows: Length of the videos in windows.
+        """
+
+    def shortlist(self, candidates: Candidates) -> Candidates:
+        """Return fewer candidates for each window, of which :meth:`select` makes the same detections."""
+        return candidates
+
     def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
         """Localize actions in B whole videos, given their durations in seconds ``(B,)``.
 
         Returns:
             One entry per video, in seconds, labels indexing ``categories.names``.
         """
+        return self.select(self.candidates(snippets), durations_sec)
 
     def detect_in_batch(self, batch: UntrimmedBatch) -> list[Detections]:
         """Localize actions in a batch; subclasses whose detections depend on the video's name override this."""
@@ -153,7 +182,8 @@ class BaseModule(pl.LightningModule, ABC):
     def load_initial_weights(self, submodules: Sequence[str] = ("backbone",)) -> None:
         """Initialize sub-modules from the checkpoints in ``initial_weights``, later ones over earlier ones.
 
-        A file not written by this package is read as public weights of the backbone, if the backbone reads any.
+        A file not written by this package is read as public weights of the backbone, if the backbone reads any. Parts
+        of the network that a variant replaces start with new weights, which is logged.
 
         Raises:
             CheckpointError: If a checkpoint has none of the sub-modules, or another architecture.
@@ -166,7 +196,9 @@ class BaseModule(pl.LightningModule, ABC):
             # Training covers the trained categories alone.
             drop_added(checkpoint, [one.name for one in added_categories(checkpoint)])
             weights = checkpoint["state_dict"]
-            found = [load_submodule(self.get_submodule(name), weights, name, path) for name in submodules]
+            found = [
+                load_submodule(self.get_submodule(name), weights, name, path, REPLACEABLE_PARTS) for name in submodules
+            ]
             if not any(found):
                 raise CheckpointError(f"{path}: has no weights for {' or '.join(submodules)}; remove it from the list")
 

@@ -35,6 +35,7 @@ from aher_lightning.ops.randomness import random_generator
 from aher_lightning.ops.resample import Resampling
 from aher_lightning.ops.segments import clip_segments, normalize_segments
 from aher_lightning.structures import (
+    Candidates,
     Categories,
     Detections,
     LabelledClips,
@@ -147,10 +148,18 @@ class PhasedModule(BaseModule):
         """Return the parameters that a phase changes, in order of its groups."""
         return [parameter for group in phase.groups for parameter in self.parameter_group(group)]
 
-    def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
-        """Localize actions; see :meth:`BaseModule.detect`."""
+    def candidates(self, snippets: SnippetSequences) -> Candidates:
+        """Return a candidate for each prediction of the head; see :meth:`BaseModule.candidates`."""
         outputs = self.network(self.encode(snippets, self.network.length), self.categories.evaluated)
-        return self.decoder(outputs, self.network.head, durations_sec)
+        return self.decoder.candidates(outputs, self.network.head)
+
+    def select(self, candidates: Candidates, durations_sec: Tensor, num_windows: int = 1) -> list[Detections]:
+        """Return what the decoder selects; see :meth:`BaseModule.select`."""
+        return self.decoder.select(candidates, durations_sec, num_windows)
+
+    def shortlist(self, candidates: Candidates) -> Candidates:
+        """Return what the decoder would keep of each window; see :meth:`BaseModule.shortlist`."""
+        return self.decoder.shortlist(candidates)
 
     def iteration_data(self, batch: TrainingBatch) -> IterationData:
         """Encode the parts of a batch; only untrimmed videos may carry gradients into the backbone.
@@ -182,11 +191,13 @@ class PhasedModule(BaseModule):
         """Features and normalized ground truth of untrimmed videos."""
         features = self.encode(batch.snippets, self.network.length)
         segments = normalize_segments(batch.segments_sec, batch.durations_sec)
-        return LabelledVideos(features, clip_segments(segments, 0.0, 1.0).to(features.dtype), batch.labels)
+        return LabelledVideos(
+            features, clip_segments(segments, 0.0, 1.0).to(features.dtype), batch.labels, batch.snippets.durations
+        )
 
     def _encode_clips(self, batch: MomentBatch, length: int) -> LabelledClips:
         """Features of trimmed clips."""
-        return LabelledClips(self.encode(batch.snippets, length), batch.labels)
+        return LabelledClips(self.encode(batch.snippets, length), batch.labels, batch.snippets.durations)
 
     def run_phase(self, phase: Phase, data: IterationData) -> None:
         """Take the optimizer steps of a phase and log its losses; a disabled one is skipped.

@@ -18,7 +18,7 @@ from aher_lightning.modules.snippet_classifier import class_probabilities
 from aher_lightning.ops.pooling import mean_over_segments
 from aher_lightning.ops.randomness import random_generator
 from aher_lightning.ops.resample import Resampling
-from aher_lightning.structures import Categories, Detections, Proposals, SnippetSequences, UntrimmedBatch
+from aher_lightning.structures import Candidates, Categories, Detections, Proposals, SnippetSequences, UntrimmedBatch
 
 ProposalSource = Literal["network", "random"]
 """Where proposals come from: the localization network, or chance."""
@@ -77,13 +77,21 @@ class ProposalClassifierModule(BaseModule):
         self.moment_classifier = nn.Linear(channels, len(categories.moment))
         self.load_initial_weights(("backbone", "network", "untrimmed_classifier", "moment_classifier"))
 
-    def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
-        """Localize actions; see :meth:`BaseModule.detect`. Random proposals go by the place of a video in these."""
-        return self._detect(snippets, durations_sec, [str(row) for row in range(len(durations_sec))])
+    def candidates(self, snippets: SnippetSequences) -> Candidates:
+        """Return labelled proposals; see :meth:`BaseModule.candidates`. Random ones go by the place of a video."""
+        return self._candidates(snippets, [str(row) for row in range(len(snippets.lengths))])
+
+    def select(self, candidates: Candidates, durations_sec: Tensor, num_windows: int = 1) -> list[Detections]:
+        """Return what the decoder selects; see :meth:`BaseModule.select`."""
+        return self.decoder.select(candidates, durations_sec, num_windows)
+
+    def shortlist(self, candidates: Candidates) -> Candidates:
+        """Return what the decoder would keep of each window; see :meth:`BaseModule.shortlist`."""
+        return self.decoder.shortlist(candidates)
 
     def detect_in_batch(self, batch: UntrimmedBatch) -> list[Detections]:
         """Localize actions; a video has the same random proposals in whatever batch, order and process it comes."""
-        return self._detect(batch.snippets, batch.durations_sec, batch.video_ids)
+        return self.select(self._candidates(batch.snippets, batch.video_ids), batch.durations_sec)
 
     def training_step(self, batch: object, batch_idx: int) -> None:
         """Do nothing; Lightning requires the method before ``configure_optimizers`` can refuse training."""
@@ -92,8 +100,8 @@ class ProposalClassifierModule(BaseModule):
         """Refuse training."""
         raise ConfigError("ProposalClassifierModule trains nothing: use it with 'aher test', 'validate' or 'predict'")
 
-    def _detect(self, snippets: SnippetSequences, durations_sec: Tensor, video_ids: Sequence[str]) -> list[Detections]:
-        """Localize actions in videos that have names."""
+    def _candidates(self, snippets: SnippetSequences, video_ids: Sequence[str]) -> Candidates:
+        """Labelled proposals in videos that have names."""
         features = self.encode(snippets, self.network.length)
         if self.proposals == "random":
             segments = self._random_segments(video_ids).to(features)
@@ -101,8 +109,7 @@ class ProposalClassifierModule(BaseModule):
         else:
             proposals = self.network.head.decode(self.network(features, self.categories.evaluated).head)
         probabilities = class_probabilities(self, features.transpose(1, 2)).transpose(1, 2)  # (B, K, T)
-        candidates = self.decoder.fuse(proposals, mean_over_segments(probabilities, proposals.segments))
-        return self.decoder.select(candidates, durations_sec)
+        return self.decoder.fuse(proposals, mean_over_segments(probabilities, proposals.segments))
 
     def _random_segments(self, video_ids: Sequence[str]) -> Tensor:
         """Segments with uniformly drawn ends ``(B, A, 2)``, a function of seed and video."""

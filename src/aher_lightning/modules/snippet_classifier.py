@@ -10,10 +10,13 @@ import torch
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 from aher_lightning.losses.reduction import mean_over_processes
 from aher_lightning.models.backbones.augmentation import ClipAugmentation
 from aher_lightning.models.base import Backbone
+from aher_lightning.models.postprocess import DetectionDecoder
+from aher_lightning.models.suppression import HardNMS
 from aher_lightning.modules.base import BaseModule, EvaluationOutput
 from aher_lightning.modules.detection_metrics import ground_truth
 from aher_lightning.modules.iteration_data import require_part
@@ -21,7 +24,10 @@ from aher_lightning.modules.nan_guard import check_losses_over_processes
 from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.ops.grouping import group_snippets
 from aher_lightning.ops.precision import to_float32
-from aher_lightning.structures import Categories, Detections, MomentBatch, SnippetSequences, UntrimmedBatch
+from aher_lightning.structures import Candidates, Categories, Detections, MomentBatch, SnippetSequences, UntrimmedBatch
+
+_SAME_IN_TWO_WINDOWS = 0.7
+"""Groups of a long video that overlap a better one by a larger tIoU are taken for the same group in two windows."""
 
 
 class SnippetClassifierModule(BaseModule):
@@ -100,21 +106,33 @@ class SnippetClassifierModule(BaseModule):
             "moment_cls": _snippet_loss(self.moment_classifier(of_moments), moments),
         }
 
-    def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
-        """Localize actions by grouping neighbouring snippets (AherNet0 of the paper, section 4.3).
+    def candidates(self, snippets: SnippetSequences) -> Candidates:
+        """Return groups of neighbouring snippets; see :meth:`BaseModule.candidates`.
 
-        A single snippet covers its whole video: its centre may lie beyond the end of a short one.
+        This is AherNet0 of section 4.3 of the paper. A single snippet covers its whole video: its centre may lie beyond the end of a short one.
         """
         probabilities = class_probabilities(self, self.snippet_features(snippets.values))
-        videos = probabilities.split_with_sizes(snippets.lengths.tolist())
-        detections = []
-        for row, video in enumerate(videos):
+        segments, scores, labels = [], [], []
+        for row, video in enumerate(probabilities.split_with_sizes(snippets.lengths.tolist())):
             groups = group_snippets(video, self.thresholds, self.max_detections)
             first, step = snippets.first_centres[row], snippets.steps[row]
             places = groups.segments if len(video) == 1 else first + (groups.segments - 0.5) * step
-            segments = places.clamp(0.0, 1.0).double() * durations_sec[row]
-            detections.append(groups._replace(segments=segments))
-        return detections
+            segments.append(places.clamp(0.0, 1.0))
+            scores.append(groups.scores)
+            labels.append(groups.labels)
+        return Candidates(
+            pad_sequence(segments, batch_first=True),
+            pad_sequence(scores, batch_first=True, padding_value=-torch.inf).unsqueeze(-1),
+            pad_sequence(labels, batch_first=True).unsqueeze(-1),
+        )
+
+    def select(self, candidates: Candidates, durations_sec: Tensor, num_windows: int = 1) -> list[Detections]:
+        """Return all groups, or of several windows those that repeat no better one; see :meth:`BaseModule.select`."""
+        threshold = 1.0 if num_windows == 1 else _SAME_IN_TWO_WINDOWS
+        decoder = DetectionDecoder(
+            suppression=HardNMS(threshold), top_categories=1, max_segments=max(candidates.scores.shape[1], 1)
+        )
+        return decoder.select(candidates, durations_sec)
 
     # Lightning's hooks
 

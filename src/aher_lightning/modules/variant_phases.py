@@ -41,7 +41,7 @@ class MomentTransferPhase(TransferPhase):
         """Localize moments, stretched to the length of untrimmed videos."""
         features = resize_features(data.moments.features, network.length)
         whole = features.new_tensor([0.0, 1.0]).expand(len(features), 1, 2)
-        videos = LabelledVideos(features, whole, data.moments.labels.unsqueeze(1))
+        videos = LabelledVideos(features, whole, data.moments.labels.unsqueeze(1), data.moments.durations)
         terms = localization_losses(network, loss, network.levels(features), videos, "moment")
         return {"whole_moment_cls": terms.classification, "whole_moment_prop": terms.proposal}
 
@@ -88,7 +88,7 @@ class ContextPhase(Phase):
 
     def losses(self, network: AherNet, loss: CellClassificationLoss, data: IterationData) -> dict[str, Tensor]:
         """Compare generated contexts with real background."""
-        features, segments, labels = data.untrimmed
+        features, segments, labels, _ = data.untrimmed
         # A last instance of padding serves batches without any.
         segments, labels = functional.pad(segments, (0, 0, 0, 1)), functional.pad(labels, (0, 1), value=-1)
         is_real = labels >= 0

@@ -128,3 +128,29 @@ def resize_features(features: Tensor, length: int) -> Tensor:
     lower = positions.floor().long()
     upper = (lower + 1).clamp(max=old_length - 1)
     return torch.lerp(features[..., lower], features[..., upper], (positions - lower).to(features.dtype))
+
+
+def read_features(features: Tensor, positions: Tensor) -> Tensor:
+    """Read feature sequences at given positions, linearly interpolated between the centres of neighbouring steps.
+
+    Beyond the outermost centres their values are replicated.
+
+    Args:
+        features: Feature sequences, shape ``(B, C, T)``.
+        positions: Where to read, normalized, shape ``(B, M)``.
+
+    Returns:
+        Feature sequences, shape ``(B, C, M)``.
+
+    Example:
+        >>> read_features(torch.tensor([[[0.0, 1.0, 2.0, 3.0]]]), torch.tensor([[0.0, 0.5, 1.0]]))
+        tensor([[[0.0000, 1.5000, 3.0000]]])
+    """
+    last = features.shape[-1] - 1
+    steps = (positions * (last + 1) - 0.5).clamp(0, last)  # (B, M)
+    lower = steps.floor().long()
+    low, high = (
+        features.gather(2, chosen.unsqueeze(1).expand(-1, features.shape[1], -1))
+        for chosen in (lower, (lower + 1).clamp(max=last))
+    )
+    return torch.lerp(low, high, (steps - lower).unsqueeze(1).expand_as(low))

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from aher_lightning.ops.resample import read_features
+
 
 class Surroundings(NamedTuple):
     """The background on both sides of an instance, up to the next instance or the end of the video.
@@ -61,14 +63,6 @@ def crop_features(features: Tensor, spans: Tensor, length: int) -> Tensor:
         >>> crop_features(torch.tensor([[[0.0, 1.0, 2.0, 3.0]]]), torch.tensor([[0.5, 1.0]]), 2)
         tensor([[[2., 3.]]])
     """
-    old_length = features.shape[-1]
     fractions = (torch.arange(length, device=features.device, dtype=features.dtype) + 0.5) / length
     start, end = spans.to(features.dtype).unsqueeze(-1).unbind(dim=1)  # (B, 1)
-    positions = ((start + fractions * (end - start)) * old_length - 0.5).clamp(0, old_length - 1)  # (B, length)
-    lower = positions.floor().long()
-    weights = (positions - lower).unsqueeze(1)
-    low, high = (
-        features.gather(2, steps.unsqueeze(1).expand(-1, features.shape[1], -1))
-        for steps in (lower, (lower + 1).clamp(max=old_length - 1))
-    )
-    return torch.lerp(low, high, weights.expand_as(low))
+    return read_features(features, start + fractions * (end - start))

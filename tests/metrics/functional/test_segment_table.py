@@ -9,6 +9,7 @@ from aher_lightning.metrics.functional.segment_table import (
     concatenated_ranges,
     pair_segments,
     table_from_detections,
+    without_copies,
 )
 from aher_lightning.structures import Detections
 from tests.helpers.metric_cases import detections, random_case
@@ -78,3 +79,18 @@ def test_huge_and_negative_numbers_do_not_collide() -> None:
 def test_ranges_are_joined() -> None:
     assert concatenated_ranges(np.array([3, 9, 0]), np.array([1, 0, 2])).tolist() == [3, 0, 1]
     assert concatenated_ranges(np.array([], dtype=np.int64), np.array([], dtype=np.int64)).tolist() == []
+
+
+def test_copies_of_a_segment_count_once_with_the_best_score() -> None:
+    rows = [
+        (0, 1.0, 2.0, 0.3, 0),
+        (0, 1.0, 2.0, 0.7, 1),  # the best copy
+        (1, 1.0, 2.0, 0.1, 1),  # another video
+        (0, 1.0, 3.0, 0.2, 1),  # another segment
+        (0, 1.0, 2.0, 0.7, 2),  # as good, but later
+    ]
+    videos, starts, ends, scores, labels = (np.array(column) for column in zip(*rows, strict=True))
+    kept = without_copies(SegmentTable(videos, np.stack([starts, ends], axis=1), scores, labels))
+    assert kept.scores.tolist() == [0.7, 0.1, 0.2]
+    assert kept.labels.tolist() == [1, 1, 1]
+    assert len(without_copies(kept.rows(np.zeros(0, dtype=np.int64))).videos) == 0

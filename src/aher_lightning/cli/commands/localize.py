@@ -69,7 +69,8 @@ def localize(  # noqa: PLR0913 - one option each, all by name
         copy_clips: Copy clips instead of re-encoding them: faster, but they begin at the previous key frame.
         fiftyone: If given, folder for all detections as a data set for FiftyOne.
         ground_truth: Annotation file, whose actions are shown above the detections on pages and figures.
-        top_k: Most detections to keep per video; 100 per window length of video if not given.
+        top_k: Most detections to keep per video; all that the decoder selects if not given,
+            by default 100 segments per window length of video, each in up to three categories.
         min_score: Smallest score to keep.
         categories: The categories to keep, such as ``wave,nod``; all if not given.
         window_sec: Length of the windows for long videos, in seconds; that of the checkpoint if not given.

@@ -13,6 +13,7 @@ from aher_lightning.metrics.functional.segment_table import (
     SegmentPairs,
     SegmentTable,
     pair_segments,
+    without_copies,
 )
 
 Oracle = Literal["labels", "segments"]
@@ -37,6 +38,8 @@ def with_true_labels(predictions: SegmentTable, ground_truth: SegmentTable) -> S
     one that the video does not show. Of several equal instances the first one counts. Predictions in videos
     without instances keep their labels. Segments, scores and order stay.
 
+    Copies of a segment with several labels count once, with the best score: they would get the same label.
+
     An instance with exactly the segment of an earlier one but another label is therefore never found. Where
     instances of several categories overlap, the score can even fall: misses count against the true category.
 
@@ -45,13 +48,14 @@ def with_true_labels(predictions: SegmentTable, ground_truth: SegmentTable) -> S
         ground_truth: Instances of all videos.
 
     Returns:
-        N rows.
+        At most N rows.
 
     Example:
         >>> instance = SegmentTable(np.array([0]), np.array([[2.0, 8.0]]), np.ones(1), np.array([5]))
         >>> with_true_labels(instance._replace(labels=np.array([3])), instance).labels
         array([5])
     """
+    predictions = without_copies(predictions)
     closest = _closest_instances(predictions, ground_truth)
     labels = predictions.labels.copy()
     labels[closest.predictions] = ground_truth.labels[closest.instances]

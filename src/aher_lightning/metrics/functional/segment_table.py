@@ -88,6 +88,32 @@ def table_from_detections(detections: Sequence[Detections], video_indices: Seque
     )
 
 
+def without_copies(predictions: SegmentTable) -> SegmentTable:
+    """Return each segment of a video once: copies that differ in label and score count as the best one.
+
+    Detectors label a segment with several categories. Where labels do not matter, as in AR@AN, the copies would take
+    the places of other segments.
+
+    Args:
+        predictions: Detections of all videos, N rows.
+
+    Returns:
+        At most N rows, in the order given; of equal scores the first row stays.
+
+    Example:
+        >>> twice = SegmentTable(np.zeros(2, int), np.array([[1.0, 2.0]] * 2), np.array([0.3, 0.7]), np.array([0, 1]))
+        >>> without_copies(twice).labels
+        array([1])
+    """
+    starts, ends = predictions.segments.T
+    ranked = np.lexsort((-predictions.scores, ends, starts, predictions.videos))
+    is_best = np.zeros(len(ranked), dtype=np.bool_)
+    is_best[:1] = True
+    for values in (predictions.videos, starts, ends):
+        is_best[1:] |= values[ranked[1:]] != values[ranked[:-1]]
+    return predictions.rows(np.sort(ranked[is_best]))
+
+
 def pair_segments(
     predictions: SegmentTable, ground_truth: SegmentTable, *, same_label: bool, min_temporal_iou: float
 ) -> SegmentPairs:

@@ -118,7 +118,7 @@ def _synthetic_cells(
     for first, places in _batches(len(dataset), count, data.eval_batch_size, seed, "moments"):
         batch = collate_moments([dataset[SampleKey(place)] for place in places])
         features = module.encode(batch.snippets.on(module.device), network.moment_length)
-        drawn = LabelledClips(features, batch.labels.to(features.device))
+        drawn = LabelledClips(features, batch.labels.to(features.device), batch.snippets.durations.to(features.device))
         synthetic = network.context(drawn, None, random_generator(seed, "contexts", first))
         levels, states = _levels_and_states(module, synthetic)
         foreground.append(select_cells(levels, states, FOREGROUND, first))
@@ -136,7 +136,9 @@ def _real_background_cells(module: PhasedModule, data: MixedDataModule, count: i
         batch = collate_untrimmed([dataset[SampleKey(place)] for place in places])
         features = module.encode(batch.snippets.on(module.device), module.network.length)
         segments = clip_segments(normalize_segments(batch.segments_sec, batch.durations_sec)).to(features)
-        real = LabelledVideos(features, segments, batch.labels.to(features.device))
+        real = LabelledVideos(
+            features, segments, batch.labels.to(features.device), batch.snippets.durations.to(features.device)
+        )
         levels, states = _levels_and_states(module, real)
         background.append(select_cells(levels, states, BACKGROUND, first))
     return join_cells(background)

@@ -1,0 +1,110 @@
+"""Suppression of repeated detections: hard and soft NMS, and segments refined by a vote."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from aher_lightning.errors import ConfigError
+from aher_lightning.models.base import Suppression
+from aher_lightning.ops.nms import batched_nms
+from aher_lightning.ops.segments import temporal_iou
+from aher_lightning.ops.soft_nms import batched_soft_nms, gaussian_decay, linear_decay
+from aher_lightning.structures import Survivors
+
+
+class HardNMS(Suppression):
+    """Non-maximum suppression: drop what a better segment overlaps by more than the threshold.
+
+    Args:
+        threshold: Largest tIoU that two survivors may have.
+        class_agnostic: Whether segments of different categories suppress one another.
+    """
+
+    def __init__(self, threshold: float = 0.9, *, class_agnostic: bool = True) -> None:
+        self.threshold = threshold
+        self.class_agnostic = class_agnostic
+
+    def __call__(self, segments: Tensor, scores: Tensor, labels: Tensor, max_keep: int) -> Survivors:
+        """Return the survivors; see :meth:`Suppression.__call__`."""
+        compared = None if self.class_agnostic else labels
+        indices = batched_nms(segments, scores, self.threshold, labels=compared, max_keep=max_keep)
+        return Survivors(indices, _gather(segments, indices), _gather(scores, indices))
+
+
+class SoftNMS(Suppression):
+    """Soft non-maximum suppression: what overlaps a better segment loses score instead of being dropped.
+
+    Implements "Soft-NMS: Improving Object Detection With One Line of Code" (Bodla et al., ICCV 2017),
+    arXiv:1704.04503.
+
+    Args:
+        method: Whether scores fall by a Gaussian of the tIoU, or linearly above a threshold.
+        sigma: Of the Gaussian; small values suppress more.
+        threshold: Of the linear method, largest tIoU that costs nothing.
+        class_agnostic: Whether segments of different categories suppress one another.
+
+    Raises:
+        ConfigError: If sigma is not positive, or the threshold outside ``[0, 1]``.
+    """
+
+    def __init__(
+        self,
+        method: Literal["gaussian", "linear"] = "gaussian",
+        *,
+        sigma: float = 0.5,
+        threshold: float = 0.3,
+        class_agnostic: bool = True,
+    ) -> None:
+        try:
+            self.decay = gaussian_decay(sigma) if method == "gaussian" else linear_decay(threshold)
+        except ValueError as error:
+            raise ConfigError(f"'suppression': {error}") from error
+        self.class_agnostic = class_agnostic
+
+    def __call__(self, segments: Tensor, scores: Tensor, labels: Tensor, max_keep: int) -> Survivors:
+        """Return the survivors; see :meth:`Suppression.__call__`."""
+        compared = None if self.class_agnostic else labels
+        kept = batched_soft_nms(segments, scores, self.decay, labels=compared, max_keep=max_keep)
+        return Survivors(kept.indices, _gather(segments, kept.indices), kept.scores)
+
+
+class SegmentVoting(Suppression):
+    """Another suppression, whose survivors move to the mean of the segments that overlap them most.
+
+    Each candidate that overlaps a survivor by at least the threshold, itself included, counts by its score times the
+    tIoU. Scores and order are those of the other suppression.
+
+    Args:
+        suppression: Chooses the survivors.
+        threshold: Smallest tIoU of a candidate that votes.
+
+    Raises:
+        ConfigError: If the threshold does not lie above 0 and at most at 1.
+    """
+
+    def __init__(self, suppression: Suppression, threshold: float = 0.7) -> None:
+        if not 0 < threshold <= 1:
+            raise ConfigError(f"'suppression.threshold' of a vote is {threshold}; give more than 0 and at most 1")
+        self.suppression = suppression
+        self.threshold = threshold
+        self.class_agnostic = suppression.class_agnostic
+
+    def __call__(self, segments: Tensor, scores: Tensor, labels: Tensor, max_keep: int) -> Survivors:
+        """Return the survivors; see :meth:`Suppression.__call__`."""
+        kept = self.suppression(segments, scores, labels, max_keep)
+        overlaps = temporal_iou(kept.segments, segments)  # (B, M, A)
+        votes = torch.where(overlaps >= self.threshold, overlaps * scores.clamp(min=0).unsqueeze(1), 0.0)
+        if not self.class_agnostic:
+            own = _gather(labels, kept.indices)
+            votes = votes * (own.unsqueeze(2) == labels.unsqueeze(1))
+        total = votes.sum(dim=2, keepdim=True)
+        voted = (votes / total.clamp_min(1e-12)) @ segments
+        return kept._replace(segments=torch.where(total > 0, voted, kept.segments))
+
+
+def _gather(values: Tensor, indices: Tensor) -> Tensor:
+    """Values ``(B, A)`` or ``(B, A, 2)`` at the indices ``(B, M)``; the first one's at padding."""
+    return values[torch.arange(len(indices), device=indices.device).unsqueeze(1), indices.clamp(min=0)]
