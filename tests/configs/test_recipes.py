@@ -10,7 +10,7 @@ import yaml
 
 from aher_lightning.cli.shipped_configs import configs_folder
 from aher_lightning.models.anchor_head import AnchorHead
-from aher_lightning.models.context import GeneratedContext
+from aher_lightning.models.generated_contexts import GeneratedContexts
 from aher_lightning.models.score_fusion import ProductFusion, VideoCategoryFusion
 from aher_lightning.models.suppression import HardNMS
 from aher_lightning.modules.aher import AherModule
@@ -67,7 +67,7 @@ def test_recipes_differ_in_what_they_make_of_outputs() -> None:
         assert isinstance(module.decoder.suppression, HardNMS)
         assert module.decoder.suppression.threshold == 0.9
         assert (module.decoder.top_categories, module.decoder.max_segments) == (1, 100)
-        assert isinstance(module.network.context, GeneratedContext)
+        assert isinstance(module.network.context, GeneratedContexts)
         assert module.network.context.mode == mode
         assert module.network.head.loss.offset.compare == compared
 

@@ -92,7 +92,7 @@ def test_a_long_video_is_localized_in_windows(tmp_path: Path) -> None:
     best = slice(0, 50)
     torch.testing.assert_close(found.detections.segments[best], expected.segments[best])
     torch.testing.assert_close(found.detections.scores[best], expected.scores[best])
-    assert len(found.detections.segments.unique(dim=0)) <= 500
+    assert len(set(map(tuple, found.detections.segments.tolist()))) <= 500
     assert found.detections.segments.max() <= found.duration_sec
 
 

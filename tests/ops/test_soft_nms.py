@@ -26,7 +26,8 @@ def plain_soft_nms(
     segments: list[list[float]], scores: list[float], labels: list[int] | None, factor: Decay, max_keep: int
 ) -> list[tuple[int, float]]:
     """Follow the definition step by step."""
-    left, kept = dict(enumerate(scores)), []
+    left = dict(enumerate(scores))
+    kept: list[tuple[int, float]] = []
     while left and len(kept) < max_keep:
         best = max(left, key=lambda one: left[one])
         kept.append((best, left.pop(best)))

@@ -4,8 +4,10 @@ from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.anchor_head import AnchorHead
 from aher_lightning.models.backbones.p3d import P3D
 from aher_lightning.models.backbones.p3d_small import P3DSmall
-from aher_lightning.models.context import ConvContextGenerator, GeneratedContext
 from aher_lightning.models.discriminator import ConvDiscriminator
+from aher_lightning.models.generated_contexts import ConvContextGenerator, GeneratedContexts
+from aher_lightning.models.mixed_contexts import MixedContexts
+from aher_lightning.models.pasted_contexts import PastedContexts
 from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.models.pyramid import TemporalPyramid
 from aher_lightning.models.score_fusion import ProductFusion, QualityFusion, VideoCategoryFusion, VideoCategoryPrior
@@ -19,10 +21,12 @@ __all__ = [
     "ConvContextGenerator",
     "ConvDiscriminator",
     "DetectionDecoder",
-    "GeneratedContext",
+    "GeneratedContexts",
     "HardNMS",
     "MLPTransfer",
+    "MixedContexts",
     "P3DSmall",
+    "PastedContexts",
     "ProductFusion",
     "QualityFusion",
     "SegmentVoting",

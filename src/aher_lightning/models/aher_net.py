@@ -13,8 +13,8 @@ from aher_lightning.errors import ConfigError
 from aher_lightning.models.added_classifier import AddedClassifier
 from aher_lightning.models.anchor_head import AnchorHead
 from aher_lightning.models.base import Context, Discriminator, Head, Pyramid, WeightTransfer
-from aher_lightning.models.context import GeneratedContext
 from aher_lightning.models.discriminator import ConvDiscriminator
+from aher_lightning.models.generated_contexts import GeneratedContexts
 from aher_lightning.models.pyramid import TemporalPyramid
 from aher_lightning.models.segment_classifier import SegmentClassifier, pool_levels
 from aher_lightning.models.transfer import MLPTransfer
@@ -93,7 +93,7 @@ class AherNet(nn.Module):
         pyramid: Callable[[int], Pyramid] = TemporalPyramid,
         head: Callable[[Sequence[int], Sequence[int]], Head] = AnchorHead,
         transfer: Callable[[int], WeightTransfer] = MLPTransfer,
-        context: Callable[[int, int], Context] = GeneratedContext,
+        context: Callable[[int, int], Context] = GeneratedContexts,
         discriminator: Callable[[int, int], Discriminator] | None = ConvDiscriminator,
         micro_batch: int | None = None,
     ) -> None:

@@ -108,15 +108,20 @@ class Phase(ABC):
         """
         return self.losses(network, loss, data)[name]
 
-    def check(self, network: AherNet) -> None:  # noqa: B027 - most phases train any network
+    def check(self, network: AherNet) -> None:
         """Refuse a network that this phase cannot train.
 
         Args:
             network: The network.
 
         Raises:
-            ConfigError: If it lacks something that the phase needs.
+            ConfigError: If it lacks something that the phase needs, such as generators to train.
         """
+        if "generators" in self.groups and not network.parameter_group("generators"):
+            raise ConfigError(
+                f"phase '{self.name}' trains generators, but 'network.context' is {type(network.context).__name__}, "
+                f"which has none; set '{self.name}.enabled: false', or give 'network.context: GeneratedContexts'"
+            )
 
 
 class AdversarialPhase(Phase):
@@ -155,6 +160,7 @@ class AdversarialPhase(Phase):
         Raises:
             ConfigError: If the weight is not 0 and the network has no discriminator.
         """
+        super().check(network)
         if self.adversarial_weight and len(network.discriminators) == 0:
             raise ConfigError(
                 f"phase '{self.name}' has an adversarial loss (adversarial_weight {self.adversarial_weight:g}), but "

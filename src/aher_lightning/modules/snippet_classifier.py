@@ -109,7 +109,8 @@ class SnippetClassifierModule(BaseModule):
     def candidates(self, snippets: SnippetSequences) -> Candidates:
         """Return groups of neighbouring snippets; see :meth:`BaseModule.candidates`.
 
-        This is AherNet0 of section 4.3 of the paper. A single snippet covers its whole video: its centre may lie beyond the end of a short one.
+        This is AherNet0 of section 4.3 of the paper. A single snippet covers its whole video: its centre may lie
+        beyond the end of a short one.
         """
         probabilities = class_probabilities(self, self.snippet_features(snippets.values))
         segments, scores, labels = [], [], []

@@ -13,7 +13,8 @@ from aher_lightning.errors import ConfigError
 from aher_lightning.losses.classification import CellClassificationLoss
 from aher_lightning.losses.reduction import mean_over_processes
 from aher_lightning.models.aher_net import AherNet
-from aher_lightning.models.context import GeneratedContext
+from aher_lightning.models.generated_contexts import GeneratedContexts
+from aher_lightning.models.mixed_contexts import MixedContexts
 from aher_lightning.modules.iteration_data import IterationData
 from aher_lightning.modules.phase import Phase
 from aher_lightning.modules.phases import TransferPhase, localization_losses
@@ -107,14 +108,15 @@ class ContextPhase(Phase):
         return {"context_l2": mean_over_processes(torch.stack(errors), torch.stack(masks))}
 
 
-def _context(network: AherNet) -> GeneratedContext:
-    """The generated context of a network; ConfigError if it has another one."""
-    if not isinstance(network.context, GeneratedContext):
+def _context(network: AherNet) -> GeneratedContexts:
+    """The generated contexts of a network; ConfigError if it has none."""
+    context = network.context.generated if isinstance(network.context, MixedContexts) else network.context
+    if not isinstance(context, GeneratedContexts):
         raise ConfigError(
-            f"phase 'contexts' trains the generators of a GeneratedContext, but 'network.context' is a "
-            f"{type(network.context).__name__}; give that one, or disable the phase by 'enabled: false'"
+            f"phase 'contexts' trains the generators of GeneratedContexts, but 'network.context' is "
+            f"{type(context).__name__}; give that one, or disable the phase by 'enabled: false'"
         )
-    return network.context
+    return context
 
 
 def draw_instances(is_real: Tensor, generator: torch.Generator) -> Tensor:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from aher_lightning.errors import ConfigError
-from aher_lightning.models.context import (
+from aher_lightning.models.generated_contexts import (
     ConvContextGenerator,
-    GeneratedContext,
+    GeneratedContexts,
     SpliceLayout,
     SpliceMode,
     draw_splice_layouts,
@@ -216,9 +216,9 @@ def test_plain_order_keeps_the_released_moment_and_all_context(released_contexts
         assert torch.equal(plain[row, start : start + length], expected)
 
 
-def small_context(**options: Any) -> GeneratedContext:
+def small_context(**options: Any) -> GeneratedContexts:
     torch.manual_seed(0)
-    return GeneratedContext(3, 40, **options)
+    return GeneratedContexts(3, 40, **options)
 
 
 def random_moments(count: int) -> LabelledClips:

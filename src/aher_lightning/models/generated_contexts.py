@@ -70,7 +70,7 @@ class ConvContextGenerator(ContextGenerator):
         return functional.relu(cast("Tensor", self.second(functional.relu(self.first(moments)))))
 
 
-class GeneratedContext(Context):
+class GeneratedContexts(Context):
     """Generate what happens before and after a moment, and splice the three.
 
     The paper does not say how long contexts are. Moments of the default ratios fill most of a synthetic
@@ -119,7 +119,8 @@ class GeneratedContext(Context):
         total, own = batch_slice(len(moments.features))
         layouts = draw_splice_layouts(total, self.length, generator, mode=self.mode, moment_ratios=self.moment_ratios)
         features, segments = splice(moments.features, start_contexts, end_contexts, layouts[own])
-        return LabelledVideos(features, segments, moments.labels.unsqueeze(1), moments.durations)
+        parts = segments.new_tensor([layout.moment_length / self.length for layout in layouts[own]])
+        return LabelledVideos(features, segments, moments.labels.unsqueeze(1), moments.durations / parts)
 
 
 def splice_layout(
