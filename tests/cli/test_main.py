@@ -253,7 +253,11 @@ def test_checkpoints_of_something_else_fail_with_one_line(
     assert "'network' has another architecture" in fails(*words, start, wider)
     untrained = "weights_sha256: the features were extracted by other backbone weights"
     assert untrained in fails(*words)
-    assert "fps is 20.0 here and 10.0 there" in fails(*words, start, "--data.init_args.contract.fps=20")
+    line = fails(*words, start, "--data.init_args.contract.fps=20")
+    assert (
+        "fps is 20.0 in data.contract and 10.0 in data.features; add --data.contract.fps=10.0, or give other features"
+        in line
+    )
     assert not (tmp_path / "out" / "last.ckpt").exists()
 
 

@@ -138,8 +138,13 @@ def test_a_feature_store_sets_the_contract_and_is_read(tmp_path: Path) -> None:
     assert data.source is store
     assert isinstance(FromStore().source, VideoFolder)
     assert isinstance(data.video_folder(), VideoFolder)
-    with pytest.raises(ContractError, match=r"fps is 25\.0 here and 10\.0 there"):
-        _ = FromStore(features=store, contract=TemporalContract(fps=25.0)).contract
+    other = TemporalContract(fps=10.0, snippet_stride=4, std=(1.0, 1.0, 1.0))
+    with pytest.raises(
+        ContractError, match=r"snippet_stride is 4 in data\.contract and 8 in data\.features; "
+    ) as caught:
+        _ = FromStore(features=store, contract=other).contract
+    options = "--data.contract.snippet_stride=8 --data.contract.std=[0.229,0.224,0.225]"
+    assert str(caught.value).endswith(f"; add {options}, or give other features")
 
 
 class Supervised(ToyDataModule):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,21 @@ def test_clips_that_fit_are_counted(frames: int, clips: int) -> None:
     contract = TemporalContract(fps=25.0)
     assert count_clips(frames / 25.0, contract) == clips
     assert len(frame_times(frames / 25.0, contract)) == (clips - 1) * 8 + 16
+
+
+@pytest.mark.parametrize("first_centre", [8.0, 4.0, 9.5])
+@pytest.mark.parametrize("frames", [1, 16, 19, 20, 24, 33, 301])
+def test_half_the_stride_keeps_every_clip_and_puts_one_between(frames: int, first_centre: float) -> None:
+    wide = TemporalContract(fps=10.0, first_centre_frames=first_centre)
+    dense = replace(wide, snippet_stride=4)
+    duration_sec = frames / 10.0
+    clips, denser = (
+        clips_from_frames(torch.from_numpy(frame_times(duration_sec, one)).view(-1, 1, 1, 1), one)
+        for one in (wide, dense)
+    )
+    assert torch.equal(denser[::2][: len(clips)], clips)
+    assert 2 * len(clips) - 1 <= len(denser) <= 2 * len(clips)
+    assert (dense.first_centre_sec, 2 * dense.step_sec) == (wide.first_centre_sec, wide.step_sec)
 
 
 def test_centres_of_clips_are_the_middles_of_their_frames() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from aher_lightning.errors import ContractError
-from aher_lightning.video.contract import TemporalContract
+from aher_lightning.video.contract import GRID, PROVENANCE, TemporalContract
 
 CONTRACT = TemporalContract(fps=12.5, mean=(0.1, 0.2, 0.3), std=(1.0, 2.0, 3.0), backbone="P3D", reader="AutoReader")
 
@@ -59,6 +59,16 @@ def test_equal_contracts_are_compatible_and_unknown_exceptions_are_a_bug() -> No
     CONTRACT.check_compatible(replace(CONTRACT))
     with pytest.raises(ValueError, match=r"no such fields.*colour"):
         CONTRACT.check_compatible(CONTRACT, ignore=("colour",))
+
+
+def test_a_difference_says_where_it_is_and_what_to_do() -> None:
+    other = replace(CONTRACT, snippet_stride=4, crop=112)
+    message = r"differ: snippet_stride is 8 in A and 4 in B; crop is 160 in A and 112 in B; take A$"
+    with pytest.raises(ContractError, match=message):
+        CONTRACT.check_compatible(other, where=("in A", "in B"), remedy="take A")
+    assert CONTRACT.differences(other) == ["snippet_stride", "crop"]
+    assert CONTRACT.differences(other, ignore=GRID) == ["crop"]
+    assert CONTRACT.differences(replace(CONTRACT, backbone="", reader=""), ignore=PROVENANCE) == []
 
 
 @pytest.mark.parametrize(

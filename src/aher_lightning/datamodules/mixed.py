@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -199,8 +200,19 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         """
         if self.features is None:
             return self._contract
-        self._contract.check_compatible(self.features.contract, ignore=PROVENANCE)
-        return self.features.contract
+        stored = self.features.contract
+        values = stored.to_dict()
+        options = [
+            f"--data.contract.{name}={json.dumps(values[name], separators=(',', ':'))}"
+            for name in self._contract.differences(stored, ignore=PROVENANCE)
+        ]
+        self._contract.check_compatible(
+            stored,
+            ignore=PROVENANCE,
+            where=("in data.contract", "in data.features"),
+            remedy=f"add {' '.join(options)}, or give other features",
+        )
+        return stored
 
     @cached_property
     def source(self) -> VideoSource:

@@ -71,7 +71,9 @@ class FeatureManifest:
             # Never replaces a manifest that a faster process has created and filled meanwhile.
             create_text(path, _json(_content(contract, {})), DataError)
         manifest = cls(root)
-        contract.check_compatible(manifest.contract)
+        contract.check_compatible(
+            manifest.contract, where=("now", f"in {root}"), remedy="write the features into another folder"
+        )
         return manifest
 
     def videos(self) -> dict[str, StoredVideo]:

@@ -17,6 +17,9 @@ _IMAGENET_STD: ChannelTriple = (0.229, 0.224, 0.225)
 PROVENANCE = ("backbone", "weights_sha256", "reader", "reader_version")
 """Fields that say what computed the features; the others say from which pixels, and when."""
 
+GRID = ("snippet_stride", "first_centre_frames")
+"""Fields that place snippets in time; they change no single snippet, so that a network of single snippets fits any."""
+
 
 @dataclass(frozen=True)
 class TemporalContract:
@@ -109,8 +112,36 @@ class TemporalContract:
                 )
         return cls(**values)  # type: ignore[arg-type]  # the constructor checks the values
 
-    def check_compatible(self, other: TemporalContract, ignore: Collection[str] = ()) -> None:
+    def differences(self, other: TemporalContract, ignore: Collection[str] = ()) -> list[str]:
+        """Return the names of the fields that differ in another contract, without those to ignore.
+
+        Raises:
+            ValueError: If ``ignore`` names a field that does not exist.
+
+        Example:
+            >>> TemporalContract(fps=10.0).differences(TemporalContract(fps=25.0, crop=112), ignore=PROVENANCE)
+            ['fps', 'crop']
+        """
+        names = [field.name for field in fields(self)]
+        if not set(ignore) <= set(names):
+            raise ValueError(f"no such fields of a temporal contract: {sorted(set(ignore) - set(names))}")
+        return [name for name in names if name not in ignore and getattr(self, name) != getattr(other, name)]
+
+    def check_compatible(
+        self,
+        other: TemporalContract,
+        ignore: Collection[str] = (),
+        *,
+        where: tuple[str, str] = ("here", "there"),
+        remedy: str = "use the settings of the features or the checkpoint, or extract again",
+    ) -> None:
         """Refuse a contract that differs from this one in other fields than those to ignore.
+
+        Args:
+            other: The contract to compare with.
+            ignore: Names of fields that may differ.
+            where: What has this contract and what has the other one, for the message.
+            remedy: What to do about a difference, for the message.
 
         Raises:
             ContractError: Names each differing field with both values.
@@ -121,19 +152,13 @@ class TemporalContract:
             Traceback (most recent call last):
             aher_lightning.errors.ContractError: the temporal contracts differ: fps is 10.0 here and 25.0 there; ...
         """
-        names = [field.name for field in fields(self)]
-        if not set(ignore) <= set(names):
-            raise ValueError(f"no such fields of a temporal contract: {sorted(set(ignore) - set(names))}")
-        differences = [
-            f"{name} is {getattr(self, name)!r} here and {getattr(other, name)!r} there"
-            for name in names
-            if name not in ignore and getattr(self, name) != getattr(other, name)
+        here, there = where
+        told = [
+            f"{name} is {getattr(self, name)!r} {here} and {getattr(other, name)!r} {there}"
+            for name in self.differences(other, ignore)
         ]
-        if differences:
-            raise ContractError(
-                f"the temporal contracts differ: {'; '.join(differences)}; "
-                "use the settings of the features or the checkpoint, or extract again"
-            )
+        if told:
+            raise ContractError(f"the temporal contracts differ: {'; '.join(told)}; {remedy}")
 
 
 def _number(value: object, name: str) -> float:
