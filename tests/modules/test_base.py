@@ -180,7 +180,7 @@ def test_checkpoints_of_something_else_are_refused() -> None:
     with pytest.raises(CheckpointError, match="trained for other moment categories than the data has"):
         module.on_load_checkpoint(state(categories=other))
     module.contract = TemporalContract(fps=10.0)
-    with pytest.raises(ContractError, match=r"fps is 10\.0 here and 25\.0 there"):
+    with pytest.raises(ContractError, match=r"fps is 10\.0 in the data and 25\.0 in the checkpoint; use data or"):
         module.on_load_checkpoint(state(contract=TemporalContract(fps=25.0).to_dict()))
 
 
@@ -338,6 +338,43 @@ def test_initial_weights_may_be_public_ones_of_the_backbone(tmp_path: Path) -> N
     assert fingerprint(started.backbone) == fingerprint(public)
     with pytest.raises(CheckpointError, match=r"p\.pth: not a checkpoint of this package"):
         toy_localizer(initial_weights=[tmp_path / "p.pth"])  # whose backbone reads no public weights
+
+
+def test_training_warns_of_a_network_from_other_snippets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    train(toy_localizer(), tmp_path / "stage0")
+    start = [tmp_path / "stage0" / "last.ckpt"]
+    train(toy_localizer(initial_weights=start), tmp_path / "same")
+    assert "temporal contracts" not in caplog.text
+    denser = ToyDataModule(contract=TemporalContract(fps=10.0, snippet_stride=4))
+    trainer = quiet_trainer(tmp_path / "denser", 2, limit_val_batches=1, val_check_interval=1)
+    trainer.fit(toy_localizer(initial_weights=start), datamodule=denser)
+    (message,) = [text for text in caplog.messages if "temporal contracts" in text]
+    assert message.startswith(f"network of the initial weights {start[0]}: the temporal contracts differ: ")
+    assert "snippet_stride is 4 in the data and 8 in its training; train the network on such data first, or" in message
+
+
+@pytest.mark.parametrize("verb", ["validate", "test", "predict"])
+def test_evaluation_refuses_a_network_from_other_snippets(verb: str, tmp_path: Path) -> None:
+    train(toy_localizer(), tmp_path / "stage0")
+    denser = ToyDataModule(contract=TemporalContract(fps=10.0, snippet_stride=4))
+    module = toy_localizer(initial_weights=[tmp_path / "stage0" / "last.ckpt"])
+    trainer = quiet_trainer(tmp_path, limit_val_batches=1)
+    for _ in range(2):
+        with pytest.raises(ContractError, match="snippet_stride is 4 in the data and 8 in its training; train the"):
+            getattr(trainer, verb)(module, datamodule=denser)
+    # A checkpoint replaces the initial weights.
+    trainer.fit(toy_localizer(), datamodule=denser)
+    getattr(trainer, verb)(module, datamodule=denser, ckpt_path=tmp_path / "last.ckpt")
+    getattr(trainer, verb)(module, datamodule=denser)
+
+
+def test_the_backbone_may_come_from_any_grid(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    train(toy_classifier(), tmp_path)
+    start = [tmp_path / "last.ckpt"]
+    denser = ToyDataModule(contract=TemporalContract(fps=10.0, snippet_stride=4))
+    quiet_trainer(tmp_path / "on").fit(toy_localizer(initial_weights=start), datamodule=denser)
+    quiet_trainer(tmp_path / "on").test(toy_localizer(initial_weights=start), datamodule=denser, verbose=False)
+    assert not [text for text in caplog.messages if "temporal contracts" in text]
 
 
 def test_initial_weights_of_nothing_wanted_are_refused(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from aher_lightning.errors import ConfigError
+from aher_lightning.errors import ConfigError, ContractError
 from aher_lightning.modules.snippet_classifier import class_probabilities
 from aher_lightning.structures import SnippetSequences, UntrimmedBatch
+from aher_lightning.video.contract import TemporalContract
 from tests.helpers.end_to_end import PixelDataModule
 from tests.helpers.toy import CATEGORIES, CHANNELS, MOMENT, MeanBackbone, ToyDataModule
 from tests.helpers.training import quiet_trainer, toy_classifier, train, untrimmed_batch
@@ -56,6 +57,20 @@ def test_validation_encodes_every_clip_once(tmp_path: Path) -> None:
     (logged,) = quiet_trainer(tmp_path, limit_val_batches=1).validate(module, datamodule=data, verbose=False)
     assert sum(encoded) == 2 * 20
     assert {"val/instance_accuracy", "val/mAP"} <= logged.keys()
+
+
+def test_it_is_evaluated_on_any_grid_but_resumed_on_its_own(tmp_path: Path) -> None:
+    train(toy_classifier(), tmp_path)
+    path, trainer = tmp_path / "last.ckpt", quiet_trainer(tmp_path, 2)
+    denser = ToyDataModule(contract=TemporalContract(fps=10.0, snippet_stride=4, first_centre_frames=4.0))
+    (tested,) = trainer.test(toy_classifier(), datamodule=denser, ckpt_path=path, verbose=False)
+    assert "test/mAP" in tested
+    with pytest.raises(
+        ContractError, match=r"fps is 5\.0 in the data and 10\.0 in the checkpoint; use data or features"
+    ):
+        trainer.test(toy_classifier(), datamodule=ToyDataModule(contract=TemporalContract(fps=5.0)), ckpt_path=path)
+    with pytest.raises(ContractError, match="snippet_stride is 4 in the data and 8 in the checkpoint"):
+        trainer.fit(toy_classifier(), datamodule=denser, ckpt_path=path)
 
 
 def test_the_schedule_counts_iterations(tmp_path: Path) -> None:

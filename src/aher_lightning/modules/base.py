@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, ClassVar, NamedTuple, Protocol, cast
 
 import pytorch_lightning as pl
 import torch
@@ -35,9 +35,12 @@ from aher_lightning.structures import (
     UntrimmedBatch,
 )
 from aher_lightning.video.clips import normalize_clips
-from aher_lightning.video.contract import PROVENANCE, TemporalContract
+from aher_lightning.video.contract import GRID, PROVENANCE, TemporalContract
 
 _LOG = logging.getLogger(__name__)
+
+_OF_SEQUENCES = "network"
+"""Name of the sub-module that sees snippets in a row; all others see one at a time, whatever grid it is on."""
 
 
 class _HasContract(Protocol):
@@ -81,7 +84,11 @@ class BaseModule(pl.LightningModule, ABC):
         iteration: Finished training iterations.
         configuration: Class path and arguments of this module, so that a checkpoint can rebuild it.
         added: The moment categories added after training, the last ones of ``categories.moment``.
+        depends_on_grid: Whether what it has learned belongs to the snippet grid of its training; False for a class
+            whose weights see one snippet at a time.
     """
+
+    depends_on_grid: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -103,6 +110,7 @@ class BaseModule(pl.LightningModule, ABC):
         self.iteration = 0
         self.configuration: dict[str, Any] = {}
         self.added: list[AddedCategory] = []
+        self._initial_network: tuple[Path, TemporalContract] | None = None
         self.validation_metrics = DetectionMetrics("val", categories)
         self.test_metrics = DetectionMetrics("test", categories)
 
@@ -201,6 +209,9 @@ class BaseModule(pl.LightningModule, ABC):
             ]
             if not any(found):
                 raise CheckpointError(f"{path}: has no weights for {' or '.join(submodules)}; remove it from the list")
+            if _OF_SEQUENCES in [name for name, is_there in zip(submodules, found, strict=True) if is_there]:
+                contract = checkpoint[STATE_KEY]["contract"]
+                self._initial_network = None if contract is None else (path, TemporalContract.from_dict(contract))
 
     def check_iteration(self, iteration: int) -> None:
         """Refuse a batch of another iteration than the next; ConfigError."""
@@ -226,13 +237,14 @@ class BaseModule(pl.LightningModule, ABC):
                 self.window_sec = data.window_sec
 
     def on_fit_start(self) -> None:
-        """Refuse features extracted by another backbone."""
+        """Refuse features extracted by another backbone, and to evaluate a network on other snippets than it knows."""
         expected = self.contract.weights_sha256 if self.contract is not None else None
         if expected and expected != fingerprint(self.backbone):
             raise ContractError(
                 "weights_sha256: the features were extracted by other backbone weights than this module carries; "
                 "extract them again, or put the checkpoint they came from into 'initial_weights'"
             )
+        self._check_initial_network()
 
     on_validation_start = on_test_start = on_predict_start = on_fit_start
 
@@ -293,7 +305,37 @@ class BaseModule(pl.LightningModule, ABC):
             stored = TemporalContract.from_dict(state["contract"])
             if self.contract is None:
                 self.contract = stored
-            self.contract.check_compatible(stored, ignore=PROVENANCE)
+            is_resumed = self._trainer is not None and self._trainer.state.fn == TrainerFn.FITTING
+            self.contract.check_compatible(
+                stored,
+                ignore=PROVENANCE if self.depends_on_grid or is_resumed else (*PROVENANCE, *GRID),
+                where=("in the data", "in the checkpoint"),
+                remedy="use data or features with the settings of the checkpoint, or train on these",
+            )
+        self._initial_network = None
+
+    def _check_initial_network(self) -> None:
+        """Compare the data with that of the initial network: training may adapt it, evaluation cannot."""
+        if self._initial_network is None:
+            return
+        path, trained = self._initial_network
+        is_fitting = self.trainer.state.fn == TrainerFn.FITTING
+        remedy = "or ignore this to adapt it" if is_fitting else "or evaluate on data like that of its training"
+        try:
+            self.require_contract().check_compatible(
+                trained,
+                ignore=PROVENANCE,
+                where=("in the data", "in its training"),
+                remedy=f"train the network on such data first, {remedy}",
+            )
+        except ContractError as difference:
+            message = f"network of the initial weights {path}: {difference}"
+            if not is_fitting:
+                raise ContractError(message) from None
+            if self.trainer.is_global_zero:
+                _LOG.warning(message)
+        if is_fitting:
+            self._initial_network = None
 
     def _evaluate(self, batch: UntrimmedBatch, metrics: DetectionMetrics) -> EvaluationOutput:
         detections = self.detect_in_batch(batch)

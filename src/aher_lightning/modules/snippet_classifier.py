@@ -49,6 +49,8 @@ class SnippetClassifierModule(BaseModule):
         seed: Seed of all random choices during training.
     """
 
+    depends_on_grid = False
+
     def __init__(
         self,
         categories: Categories,

@@ -53,10 +53,12 @@ def test_other_categories_are_refused(tmp_path: Path) -> None:
         load_trained(path, toy_data(), LocalizerModule)
 
 
-def test_other_frames_or_features_are_refused(tmp_path: Path) -> None:
+def test_other_frames_or_features_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module, path = checkpointed_localizer(tmp_path)
-    with pytest.raises(ContractError, match="snippet_stride is 4 here and 2 there"):
+    with pytest.raises(ContractError, match="snippet_stride is 4 in the checkpoint and 2 in the data"):
         load_trained(path, toy_data(contract=small_contract(snippet_stride=2)), LocalizerModule)
+    monkeypatch.setattr(LocalizerModule, "depends_on_grid", False)  # like a classifier of single snippets
+    assert load_trained(path, toy_data(contract=small_contract(snippet_stride=2)), LocalizerModule).iteration == 3
     mine, others = (replace(small_contract(), weights_sha256=sha) for sha in (fingerprint(module.backbone), "0" * 64))
     assert load_trained(path, toy_data(features=Store(mine)), LocalizerModule).iteration == 3
     with pytest.raises(ContractError, match="weights_sha256 is"):

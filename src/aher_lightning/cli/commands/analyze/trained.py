@@ -10,7 +10,7 @@ from aher_lightning.errors import CheckpointError
 from aher_lightning.inference.device import choose_device
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.modules.base import BaseModule
-from aher_lightning.video.contract import PROVENANCE
+from aher_lightning.video.contract import GRID, PROVENANCE
 
 Module = TypeVar("Module", bound=BaseModule)
 
@@ -40,7 +40,7 @@ def load_trained(path: Path, data: MixedDataModule, kind: type[Module], *, trust
             raise CheckpointError(f"{path}: was trained on other {name} categories than the data has; change either")
     contract = data.contract
     is_cached = data.features is not None and bool(contract.weights_sha256)
-    ignored = set(PROVENANCE) - ({"weights_sha256"} if is_cached else set())
-    module.require_contract().check_compatible(contract, ignore=ignored)
+    ignored = {*PROVENANCE, *(() if module.depends_on_grid else GRID)} - ({"weights_sha256"} if is_cached else set())
+    module.require_contract().check_compatible(contract, ignore=ignored, where=("in the checkpoint", "in the data"))
     module.categories = data.categories
     return module.to(choose_device("auto"))
