@@ -17,7 +17,7 @@ from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.metrics.proposal_recall import ProposalRecall
 from aher_lightning.metrics.temporal_map import TemporalMeanAveragePrecision
 from aher_lightning.reports.predictions.reader import read_predictions
-from tests.helpers.command_line import TrainedRun, trainer_words
+from tests.helpers.command_line import TrainedRun, cached, extract_words, trainer_words
 
 pytestmark = pytest.mark.slow
 
@@ -86,6 +86,45 @@ def test_a_video_file_gives_what_the_test_run_gave(trained_run: TrainedRun, tmp_
     (localized,) = read_predictions(tmp_path / "out" / "am_val_00001.json").detections.values()
     tested = read_predictions(trained_run.folder / "aher" / "predictions.json").detections["am_val_00001"]
     assert len(localized.scores) > 0
+    torch.testing.assert_close(localized.scores[:5], tested.scores[:5], atol=1e-4, rtol=0)
+    torch.testing.assert_close(localized.segments[0], tested.segments[0], atol=1e-3, rtol=0)
+
+
+def test_a_denser_grid_of_snippets_from_extraction_to_a_video(
+    trained_run: TrainedRun, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The recognizer was trained at stride 4; all that follows is at stride 2."""
+    data, recognition, features = trained_run.data, trained_run.folder / "recognition", tmp_path / "features2"
+    assert main([*extract_words(data, recognition / "last.ckpt", features), "--snippet-stride", "2"]) == 0
+    dense, own = NpyFeatureStore(features), NpyFeatureStore(trained_run.features)
+    assert (dense.contract.snippet_stride, own.contract.snippet_stride) == (2, 4)
+    for video_id in own.video_ids:
+        expected = own.read(video_id).values
+        torch.testing.assert_close(dense.read(video_id).values[::2][: len(expected)], expected, atol=1e-5, rtol=1e-5)
+    start, option = "--model.init_args.initial_weights", "--data.contract.snippet_stride=2"
+    fit = [*trainer_words("fit", data, tmp_path / "aher"), cached(features)]
+    from_recognition = f'{start}=["{recognition}/last.ckpt"]'
+    capsys.readouterr()
+    assert main([*fit, from_recognition]) == 1
+    line = "snippet_stride is 4 in data.contract and 2 in data.features; add --data.contract.snippet_stride=2, or give"
+    assert line in capsys.readouterr().err
+    assert main([*fit, from_recognition, option]) == 0
+    checkpoint = tmp_path / "aher" / "last.ckpt"
+    assert read_checkpoint(checkpoint)[STATE_KEY]["contract"]["snippet_stride"] == 2
+    assert "temporal contracts" not in caplog.text
+    test = [*trainer_words("test", data, tmp_path / "aher"), f"--ckpt_path={checkpoint}"]
+    assert main([*test, cached(features), option]) == 0
+    # Features of the other grid are refused, and a network trained on it gives a warning.
+    capsys.readouterr()
+    assert main([*test, trained_run.cached]) == 1
+    assert "snippet_stride is 4 in the data and 2 in the checkpoint; use data or" in capsys.readouterr().err
+    fit[3] = f"--trainer.default_root_dir={tmp_path / 'adapted'}"
+    assert main([*fit, f'{start}=["{trained_run.folder}/stage0/last.ckpt"]', option]) == 0
+    assert any("snippet_stride is 2 in the data and 4 in its training" in text for text in caplog.messages)
+    video = data / "videos" / "am_val_00001.mp4"
+    assert main(["localize", str(video), f"--checkpoint={checkpoint}", f"--output={tmp_path / 'out'}"]) == 0
+    (localized,) = read_predictions(tmp_path / "out" / "am_val_00001.json").detections.values()
+    tested = read_predictions(tmp_path / "aher" / "predictions.json").detections["am_val_00001"]
     torch.testing.assert_close(localized.scores[:5], tested.scores[:5], atol=1e-4, rtol=0)
     torch.testing.assert_close(localized.segments[0], tested.segments[0], atol=1e-3, rtol=0)
 

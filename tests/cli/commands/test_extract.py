@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
+from math import lcm
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +86,71 @@ def test_an_unfinished_store_is_completed(
 def test_another_contract_is_refused(tiny_benchmark: Path, tmp_path: Path) -> None:
     _, checkpoint = checkpointed_localizer(tmp_path)
     output = tmp_path / "features"
-    with pytest.raises(ContractError, match=r"fps is 10\.0 here and 5\.0 there"):
-        extract(data_module(tiny_benchmark, fps=5.0), output, checkpoint=checkpoint)
+    other = data_module(tiny_benchmark, fps=5.0, snippet_stride=2)
+    with pytest.raises(
+        ContractError, match=r"fps is 10\.0 in the checkpoint and 5\.0 in data\.contract; snippet_str.*her ch"
+    ):
+        extract(other, output, checkpoint=checkpoint)
+    with pytest.raises(ContractError, match=r"fps is 10\.0 in the checkpoint and 5\.0 in data\.contract; correct data"):
+        extract(other, output, checkpoint=checkpoint, snippet_stride=2)
     with pytest.raises(CheckpointError, match="no such checkpoint"):
         extract(data_module(tiny_benchmark), output, checkpoint=tmp_path / "none.ckpt")
     assert not output.exists()
+
+
+def test_another_grid_must_be_asked_for(
+    tiny_benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, checkpoint = checkpointed_localizer(tmp_path)
+    output = tmp_path / "features"
+    message = r"snippet_stride is 4 in the checkpoint and 2 in data\.contract; correct .* or add --snippet-stride=2 to"
+    with pytest.raises(ContractError, match=message):
+        extract(data_module(tiny_benchmark, snippet_stride=2), output, checkpoint=checkpoint)
+    with pytest.raises(ContractError, match=r"first_centre_frames is 2\.0 in the .* 1\.0 in .* --snippet-stride=4 to"):
+        extract(data_module(tiny_benchmark, first_centre_frames=1.0), output, checkpoint=checkpoint)
+    with pytest.raises(ContractError, match="snippet_stride must be a positive integer, but is 0; correct it"):
+        extract(data_module(tiny_benchmark), output, checkpoint=checkpoint, snippet_stride=0)
+    assert not output.exists()
+    shifted = data_module(tiny_benchmark, snippet_stride=2, first_centre_frames=1.0)
+    capsys.readouterr()
+    contract = NpyFeatureStore(extract(shifted, output, checkpoint=checkpoint, snippet_stride=2)).contract
+    assert (contract.snippet_stride, contract.first_centre_frames) == (2, 1.0)
+    shown = capsys.readouterr().out
+    assert f"{checkpoint}: its backbone makes these features, but its network was trained on another grid" in shown
+    assert "read these features with" not in shown  # as the data says so already
+
+
+@pytest.mark.parametrize("stride", [2, 3, 8])
+def test_every_snippet_of_both_grids_has_the_same_features(
+    stride: int, tiny_benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module, checkpoint = checkpointed_localizer(tmp_path)
+    data = data_module(tiny_benchmark)
+    own = NpyFeatureStore(extract(data, tmp_path / "own", checkpoint=checkpoint))
+    assert "snippet_stride" not in capsys.readouterr().out
+    other = NpyFeatureStore(extract(data, tmp_path / "other", checkpoint=checkpoint, snippet_stride=stride))
+    assert (
+        f"{other.root}: read these features with --data.contract.snippet_stride={stride}\n" in capsys.readouterr().out
+    )
+    assert other.contract == replace(own.contract, snippet_stride=stride)
+    assert other.contract.weights_sha256 == fingerprint(module.backbone)
+    assert other.video_ids == own.video_ids
+    common = lcm(4, stride)
+    for video_id in own.video_ids:
+        first, second = own.read(video_id), other.read(video_id)
+        assert second.first_centre == pytest.approx(first.first_centre)
+        assert second.step == pytest.approx(first.step * stride / 4)
+        of_own, of_other = first.values[:: common // 4], second.values[:: common // stride]
+        torch.testing.assert_close(of_own, of_other, atol=1e-5, rtol=1e-5)
+
+
+def test_features_of_another_grid_need_a_folder_of_their_own(tiny_benchmark: Path, tmp_path: Path) -> None:
+    _, checkpoint = checkpointed_localizer(tmp_path)
+    root = extract(data_module(tiny_benchmark), tmp_path / "features", checkpoint=checkpoint)
+    message = rf"snippet_stride is 2 now and 4 in {root}; write the features into another folder"
+    with pytest.raises(ContractError, match=message):
+        extract(data_module(tiny_benchmark), root, checkpoint=checkpoint, snippet_stride=2)
+    assert NpyFeatureStore(root).contract.snippet_stride == 4
 
 
 def test_a_broken_video_costs_one_video(
@@ -148,6 +210,7 @@ def test_public_weights_in_place_of_a_checkpoint(tiny_benchmark: Path, tmp_path:
     torch.save({"state_dict": {f"module.{name}": value for name, value in public.state_dict().items()}}, tmp_path / "w")
     words = ["extract", f"--config={CONFIGS / 'tiny_extract.yaml'}", f"--data.init_args.root={tiny_benchmark}"]
     words += ["--data.init_args.contract.clip_length=16", "--data.init_args.contract.first_centre_frames=8"]
+    words += ["--snippet-stride", "8"]
     words += [
         "--backbone",
         "P3D",
@@ -159,7 +222,7 @@ def test_public_weights_in_place_of_a_checkpoint(tiny_benchmark: Path, tmp_path:
     assert main([*words, "--output", str(tmp_path / "features"), "--dtype", "float16", "--num-workers", "2"]) == 0
     store = NpyFeatureStore(tmp_path / "features")
     assert (store.contract.backbone, store.contract.weights_sha256) == ("P3D", fingerprint(public))
-    assert (store.contract.clip_length, store.contract.crop) == (16, 24)
+    assert (store.contract.clip_length, store.contract.snippet_stride, store.contract.crop) == (16, 8, 24)
     assert store.read(store.video_ids[0]).values.shape[1] == public.out_channels
     assert json.loads((store.root / "manifest.json").read_text())["videos"]["am_val_00000"]["dtype"] == "float16"
 

@@ -18,7 +18,8 @@ from aher_lightning.inference.extraction import ClipEncoder, ExtractionResult, F
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.models.base import Backbone
 from aher_lightning.models.fingerprint import fingerprint
-from aher_lightning.video.contract import PROVENANCE
+from aher_lightning.modules.base import BaseModule
+from aher_lightning.video.contract import GRID, PROVENANCE, TemporalContract
 
 SHOWN_FAILURES = 5
 """How many videos that failed are named at the end; ``failures.json`` has all."""
@@ -31,6 +32,7 @@ def extract(
     checkpoint: Path | None = None,
     backbone: Backbone | None = None,
     weights: Path | None = None,
+    snippet_stride: int | None = None,
     num_workers: int = 1,
     time_limit_sec: float | None = 600.0,
     dtype: Literal["float16", "float32"] = "float32",
@@ -48,6 +50,9 @@ def extract(
         checkpoint: File written by ``aher fit`` whose backbone computes the features.
         backbone: In place of a checkpoint: the network that ``weights`` belong to, such as P3D.
         weights: Public weights of the backbone.
+        snippet_stride: Grid frames from one snippet to the next, in place of ``data.contract.snippet_stride``. It may
+            differ from that of the checkpoint, whose backbone sees one clip at a time. The first clip keeps its place,
+            ``data.contract.first_centre_frames``.
         num_workers: Videos that are decoded at the same time while the backbone works; each takes memory.
         time_limit_sec: Seconds that decoding one video may take before it counts as failed. Each is decoded in a
             process of its own, which a bad file may crash; ``None`` decodes without limit in this process.
@@ -61,8 +66,10 @@ def extract(
     """
     if num_workers < 1 or (time_limit_sec is not None and not time_limit_sec > 0):
         raise ConfigError("'num_workers' must be at least 1 and 'time_limit_sec' above 0; correct them")
-    encoder = _choose_encoder(data, checkpoint, backbone, weights, trust_plugins=trust_plugins)
-    folder = _video_folder(data, time_limit_sec)
+    contract = data.contract if snippet_stride is None else replace(data.contract, snippet_stride=snippet_stride)
+    any_grid = snippet_stride is not None
+    encoder = _choose_encoder(contract, checkpoint, backbone, weights, any_grid=any_grid, trust_plugins=trust_plugins)
+    folder = _video_folder(data, contract, time_limit_sec)
     reader = folder.frames.reader
     contract = replace(encoder.contract, reader=type(reader).__name__, reader_version=reader.version)
     store = NpyFeatureStore.create(output, contract)
@@ -70,6 +77,10 @@ def extract(
     extraction = FeatureExtraction(
         store=store, folder=folder, encode=encoder, num_workers=num_workers, dtype=dtype, retry_failed=retry_failed
     )
+    if contract.snippet_stride != data.contract.snippet_stride:
+        output_console().print(
+            f"{output}: read these features with --data.contract.snippet_stride={snippet_stride}", markup=False
+        )
     started = time.monotonic()
     with ProgressReporter("Extracting features", len(missing), unit="videos") as progress, closing(folder):
         result = extraction.run(missing, lambda video_id: progress.advance(note=video_id))
@@ -83,24 +94,24 @@ def extract(
 
 
 def _choose_encoder(
-    data: MixedDataModule,
+    contract: TemporalContract,
     checkpoint: Path | None,
     backbone: Backbone | None,
     weights: Path | None,
     *,
+    any_grid: bool,
     trust_plugins: bool,
 ) -> ClipEncoder:
-    """The backbone that computes the features, with the contract of data and backbone."""
+    """The backbone that computes the features, with the contract of its clips; ``any_grid`` lets the grid differ."""
     if (checkpoint is None) == (weights is None):
         raise ConfigError("give either --checkpoint FILE, or --backbone CLASS and --weights FILE")
     if (backbone is None) != (weights is None):
         remedy = "name the class, such as --backbone P3D" if backbone is None else "leave it out"
         raise ConfigError(f"--backbone goes with --weights and not with --checkpoint; {remedy}")
-    contract = data.contract
     if checkpoint is not None:
         module = load_module(checkpoint, trust_plugins=trust_plugins)
-        network, contract = module.backbone, module.require_contract()
-        contract.check_compatible(data.contract, ignore=PROVENANCE)
+        network = module.backbone
+        _check_clips(module, contract, checkpoint, any_grid=any_grid)
     elif backbone is not None and weights is not None:
         network = load_public_weights(backbone, weights)
     device = choose_device("auto")
@@ -108,10 +119,31 @@ def _choose_encoder(
     return ClipEncoder(network.to(device), made_by, device)
 
 
-def _video_folder(data: MixedDataModule, time_limit_sec: float | None) -> VideoFolder:
+def _check_clips(module: BaseModule, contract: TemporalContract, checkpoint: Path, *, any_grid: bool) -> None:
+    """Refuse clips unlike those of a checkpoint's training, and say what another grid means for its network."""
+    trained = module.require_contract()
+    differing = trained.differences(contract, ignore=PROVENANCE)
+    remedy = "correct data.contract, or give another checkpoint"
+    if set(differing) <= set(GRID):
+        remedy = f"correct data.contract, or add --snippet-stride={contract.snippet_stride} to extract on another grid"
+    trained.check_compatible(
+        contract,
+        ignore=(*PROVENANCE, *(GRID if any_grid else ())),
+        where=("in the checkpoint", "in data.contract"),
+        remedy=remedy,
+    )
+    if differing and module.depends_on_grid:
+        output_console().print(
+            f"{checkpoint}: its backbone makes these features, but its network was trained on another grid; train a "
+            "network on them",
+            markup=False,
+        )
+
+
+def _video_folder(data: MixedDataModule, contract: TemporalContract, time_limit_sec: float | None) -> VideoFolder:
     """Where videos are decoded; no frames are kept, as each video is read once."""
     folder = data.video_folder()
-    return VideoFolder(folder.paths, folder.contract, reader=folder.frames.reader, time_limit_sec=time_limit_sec)
+    return VideoFolder(folder.paths, contract, reader=folder.frames.reader, time_limit_sec=time_limit_sec)
 
 
 def _summarize(result: ExtractionResult, output: Path, seconds: float) -> None:
