@@ -108,20 +108,15 @@ class Phase(ABC):
         """
         return self.losses(network, loss, data)[name]
 
-    def check(self, network: AherNet) -> None:
+    def check(self, network: AherNet) -> None:  # noqa: B027 - most phases train any network
         """Refuse a network that this phase cannot train.
 
         Args:
             network: The network.
 
         Raises:
-            ConfigError: If it lacks something that the phase needs, such as generators to train.
+            ConfigError: If it lacks something that the phase needs.
         """
-        if "generators" in self.groups and not network.parameter_group("generators"):
-            raise ConfigError(
-                f"phase '{self.name}' trains generators, but 'network.context' is {type(network.context).__name__}, "
-                f"which has none; set '{self.name}.enabled: false', or give 'network.context: GeneratedContexts'"
-            )
 
 
 class AdversarialPhase(Phase):
@@ -160,7 +155,6 @@ class AdversarialPhase(Phase):
         Raises:
             ConfigError: If the weight is not 0 and the network has no discriminator.
         """
-        super().check(network)
         if self.adversarial_weight and len(network.discriminators) == 0:
             raise ConfigError(
                 f"phase '{self.name}' has an adversarial loss (adversarial_weight {self.adversarial_weight:g}), but "
