@@ -117,7 +117,13 @@ def check_output(path: Path, *, overwrite: bool) -> None:
 
 
 def load_submodule(
-    module: nn.Module, weights: Mapping[str, Tensor], prefix: str, origin: Path, replaceable: Collection[str] = ()
+    module: nn.Module,
+    weights: Mapping[str, Tensor],
+    prefix: str,
+    origin: Path,
+    *,
+    replaceable: Collection[str] = (),
+    others: Collection[str] = (),
 ) -> bool:
     """Copy the weights under a prefix into a module, if there are any.
 
@@ -128,6 +134,7 @@ def load_submodule(
         origin: The checkpoint's path, for messages.
         replaceable: Parts of the module that keep their own weights, with a warning, where the checkpoint has another
             part or none.
+        others: Those of them that are other parts even if they look alike.
 
     Returns:
         Whether the checkpoint had weights under the prefix.
@@ -139,7 +146,8 @@ def load_submodule(
     if not found:
         return False
     own = module.state_dict()
-    replaced = sorted({_part_of(key) for key in _differing_keys(own, found)} & set(replaceable))
+    differing = {_part_of(key) for key in _differing_keys(own, found)}
+    replaced = sorted((differing | set(others)) & set(replaceable))
     found = {key: value for key, value in found.items() if _part_of(key) not in replaced}
     found |= {key: value for key, value in own.items() if _part_of(key) in replaced}
     check_architecture(module, found, f"{origin}: '{prefix}'")

@@ -32,7 +32,7 @@ PARAMETER_GROUPS = {
 }
 """The part of the network behind each parameter group; together they hold every parameter of the network once."""
 
-REPLACEABLE_PARTS = ("head", "transfers", "context", "discriminators")
+REPLACEABLE_PARTS = ("head", "untrimmed_classifier", "moment_classifier", "transfers", "context", "discriminators")
 """Parts of the network that may start with new weights where initial weights come from a network with other ones."""
 
 

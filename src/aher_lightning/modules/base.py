@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, cast
@@ -19,7 +19,6 @@ from aher_lightning.checkpoints.added_categories import added_categories, drop_a
 from aher_lightning.checkpoints.content import STATE_KEY, check_architecture, load_submodule
 from aher_lightning.checkpoints.pretrained_folder import is_own, read_trained
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError
-from aher_lightning.models.aher_net import REPLACEABLE_PARTS
 from aher_lightning.models.base import Backbone, ReadsPublicWeights
 from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.modules.detection_metrics import DetectionMetrics
@@ -187,11 +186,17 @@ class BaseModule(pl.LightningModule, ABC):
             raise ContractError("no temporal contract yet: attach a data module or load a checkpoint")
         return self.contract
 
-    def load_initial_weights(self, submodules: Sequence[str] = ("backbone",)) -> None:
+    def load_initial_weights(
+        self, submodules: Sequence[str] = ("backbone",), replaceable: Collection[str] = ()
+    ) -> None:
         """Initialize sub-modules from the checkpoints in ``initial_weights``, later ones over earlier ones.
 
-        A file not written by this package is read as public weights of the backbone, if the backbone reads any. Parts
-        of the network that a variant replaces start with new weights, which is logged.
+        A file not written by this package is read as public weights of the backbone, if the backbone reads any.
+
+        Args:
+            submodules: What to initialize.
+            replaceable: Parts of the network that start with new weights, with a warning, where the checkpoint has
+                other ones or, for classifiers, other categories.
 
         Raises:
             CheckpointError: If a checkpoint has none of the sub-modules, or another architecture.
@@ -204,14 +209,21 @@ class BaseModule(pl.LightningModule, ABC):
             # Training covers the trained categories alone.
             drop_added(checkpoint, [one.name for one in added_categories(checkpoint)])
             weights = checkpoint["state_dict"]
+            others = self._classifiers_of_others(checkpoint[STATE_KEY]["categories"])
             found = [
-                load_submodule(self.get_submodule(name), weights, name, path, REPLACEABLE_PARTS) for name in submodules
+                load_submodule(self.get_submodule(name), weights, name, path, replaceable=replaceable, others=others)
+                for name in submodules
             ]
             if not any(found):
                 raise CheckpointError(f"{path}: has no weights for {' or '.join(submodules)}; remove it from the list")
             if _OF_SEQUENCES in [name for name, is_there in zip(submodules, found, strict=True) if is_there]:
                 contract = checkpoint[STATE_KEY]["contract"]
                 self._initial_network = None if contract is None else (path, TemporalContract.from_dict(contract))
+
+    def _classifiers_of_others(self, categories: Mapping[str, Sequence[str]]) -> list[str]:
+        """Classifiers of the network whose categories differ from those of a checkpoint."""
+        sets = ("untrimmed", "moment")
+        return [f"{one}_classifier" for one in sets if list(categories[one]) != getattr(self.categories, one)]
 
     def check_iteration(self, iteration: int) -> None:
         """Refuse a batch of another iteration than the next; ConfigError."""

@@ -20,7 +20,7 @@ from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY, added_
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.losses.classification import CellClassificationLoss
-from aher_lightning.models.aher_net import AherNet
+from aher_lightning.models.aher_net import REPLACEABLE_PARTS, AherNet
 from aher_lightning.models.base import Backbone
 from aher_lightning.models.feature_bank import FeatureBank
 from aher_lightning.models.postprocess import DetectionDecoder
@@ -117,7 +117,7 @@ class PhasedModule(BaseModule):
         for phase in self.phases:
             phase.check(network)
         _check_backbone_steps(self.phases)
-        self.load_initial_weights(("backbone", "network"))
+        self.load_initial_weights(("backbone", "network"), REPLACEABLE_PARTS)
 
     @property
     def feature_bank(self) -> FeatureBank | None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from aher_lightning.errors import ConfigError
-from aher_lightning.models.aher_net import AherNet
+from aher_lightning.models.aher_net import REPLACEABLE_PARTS, AherNet
 from aher_lightning.models.base import Backbone
 from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.modules.base import BaseModule
@@ -75,7 +75,9 @@ class ProposalClassifierModule(BaseModule):
         self.num_random = num_random
         self.untrimmed_classifier = nn.Linear(channels, len(categories.untrimmed))
         self.moment_classifier = nn.Linear(channels, len(categories.moment))
-        self.load_initial_weights(("backbone", "network", "untrimmed_classifier", "moment_classifier"))
+        # Of the network, pyramid and head make proposals.
+        unused = set(REPLACEABLE_PARTS) - {"head"}
+        self.load_initial_weights(("backbone", "network", "untrimmed_classifier", "moment_classifier"), unused)
 
     def candidates(self, snippets: SnippetSequences) -> Candidates:
         """Return labelled proposals; see :meth:`BaseModule.candidates`. Random ones go by the place of a video."""

@@ -18,6 +18,7 @@ from aher_lightning.analyses.context_cells import (
     select_cells,
 )
 from aher_lightning.analyses.embedding import embed_features, separability
+from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.cli.commands.analyze.trained import load_trained
 from aher_lightning.console import output_console
 from aher_lightning.datamodules.mixed import MixedDataModule
@@ -67,7 +68,7 @@ def contexts(
 ) -> ContextReport:
     """Show foreground, synthetic and real background in one plane, by PCA and t-SNE.
 
-    Foreground and synthetic background come from moments with generated contexts, real background from
+    Foreground and synthetic background come from moments in the contexts of the network, real background from
     validation videos. Predictions of one cell share its features, so cells are drawn, each once.
 
     Args:
@@ -110,16 +111,19 @@ def contexts(
 def _synthetic_cells(
     module: PhasedModule, data: MixedDataModule, count: int, seed: int
 ) -> tuple[list[Cells], list[Cells]]:
-    """Foreground and background cells of each level, of moments with generated contexts; the seed chooses moments."""
+    """Foreground and background cells of each level, of synthetic videos; the seed chooses moments and backgrounds."""
     network = module.network
     clips = data.availability.usable(data.moment_clips(), "moments")
     dataset = MomentDataset(clips, data.source, data.moment_categories)
+    training = _dataset(data, data.untrimmed_videos(), "videos of training", data.untrimmed_categories)
     foreground, background = [], []
     for first, places in _batches(len(dataset), count, data.eval_batch_size, seed, "moments"):
         batch = collate_moments([dataset[SampleKey(place)] for place in places])
         features = module.encode(batch.snippets.on(module.device), network.moment_length)
         drawn = LabelledClips(features, batch.labels.to(features.device), batch.snippets.durations.to(features.device))
-        synthetic = network.context(drawn, None, random_generator(seed, "contexts", first))
+        generator = random_generator(seed, "contexts", first)
+        others = torch.randint(len(training), (len(places),), generator=generator).tolist() if len(training) else []
+        synthetic = network.context(drawn, _read_videos(module, training, others) if others else None, generator)
         levels, states = _levels_and_states(module, synthetic)
         foreground.append(select_cells(levels, states, FOREGROUND, first))
         background.append(select_cells(levels, states, BACKGROUND, first))
@@ -128,20 +132,30 @@ def _synthetic_cells(
 
 def _real_background_cells(module: PhasedModule, data: MixedDataModule, count: int, seed: int) -> list[Cells]:
     """Background cells of each level, of validation videos; instances of both category sets are no background."""
-    there = data.availability.usable(data.evaluation_videos(), "videos of evaluation")
-    videos = [data.videos[video.video_id] for video in there]
-    dataset = UntrimmedDataset(videos, data.source, [*data.untrimmed_categories, *data.moment_categories])
+    categories = [*data.untrimmed_categories, *data.moment_categories]
+    dataset = _dataset(data, data.evaluation_videos(), "videos of evaluation", categories)
     background = []
     for first, places in _batches(len(dataset), count, data.eval_batch_size, seed, "videos"):
-        batch = collate_untrimmed([dataset[SampleKey(place)] for place in places])
-        features = module.encode(batch.snippets.on(module.device), module.network.length)
-        segments = clip_segments(normalize_segments(batch.segments_sec, batch.durations_sec)).to(features)
-        real = LabelledVideos(
-            features, segments, batch.labels.to(features.device), batch.snippets.durations.to(features.device)
-        )
-        levels, states = _levels_and_states(module, real)
+        levels, states = _levels_and_states(module, _read_videos(module, dataset, places))
         background.append(select_cells(levels, states, BACKGROUND, first))
     return join_cells(background)
+
+
+def _dataset(
+    data: MixedDataModule, videos: Sequence[AnnotatedVideo], name: str, categories: Sequence[str]
+) -> UntrimmedDataset:
+    """The usable ones of some videos, with all of their instances of some categories."""
+    there = data.availability.usable(videos, name) if videos else []
+    return UntrimmedDataset([data.videos[video.video_id] for video in there], data.source, categories)
+
+
+def _read_videos(module: PhasedModule, dataset: UntrimmedDataset, places: Sequence[int]) -> LabelledVideos:
+    """Features of some videos with their instances."""
+    batch = collate_untrimmed([dataset[SampleKey(place)] for place in places])
+    snippets = batch.snippets.on(module.device)
+    features = module.encode(snippets, module.network.length)
+    segments = clip_segments(normalize_segments(batch.segments_sec, batch.durations_sec)).to(features)
+    return LabelledVideos(features, segments, batch.labels.to(features.device), snippets.durations)
 
 
 def _levels_and_states(module: PhasedModule, videos: LabelledVideos) -> tuple[list[Tensor], list[Tensor]]:
