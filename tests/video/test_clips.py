@@ -148,6 +148,9 @@ def test_normalization_follows_its_formula() -> None:
     result = normalize_clips(clips, mean.tolist(), std.tolist())
     assert result.dtype == torch.float32
     assert torch.allclose(result, expected, atol=1e-5)
+    reordered = normalize_clips(clips.contiguous(memory_format=torch.channels_last_3d), mean.tolist(), std.tolist())
+    assert reordered.is_contiguous(memory_format=torch.channels_last_3d)
+    assert torch.equal(reordered, result)  # to the bit: the memory format is no part of a temporal contract
 
 
 @pytest.mark.real_data

@@ -33,6 +33,23 @@ def test_a_seed_decides_all() -> None:
     assert not torch.equal(results[0], results[2])
 
 
+def test_pictures_are_permuted_scaled_and_rolled() -> None:
+    """The definition, clip by clip, from the same random numbers; in any memory format."""
+    clips = random_clips()
+    torch.manual_seed(3)
+    results = [ClipAugmentation()(clips)]
+    torch.manual_seed(3)
+    results.append(ClipAugmentation()(clips.contiguous(memory_format=torch.channels_last_3d)))
+    torch.manual_seed(3)
+    orders = torch.rand(4, 3).argsort(dim=1)
+    factors = (torch.randint(0, 2, (4, 3)) * 2 - 1) * torch.empty(4, 1).uniform_(0.5, 1.8)
+    shifts = torch.randint(-6, 7, (4, 2)).tolist()
+    for row, clip in enumerate(clips):
+        recoloured = clip[orders[row]] * factors[row].view(3, 1, 1, 1)
+        expected = torch.roll(recoloured, shifts[row], dims=(-2, -1))
+        assert all(torch.equal(result[row], expected) for result in results)
+
+
 def test_all_frames_change_alike_so_that_motion_stays() -> None:
     torch.manual_seed(0)
     still = random_clips()[:, :, :1].repeat(1, 1, 5, 1, 1)

@@ -28,14 +28,26 @@ class ClipAugmentation(nn.Module):
         self.contrast = contrast
 
     def forward(self, clips: Tensor) -> Tensor:
-        """Augment normalized clips, shape ``(N, 3, F, H, W)``."""
+        """Augment normalized clips, shape ``(N, 3, F, H, W)``; the result has the channels-last memory format.
+
+        Gradients do not reach the clips.
+        """
         if not self.training or len(clips) == 0:
             return clips
-        count, shape = len(clips), (len(clips), 3, 1, 1, 1)
-        order = torch.rand(count, 3).argsort(dim=1).view(shape).to(clips.device)
-        signs = (torch.randint(0, 2, shape) * 2 - 1).to(clips)
-        gains = torch.empty(count, 1, 1, 1, 1).uniform_(*self.contrast).to(clips)
-        recoloured = clips.gather(1, order.expand_as(clips)) * (signs * gains)
-        shifts = torch.randint(-self.max_shift, self.max_shift + 1, (count, 2)).tolist()
-        moved = [torch.roll(clip, shift, dims=(-2, -1)) for clip, shift in zip(recoloured, shifts, strict=True)]
-        return torch.stack(moved)
+        count, (frames, height, width) = len(clips), clips.shape[2:]
+        order = torch.rand(count, 3).argsort(dim=1)
+        signs = torch.randint(0, 2, (count, 3)) * 2 - 1
+        gains = torch.empty(count, 1).uniform_(*self.contrast)
+        shifts = torch.randint(-self.max_shift, self.max_shift + 1, (count, 2))
+        rows = (torch.arange(height) - shifts[:, :1]) % height
+        columns = (torch.arange(width) - shifts[:, 1:]) % width
+        # Shift and permutation at once: the pixel and channel that each value of a frame comes from, channels last.
+        pixels = rows[:, :, None] * width + columns[:, None, :]
+        places = (pixels[..., None] * 3 + order[:, None, None, :]).flatten(1).to(clips.device)
+        factors = (signs * gains).to(clips).repeat(1, height * width)
+        values = clips.movedim(1, -1).reshape(count, frames, -1)
+        moved = torch.empty_like(values)
+        for clip, place, out in zip(values, places, moved, strict=True):
+            torch.index_select(clip, 1, place, out=out)
+        moved *= factors[:, None]
+        return moved.view(count, frames, height, width, 3).movedim(-1, 1)
