@@ -43,7 +43,7 @@ class Sizes(NamedTuple):
     aher: int
 
 
-QUICK = Sizes(("--moment-training-videos=160",), 1100, 500, 150, 300)
+QUICK = Sizes(("--moment-training-videos=160",), 1850, 500, 150, 300)
 """The sizes of the demo."""
 
 FULL = Sizes(

@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from aher_lightning.datamodules.rendered import RenderedDataModule
 from aher_lightning.errors import AnnotationError, ConfigError, DataError
@@ -13,8 +15,8 @@ from aher_lightning.video.contract import TemporalContract
 CONTRACT = TemporalContract(fps=10.0, clip_length=8, snippet_stride=8, first_centre_frames=4.0, resize=16, crop=16)
 
 
-def data_module(root: Path) -> RenderedDataModule:
-    return RenderedDataModule(root, contract=CONTRACT, batch_size=2, cache_frames=True)
+def data_module(root: Path, **options: Any) -> RenderedDataModule:
+    return RenderedDataModule(root, contract=CONTRACT, batch_size=2, cache_frames=True, **options)
 
 
 def test_a_rendered_benchmark_is_read(tiny_benchmark: Path) -> None:
@@ -42,6 +44,19 @@ def test_batches_of_pixels_come_from_the_files(tiny_benchmark: Path) -> None:
         assert part.snippets.values.shape[1:] == (3, 8, 16, 16)
         assert part.snippets.lengths.sum() == len(part.snippets.values)
     assert batch["untrimmed"].durations_sec.min() >= 6
+
+
+def test_training_clips_start_at_any_frame_and_those_of_evaluation_do_not(tiny_benchmark: Path) -> None:
+    plain, varied = data_module(tiny_benchmark), data_module(tiny_benchmark, any_start=True)
+    for part in ("foreground", "moments"):
+        first, second, again = (
+            torch.cat([next(batches).snippets.values.flatten() for _ in range(3)])
+            for batches in (iter(data.training_loader(part)) for data in (plain, varied, varied))
+        )
+        assert torch.equal(second, again)
+        assert not torch.equal(first, second)
+    scored, unchanged = (next(iter(data.val_dataloader())) for data in (plain, varied))
+    assert torch.equal(scored.snippets.values, unchanged.snippets.values)
 
 
 def test_a_folder_without_a_benchmark_is_refused(tmp_path: Path) -> None:

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datasets.moments import MomentDataset, random_run
 from aher_lightning.datasets.sampling import SampleKey
-from aher_lightning.errors import DataError
+from aher_lightning.datasets.video_folder import VideoFolder
+from aher_lightning.errors import ConfigError, DataError
 from aher_lightning.structures import SnippetSequence
+from aher_lightning.video.contract import TemporalContract
+from aher_lightning.video.pyav_reader import PyAVReader
+from tests.helpers.videos import VideoSpec, read_numbers, write_video
 
 
 class NumberSource:
@@ -62,3 +68,26 @@ def test_short_sequences_are_kept_whole(count: int) -> None:
 def test_of_many_categories_without_clips_a_few_are_named() -> None:
     with pytest.raises(DataError, match="no trimmed clip for c0, c1, c2, c3, c4 and 4 more; add clips"):
         MomentDataset(CLIPS, NumberSource(), [f"c{i}" for i in range(9)])
+
+
+def test_snippets_start_at_any_frame_depending_on_the_key_alone(tmp_path: Path) -> None:
+    contract = TemporalContract(fps=10.0, clip_length=8, snippet_stride=4, first_centre_frames=4.0, resize=32, crop=32)
+    path = write_video(tmp_path / "a.mp4", VideoSpec(num_frames=21, width=64, height=64))
+    source = VideoFolder({"a": path}, contract, reader=PyAVReader(), cache_frames=True)
+    clips = [TrimmedClip("a", None, "wave")]
+    dataset = MomentDataset(clips, source, ["wave"], max_snippets=1, any_start=True)
+
+    def frames(key: str) -> list[int]:
+        values = dataset[SampleKey(0, 0, key)][1].snippets.values
+        assert values.shape == (1, 3, 8, 32, 32)
+        return read_numbers(list(values[0].permute(1, 2, 3, 0).numpy()))
+
+    taken = [frames(str(number)) for number in range(100)]
+    assert all(numbers == list(range(numbers[0], numbers[0] + 8)) for numbers in taken)
+    assert {numbers[0] for numbers in taken} == set(range(14))
+    assert taken == [frames(str(number)) for number in range(100)]
+
+
+def test_only_video_files_have_any_start() -> None:
+    with pytest.raises(ConfigError, match="'any_start' needs the frames of videos; remove it, or 'features'"):
+        MomentDataset(CLIPS, NumberSource(), ["jump", "wave"], any_start=True)

@@ -57,6 +57,24 @@ def test_clips_show_the_frames_of_the_grid(video: Path, cache_frames: bool) -> N
     assert (snippets.first_centre, snippets.step) == pytest.approx((0.1, 0.1))
 
 
+@pytest.mark.parametrize("cache_frames", [False, True])
+def test_clips_can_start_later(video: Path, cache_frames: bool) -> None:
+    folder = VideoFolder({"a": video}, CONTRACT, reader=PyAVReader(), cache_frames=cache_frames)
+    later = folder.read_delayed("a", (1.0, 2.0), 3)
+    assert numbers(later.values) == [list(range(start, start + 8)) for start in (7, 11, 15)]
+    assert (later.first_centre, later.step) == pytest.approx((0.1, 0.4))
+    assert len(folder.read("a").values) == 9
+    assert len(folder.read_delayed("a", None, 1).values) == 8
+
+
+@pytest.mark.parametrize("cache_frames", [False, True])
+def test_clips_start_no_later_than_they_fit(tmp_path: Path, cache_frames: bool) -> None:
+    short = write_video(tmp_path / "short.mp4", VideoSpec(num_frames=10, width=64, height=64))
+    folder = VideoFolder({"a": short}, CONTRACT, reader=PyAVReader(), cache_frames=cache_frames)
+    starts = [numbers(folder.read_delayed("a", None, delay).values)[0] for delay in range(4)]
+    assert starts == [list(range(start, start + 8)) for start in (0, 1, 2, 2)]
+
+
 SPANS = [(0.0, 4.0), (1.0, 2.5), (0.9, 1.1), (3.9, 4.0), (0.0, 9.0)]
 
 

@@ -72,6 +72,8 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         batch_size: Samples of each part per iteration and process.
         eval_batch_size: Videos per evaluation batch.
         max_snippets: If given, training moments and foregrounds are random runs of so many snippets.
+        any_start: Whether snippets of training moments and foregrounds start at any frame, at random, instead of where
+            features are extracted; from pixels only.
         num_workers: Loader processes per part.
         seed: Seed of the order of samples.
         on_missing: What to do with missing videos and moments: "leave_out" of training and evaluation, which lowers
@@ -100,6 +102,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         batch_size: int = 16,
         eval_batch_size: int = 8,
         max_snippets: int | None = None,
+        any_start: bool = False,
         num_workers: int = 0,
         seed: int = 0,
         on_missing: OnMissing = "leave_out",
@@ -122,6 +125,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
         self.max_snippets = max_snippets
+        self.any_start = any_start
         self.num_workers = num_workers
         self.seed = seed
         self.on_missing: OnMissing = on_missing
@@ -290,12 +294,15 @@ class MixedDataModule(pl.LightningDataModule, ABC):
 
     def _foreground_dataset(self) -> MomentDataset:
         clips = self.rules.cut_foregrounds(self._training_videos(), self.contract)
-        return MomentDataset(clips, self.source, self.categories.untrimmed, max_snippets=self.max_snippets)
+        return self._clip_dataset(clips, self.categories.untrimmed)
 
     def _moment_dataset(self) -> MomentDataset:
         usable = self.availability.usable(self.moment_clips(), "moments")
         clips = self.rules.widen_moments(usable, self.moment_sources(), self.contract)
-        return MomentDataset(clips, self.source, self.categories.moment, max_snippets=self.max_snippets)
+        return self._clip_dataset(clips, self.categories.moment)
+
+    def _clip_dataset(self, clips: Sequence[TrimmedClip], categories: Sequence[str]) -> MomentDataset:
+        return MomentDataset(clips, self.source, categories, max_snippets=self.max_snippets, any_start=self.any_start)
 
     def _loader(
         self,

@@ -10,7 +10,8 @@ from torch.utils.data import Dataset
 from aher_lightning.annotations.trimmed_clips import MOST_NAMED, TrimmedClip
 from aher_lightning.datasets.sampling import SampleKey
 from aher_lightning.datasets.snippet_source import SnippetSource
-from aher_lightning.errors import DataError
+from aher_lightning.datasets.video_folder import VideoFolder
+from aher_lightning.errors import ConfigError, DataError
 from aher_lightning.ops.randomness import random_generator
 from aher_lightning.structures import MomentSample, SnippetSequence
 
@@ -23,8 +24,11 @@ class MomentDataset(Dataset[tuple[int, MomentSample]]):
         source: Reads the snippets.
         categories: Category names in the order of their indices.
         max_snippets: If given, a sample is a random run of at most so many neighbouring snippets.
+        any_start: Whether the snippets of a sample start at any frame, at random, instead of where features are
+            extracted; the source must be video files.
 
     Raises:
+        ConfigError: If snippets of something else are to start at any frame.
         DataError: If there is no clip, or a category has none.
     """
 
@@ -35,7 +39,10 @@ class MomentDataset(Dataset[tuple[int, MomentSample]]):
         categories: Sequence[str],
         *,
         max_snippets: int | None = None,
+        any_start: bool = False,
     ) -> None:
+        if any_start and not isinstance(source, VideoFolder):
+            raise ConfigError("'any_start' needs the frames of videos; remove it, or 'features'")
         without = sorted(set(categories) - {clip.label for clip in clips})
         if without or not clips:
             named = ", ".join(without[:MOST_NAMED]) or "any category"
@@ -45,6 +52,7 @@ class MomentDataset(Dataset[tuple[int, MomentSample]]):
         self.source = source
         self.category_index = {category: index for index, category in enumerate(categories)}
         self.max_snippets = max_snippets
+        self.any_start = any_start
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -55,10 +63,18 @@ class MomentDataset(Dataset[tuple[int, MomentSample]]):
 
     def __getitem__(self, key: SampleKey) -> tuple[int, MomentSample]:
         clip = self.clips[key.place]
-        snippets = self.source.read(clip.video_id, clip.span_sec)
+        snippets = self._read(clip, key.seed_key)
         if self.max_snippets is not None:
             snippets = random_run(snippets, self.max_snippets, key.seed_key)
         return key.iteration, MomentSample(clip.video_id, snippets, self.category_index[clip.label])
+
+    def _read(self, clip: TrimmedClip, seed_key: str) -> SnippetSequence:
+        """The snippets of a clip, delayed at random by less than the distance of two if any start will do."""
+        if not self.any_start or not isinstance(self.source, VideoFolder):
+            return self.source.read(clip.video_id, clip.span_sec)
+        stride = self.source.contract.snippet_stride
+        delay = int(torch.randint(stride, (), generator=random_generator(seed_key, "start")))
+        return self.source.read_delayed(clip.video_id, clip.span_sec, delay)
 
 
 def random_run(snippets: SnippetSequence, count: int, seed_key: str) -> SnippetSequence:

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from aher_lightning.errors import DataError
 from aher_lightning.features.spans import place_snippets
 from aher_lightning.files.video_files import find_by_stem, list_videos
 from aher_lightning.structures import SnippetSequence
-from aher_lightning.video.clips import clips_from_frames, count_clips, frame_times
+from aher_lightning.video.clips import clips_from_frames, count_clips, delay_clips, frame_times
 from aher_lightning.video.contract import TemporalContract
 from aher_lightning.video.frame_source import FrameSource
 from aher_lightning.video.reader import VideoReader
+
+_ROUNDING_SEC = 1e-6
+"""Rounding tolerance for the time of a frame."""
 
 
 class VideoFolder:
@@ -48,7 +54,7 @@ class VideoFolder:
         self.contract = contract
         self.frames = FrameSource(contract, reader, time_limit_sec=time_limit_sec)
         self.cache_frames = cache_frames
-        self._cached: dict[str, Tensor] = {}
+        self._cached: dict[str, tuple[npt.NDArray[np.float64], Tensor]] = {}
         self._durations_sec: dict[str, float] = {}
 
     @property
@@ -76,26 +82,48 @@ class VideoFolder:
             ValueError: If the span does not end after it starts.
             VideoError: If the file cannot be decoded, or not within the time limit.
         """
-        contract, duration_sec = self.contract, self.duration_sec(video_id)
+        return self.read_delayed(video_id, span_sec, 0)
+
+    def read_delayed(self, video_id: str, span_sec: tuple[float, float] | None, delay_frames: int) -> SnippetSequence:
+        """Return clips that start later than those of :meth:`read`, which raises the same errors.
+
+        Args:
+            video_id: Name of the video.
+            span_sec: Start and end in seconds; ``None`` for the whole video.
+            delay_frames: How much later, less than ``snippet_stride``; see
+                :func:`~aher_lightning.video.clips.delay_clips`.
+        """
+        duration_sec = self.duration_sec(video_id)
+        contract = delay_clips(self.contract, delay_frames, duration_sec)
         total = count_clips(duration_sec, contract)
         place = place_snippets(total, contract.first_centre_sec, contract.step_sec, span_sec, duration_sec)
         first = place.chosen.start * contract.snippet_stride
         last = (place.chosen.stop - 1) * contract.snippet_stride + contract.clip_length
-        frames = self._read_frames(video_id, duration_sec, first, last)
+        frames = self._read_frames(video_id, frame_times(duration_sec, contract)[first:last])
         return SnippetSequence(clips_from_frames(frames, contract), place.first_centre, place.step)
 
     def close(self) -> None:
         """End the child processes, also those of other threads; later reads start new ones."""
         self.frames.close()
 
-    def _read_frames(self, video_id: str, duration_sec: float, first: int, last: int) -> Tensor:
-        """Grid frames ``first`` to ``last - 1`` of a video, ``(M, 3, H, W)``."""
-        times = frame_times(duration_sec, self.contract)
+    def _read_frames(self, video_id: str, times_sec: npt.NDArray[np.float64]) -> Tensor:
+        """The frames of a video at the times of some of its clips, ``(M, 3, H, W)``."""
         if not self.cache_frames:
-            return self.frames.read(self.path(video_id), times[first:last].tolist())
+            return self.frames.read(self.path(video_id), times_sec.tolist())
         if video_id not in self._cached:
-            self._cached[video_id] = self.frames.read(self.path(video_id), times.tolist())
-        return self._cached[video_id][first:last]
+            all_sec = self._all_times(video_id)
+            self._cached[video_id] = all_sec, self.frames.read(self.path(video_id), all_sec.tolist())
+        cached_sec, frames = self._cached[video_id]
+        places = np.searchsorted(cached_sec, times_sec - _ROUNDING_SEC)
+        if (np.diff(places) == 1).all():
+            return frames[places[0] : places[-1] + 1]  # a view
+        return frames[torch.from_numpy(places)]
+
+    def _all_times(self, video_id: str) -> npt.NDArray[np.float64]:
+        """The times of all frames that clips of a video may have, whatever their delay."""
+        duration_sec = self.duration_sec(video_id)
+        delayed = (delay_clips(self.contract, frames, duration_sec) for frames in range(self.contract.snippet_stride))
+        return np.unique(np.concatenate([frame_times(duration_sec, contract) for contract in delayed]))
 
 
 def find_videos(root: Path, video_ids: Iterable[str], prefix: str = "") -> dict[str, Path]:

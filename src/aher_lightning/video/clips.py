@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -46,6 +47,18 @@ def frame_times(duration_sec: float, contract: TemporalContract) -> npt.NDArray[
     positions = np.arange(num_frames) + _first_frame(contract)
     last = _count_grid_frames(duration_sec, contract.fps) - 1
     return (positions.clip(0, last) + 0.5) / contract.fps
+
+
+def delay_clips(contract: TemporalContract, delay_frames: int, duration_sec: float) -> TemporalContract:
+    """Return the contract with all clips of a video later, the first one no later than it fits into the duration.
+
+    Example:
+        >>> contract = TemporalContract(fps=10.0, clip_length=16)
+        >>> [delay_clips(contract, 5, duration_sec).first_centre_frames for duration_sec in (3.0, 1.8, 1.2)]
+        [13.0, 10.0, 8.0]
+    """
+    spare = _count_grid_frames(duration_sec, contract.fps) - _first_frame(contract) - contract.clip_length
+    return replace(contract, first_centre_frames=contract.first_centre_frames + max(0.0, min(delay_frames, spare)))
 
 
 def fit_frame(image: Image, resize: int, crop: int) -> Tensor:
