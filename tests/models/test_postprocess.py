@@ -182,12 +182,13 @@ def test_numbers_below_one_are_refused() -> None:
         DetectionDecoder(max_segments=0)
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
-def test_selecting_from_a_shortlist_is_selecting_from_all(decoder: DetectionDecoder) -> None:
+@pytest.mark.parametrize("suppression", [HardNMS(0.9), SoftNMS(), HardNMS(0.9, class_agnostic=False)])
+def test_selecting_from_a_shortlist_is_selecting_from_all(suppression: Suppression) -> None:
+    decoder = DetectionDecoder(suppression=suppression, max_segments=7)
     candidates, durations = decoder.candidates(random_outputs(3), LARGER), torch.tensor([3.0, 5.0, 7.0])
-    decoder.max_segments = 7
     shortlist = decoder.shortlist(candidates)
-    assert shortlist.scores.shape[1] < 42
+    assert shortlist.scores.shape[1] == 3 * decoder.max_segments < 42
+    assert (shortlist.scores[..., 0].diff(dim=1) <= 0).all()
     for one, other in zip(decoder.select(candidates, durations), decoder.select(shortlist, durations), strict=True):
         for values, others in zip(one, other, strict=True):
             torch.testing.assert_close(values, others)

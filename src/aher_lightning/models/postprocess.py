@@ -8,9 +8,12 @@ from torch import Tensor
 from aher_lightning.errors import ConfigError
 from aher_lightning.models.base import Head, ScoreFusion, Suppression
 from aher_lightning.models.score_fusion import QualityFusion
-from aher_lightning.models.suppression import SoftNMS
+from aher_lightning.models.suppression import SegmentVoting
 from aher_lightning.ops.segments import denormalize_segments
 from aher_lightning.structures import Candidates, Detections, LevelOutputs, Proposals, Survivors
+
+_PROSPECTS = 3
+"""Candidates of a window on its shortlist, per segment kept: the others score too little to be kept or to matter."""
 
 
 class DetectionDecoder:
@@ -19,7 +22,7 @@ class DetectionDecoder:
     Args:
         fusion: Score of a prediction for each category; the product of quality, actionness and class probability if
             not given.
-        suppression: Suppresses repeated detections; Gaussian soft-NMS if not given.
+        suppression: Suppresses repeated detections; a vote after Gaussian soft-NMS if not given.
         top_categories: Categories that a segment is labelled with at most, each as a detection of its own.
         max_segments: Segments kept per video at most; each may be several detections.
 
@@ -39,7 +42,7 @@ class DetectionDecoder:
             if number < 1:
                 raise ConfigError(f"'decoder.{name}' is {number}; give at least 1")
         self.fusion = fusion or QualityFusion()
-        self.suppression = suppression or SoftNMS()
+        self.suppression = suppression or SegmentVoting()
         self.top_categories = top_categories
         self.max_segments = max_segments
 
@@ -109,20 +112,20 @@ class DetectionDecoder:
         ]
 
     def shortlist(self, candidates: Candidates) -> Candidates:
-        """Drop the candidates that suppression would not keep; scores stay as they are.
+        """Drop the candidates of a window that have no prospects; scores stay as they are.
 
-        Selecting from the shortlists of several windows together then treats repetitions across windows as those
-        within one.
+        Selecting from the shortlists of several windows together treats repetitions across windows as those within
+        one.
 
         Args:
             candidates: Candidates of B windows.
 
         Returns:
-            As many candidates for each window; absent ones score ``-inf``.
+            The best ones of each window, best first, :data:`_PROSPECTS` times as many as segments are kept.
         """
-        candidates, survivors = self._suppress(candidates, self.max_segments)
-        segments, scores, labels = (_rows_at(values, survivors.indices) for values in candidates)
-        return Candidates(segments, scores.masked_fill((survivors.indices < 0).unsqueeze(-1), -torch.inf), labels)
+        count = min(_PROSPECTS * self.max_segments, candidates.scores.shape[1])
+        best = candidates.scores[..., 0].argsort(dim=1, descending=True, stable=True)[:, :count]
+        return Candidates(*(_rows_at(values, best) for values in candidates))
 
     def _suppress(self, candidates: Candidates, max_segments: int) -> tuple[Candidates, Survivors]:
         """Return the candidates as suppression compares them, and its survivors."""

@@ -10,8 +10,8 @@ from torch import Tensor
 from aher_lightning.errors import ConfigError
 from aher_lightning.models.base import Suppression
 from aher_lightning.ops.nms import batched_nms
-from aher_lightning.ops.segments import temporal_iou
 from aher_lightning.ops.soft_nms import batched_soft_nms, gaussian_decay, linear_decay
+from aher_lightning.ops.voting import vote_segments
 from aher_lightning.structures import Survivors
 
 
@@ -54,7 +54,7 @@ class SoftNMS(Suppression):
         self,
         method: Literal["gaussian", "linear"] = "gaussian",
         *,
-        sigma: float = 0.5,
+        sigma: float = 0.3,
         threshold: float = 0.3,
         class_agnostic: bool = True,
     ) -> None:
@@ -72,37 +72,31 @@ class SoftNMS(Suppression):
 
 
 class SegmentVoting(Suppression):
-    """Another suppression, whose survivors move to the mean of the segments that overlap them most.
+    """Another suppression, whose survivors move to the mean of the segments that overlap them.
 
     Each candidate that overlaps a survivor by at least the threshold, itself included, counts by its score times the
     tIoU. Scores and order are those of the other suppression.
 
     Args:
-        suppression: Chooses the survivors.
+        suppression: Chooses the survivors; soft-NMS if not given.
         threshold: Smallest tIoU of a candidate that votes.
 
     Raises:
         ConfigError: If the threshold does not lie above 0 and at most at 1.
     """
 
-    def __init__(self, suppression: Suppression, threshold: float = 0.7) -> None:
+    def __init__(self, suppression: Suppression | None = None, threshold: float = 0.6) -> None:
         if not 0 < threshold <= 1:
             raise ConfigError(f"'suppression.threshold' of a vote is {threshold}; give more than 0 and at most 1")
-        self.suppression = suppression
+        self.suppression = suppression or SoftNMS()
         self.threshold = threshold
-        self.class_agnostic = suppression.class_agnostic
+        self.class_agnostic = self.suppression.class_agnostic
 
     def __call__(self, segments: Tensor, scores: Tensor, labels: Tensor, max_keep: int) -> Survivors:
         """Return the survivors; see :meth:`Suppression.__call__`."""
         kept = self.suppression(segments, scores, labels, max_keep)
-        overlaps = temporal_iou(kept.segments, segments)  # (B, M, A)
-        votes = torch.where(overlaps >= self.threshold, overlaps * scores.clamp(min=0).unsqueeze(1), 0.0)
-        if not self.class_agnostic:
-            own = _gather(labels, kept.indices)
-            votes = votes * (own.unsqueeze(2) == labels.unsqueeze(1))
-        total = votes.sum(dim=2, keepdim=True)
-        voted = (votes / total.clamp_min(1e-12)) @ segments
-        return kept._replace(segments=torch.where(total > 0, voted, kept.segments))
+        compared = None if self.class_agnostic else (_gather(labels, kept.indices), labels)
+        return kept._replace(segments=vote_segments(kept.segments, segments, scores, self.threshold, labels=compared))
 
 
 def _gather(values: Tensor, indices: Tensor) -> Tensor:

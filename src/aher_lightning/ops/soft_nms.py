@@ -116,17 +116,52 @@ def batched_soft_nms(
     return RankedSegments(indices.to(scores.device), values.to(scores.device))
 
 
+def segments_by_start(segments: FloatArray, scores: FloatArray) -> IntArray:
+    """Return the indices of the segments that are present, ``(n,)``, by ascending start.
+
+    Args:
+        segments: ``(start, end)``, shape ``(N, 2)``.
+        scores: Shape ``(N,)``; ``-inf`` marks an absent segment.
+
+    Example:
+        >>> segments_by_start(np.array([[3.0, 4.0], [1.0, 2.0], [0.0, 1.0]]), np.array([0.5, 0.5, -np.inf]))
+        array([1, 0])
+    """
+    present = np.flatnonzero(scores > -np.inf)
+    order: IntArray = present[np.argsort(segments[present, 0], kind="stable")]
+    return order
+
+
+def overlap_ranges(
+    starts: FloatArray, lengths: FloatArray, other_starts: FloatArray, other_ends: FloatArray
+) -> tuple[IntArray, IntArray]:
+    """Return where the segments lie that may overlap each of some others: from the first on, before the last.
+
+    Args:
+        starts: Starts of the segments, ascending, ``(N,)``.
+        lengths: Their lengths, ``(N,)``.
+        other_starts: Starts of the others, ``(M,)``.
+        other_ends: Their ends, ``(M,)``.
+
+    Returns:
+        First and last + 1, int64 ``(M,)`` each.
+
+    Example:
+        >>> overlap_ranges(np.array([0.0, 1.0, 5.0]), np.ones(3), np.array([1.5]), np.array([4.0]))
+        (array([1]), array([2]))
+    """
+    first = np.searchsorted(starts, other_starts - lengths.max(initial=0), side="left")
+    return first, np.searchsorted(starts, other_ends, side="left")
+
+
 def _soft_nms(
     segments: FloatArray, scores: FloatArray, labels: IntArray | None, decay: Decay, max_keep: int
 ) -> tuple[IntArray, FloatArray]:
     """Indices and scores of what is kept of one video."""
-    candidates = np.flatnonzero(scores > -np.inf)
-    by_start = candidates[np.argsort(segments[candidates, 0], kind="stable")]
+    by_start = segments_by_start(segments, scores)
     starts, ends = np.ascontiguousarray(segments[by_start].T)
     lengths, current = ends - starts, scores[by_start]
-    # Candidates that overlap number i lie among those from first[i] on and before last[i].
-    first = np.searchsorted(starts, starts - lengths.max(initial=0), side="left")
-    last = np.searchsorted(starts, ends, side="left")
+    first, last = overlap_ranges(starts, lengths, starts, ends)
     places = np.empty(min(max_keep, len(by_start)), dtype=np.int64)
     values = np.empty(len(places), dtype=scores.dtype)
     for number in range(len(places)):
