@@ -33,6 +33,7 @@ from aher_lightning.console import output_console
 from aher_lightning.models.backbones import p3d, p3d_blocks
 from aher_lightning.models.backbones.p3d import P3D
 from aher_lightning.ops.nms import batched_nms
+from aher_lightning.ops.soft_nms import batched_soft_nms, gaussian_decay
 from processes import run_apart
 from training_loop import Repeated, Stopwatch, make_batch, make_module, train
 
@@ -56,6 +57,7 @@ LARGE = Case(64, (765, 5000), 112, 199, (200, 10_000), 256, 5)
 QUICK = Case(4, (100,), 32, 63, (5, 50), 64, 2)
 CLIPS = 4
 TIOUS = (0.5, 0.9)
+SIGMA, KEPT = 0.3, 100
 
 
 def seconds_of(function: Callable[[], object], runs: int) -> float:
@@ -84,6 +86,36 @@ def measure_nms(case: Case) -> dict[str, float]:
             found[f"nms_{count}_{tiou}_ms"] = 1000 * ours / case.videos
             found[f"nms_{count}_{tiou}_plain_ms"] = 1000 * loops
     return found
+
+
+def measure_soft_nms(case: Case) -> dict[str, float]:
+    """Return the milliseconds per video of soft-NMS, and of the usual loop over all candidates."""
+    generator = torch.Generator().manual_seed(0)
+    found = {}
+    for count in case.candidates:
+        segments = torch.rand(case.videos, count, 2, generator=generator).sort(dim=-1).values
+        scores = torch.rand(case.videos, count, generator=generator)
+        one, row = segments[0].numpy(), scores[0].numpy()
+        ours = seconds_of(lambda: batched_soft_nms(segments, scores, gaussian_decay(SIGMA), max_keep=KEPT), case.runs)  # noqa: B023
+        loops = seconds_of(lambda: plain_soft_nms(one, row), case.runs)  # noqa: B023 - called at once
+        kept = batched_soft_nms(segments[:1], scores[:1], gaussian_decay(SIGMA), max_keep=KEPT)
+        assert kept.indices[0].tolist() == plain_soft_nms(one, row), "the two disagree"
+        found[f"soft_{count}_ms"], found[f"soft_{count}_plain_ms"] = 1000 * ours / case.videos, 1000 * loops
+    return found
+
+
+def plain_soft_nms(segments: npt.NDArray[np.float32], scores: npt.NDArray[np.float32]) -> list[int]:
+    """Return the result of soft-NMS for one video: keep the best, lower what overlaps it, repeat."""
+    scores, kept = scores.copy(), []
+    lengths = segments[:, 1] - segments[:, 0]
+    for _ in range(min(KEPT, len(scores))):
+        best = int(scores.argmax())
+        kept.append(best)
+        starts = np.maximum(segments[best, 0], segments[:, 0])
+        shared = np.maximum(np.minimum(segments[best, 1], segments[:, 1]) - starts, 0)
+        scores = scores * np.exp(-np.square(shared / (lengths[best] + lengths - shared)) / np.float32(SIGMA))
+        scores[kept] = -1
+    return kept
 
 
 def plain_nms(segments: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], tiou: float) -> list[int]:
@@ -150,6 +182,7 @@ def measure_categories(case: Case) -> dict[str, float]:
 
 PARTS: Mapping[str, Callable[[Case], dict[str, float]]] = {
     "nms": measure_nms,
+    "soft": measure_soft_nms,
     "backbone": measure_backbone,
     "categories": measure_categories,
 }
@@ -165,6 +198,10 @@ def result_table(case: Case, found: Mapping[str, float]) -> Table:
             ours, plain = found[f"nms_{count}_{tiou}_ms"], found[f"nms_{count}_{tiou}_plain_ms"]
             name = f"suppression, {count} candidates, tIoU {tiou}"
             table.add_row(name, f"{ours:.2f} ms per video", f"{plain:.2f} ms", f"{plain / ours:.1f}x")
+    for count in case.candidates:
+        ours, plain = found[f"soft_{count}_ms"], found[f"soft_{count}_plain_ms"]
+        name = f"soft suppression, {KEPT} of {count} candidates"
+        table.add_row(name, f"{ours:.2f} ms per video", f"{plain:.2f} ms", f"{plain / ours:.1f}x")
     ours, plain = found["p3d"], found["p3d_plain"]
     name = f"P3D-{case.depth}, {CLIPS} clips"
     table.add_row(name, f"{ours:.2f} clips/s", f"{plain:.2f} clips/s", f"{ours / plain:.2f}x")

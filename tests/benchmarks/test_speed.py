@@ -11,6 +11,7 @@ import torch
 
 from aher_lightning.models.backbones.p3d import P3D
 from aher_lightning.ops.nms import nms
+from aher_lightning.ops.soft_nms import batched_soft_nms, gaussian_decay
 from tests.helpers.benchmarks import load_benchmark
 
 
@@ -29,6 +30,15 @@ def test_the_loop_keeps_what_greedy_keeps(benchmark: ModuleType, tiou: float) ->
 
 
 @torch.no_grad()
+def test_plain_soft_suppression_is_the_definition(benchmark: ModuleType) -> None:
+    generator = torch.Generator().manual_seed(0)
+    segments = torch.rand(40, 2, generator=generator).sort(dim=-1).values
+    scores = torch.rand(40, generator=generator)
+    kept = batched_soft_nms(segments[None], scores[None], gaussian_decay(benchmark.SIGMA)).indices[0].tolist()
+    assert benchmark.plain_soft_nms(segments.numpy(), scores.numpy()) == kept
+    assert benchmark.plain_soft_nms(np.zeros((0, 2), np.float32), np.zeros(0, np.float32)) == []
+
+
 def test_plain_layers_compute_the_same(benchmark: ModuleType) -> None:
     torch.manual_seed(0)
     network, clips = P3D(blocks=(1, 1, 1, 1), width=4).eval(), torch.rand(2, 3, 16, 32, 32)
@@ -45,6 +55,7 @@ def test_every_part_is_in_the_table(
 ) -> None:
     numbers = {
         "nms": {f"nms_100_{tiou}{kind}_ms": 2.0 + (kind != "") for tiou in (0.5, 0.9) for kind in ("", "_plain")},
+        "soft": {"soft_100_ms": 2.0, "soft_100_plain_ms": 3.0},
         "backbone": {"p3d": 3.0, "p3d_plain": 2.0, "p3d_difference": 0.0},
         "categories": {"iteration_few": 2.0, "iteration_many": 2.5},
     }
@@ -58,7 +69,7 @@ def test_every_part_is_in_the_table(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["nms", "backbone", "categories"])
+@pytest.mark.parametrize("part", ["nms", "soft", "backbone", "categories"])
 def test_a_part_is_measured_in_a_process_of_its_own(benchmark: ModuleType, part: str) -> None:
     found = benchmark.run_apart(benchmark.__file__, part, 1)
     assert all(value > 0 for name, value in found.items() if name != "p3d_difference")
