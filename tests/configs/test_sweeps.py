@@ -139,7 +139,7 @@ def test_all_loggers_have_the_same_values(setting: Path, tmp_path: Path, monkeyp
     assert all(logged[key] == pytest.approx(value, nan_ok=True) for key, value in table.items())
     assert read_events(tmp_path / "board") == {key: pytest.approx(value, nan_ok=True) for key, value in table.items()}
     names = {name for _, name in table}
-    assert {"train/transfer", "train/discriminator_accuracy_real", "val/mAP", "val/coverage"} <= names
+    assert {"train/transfer", "train/synthetic_prop", "val/mAP", "val/coverage"} <= names
     assert {step for step, name in table if name == "train/transfer"} == {1, 2, 3, 4}
     config = read_config(run_file)
     assert config["contract"]["value" if "value" in config["contract"] else "fps"]
