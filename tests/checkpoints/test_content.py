@@ -104,6 +104,39 @@ def test_another_architecture_is_refused_and_nothing_is_copied(other: nn.Module,
     assert all(torch.equal(before[key], value) for key, value in other.state_dict().items())
 
 
+class Parts(nn.Module):
+    """A module of a body and two heads."""
+
+    def __init__(self, body: int, head: int, *, with_tail: bool = True) -> None:
+        super().__init__()
+        self.body = nn.Linear(2, body)
+        self.head = nn.Linear(2, head)
+        self.tail = nn.Linear(2, 1) if with_tail else None
+
+
+def test_replaceable_parts_start_new_where_the_checkpoint_has_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, target = Parts(3, 4), Parts(3, 5, with_tail=False)
+    weights = {f"net.{key}": value for key, value in source.state_dict().items()}
+    new = target.head.weight.clone()
+    assert load_submodule(target, weights, "net", tmp_path / "c.ckpt", replaceable=("head", "tail"))
+    assert torch.equal(target.body.weight, source.body.weight)
+    assert torch.equal(target.head.weight, new)
+    assert "c.ckpt: has no weights for this head and tail of 'net'; new ones are used" in caplog.text
+    with pytest.raises(CheckpointError, match="'net' has another architecture"):
+        load_submodule(Parts(4, 4), weights, "net", tmp_path, replaceable=("head", "tail"))
+
+
+def test_parts_that_look_alike_can_be_other_parts(tmp_path: Path) -> None:
+    source, target = Parts(3, 4), Parts(3, 4)
+    weights = {f"net.{key}": value for key, value in source.state_dict().items()}
+    new = target.head.weight.clone()
+    assert load_submodule(target, weights, "net", tmp_path, replaceable=("head",), others=("head", "body"))
+    assert torch.equal(target.head.weight, new)
+    assert torch.equal(target.body.weight, source.body.weight)
+
+
 def test_a_checkpoint_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = {"state_dict": {"a": torch.ones(2)}, STATE_KEY: {"iteration": 1}}
     path = tmp_path / "new" / "c.ckpt"

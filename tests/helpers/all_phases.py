@@ -8,10 +8,17 @@ from functools import partial
 import torch
 
 from aher_lightning.models.anchor_head import AnchorHead
+from aher_lightning.models.pasted_contexts import PastedContexts
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.localizer import LocalizerModule
-from aher_lightning.modules.phases import DetectorPhase, DiscriminatorPhase, GeneratorAdversarialPhase, RecognitionPhase
+from aher_lightning.modules.phases import (
+    DetectorPhase,
+    DiscriminatorPhase,
+    GeneratorAdversarialPhase,
+    GeneratorPhase,
+    RecognitionPhase,
+)
 from aher_lightning.modules.variant_phases import ContextPhase, MomentTransferPhase
 from tests.helpers.end_to_end import PixelDataModule, end_to_end_module
 from tests.helpers.toy import CATEGORIES, MeanBackbone, ToyDataModule, toy_loss, toy_network
@@ -53,6 +60,19 @@ def every_other_phase() -> BaseModule:
     )
 
 
+def pasted() -> BaseModule:
+    """Moments in the background of the untrimmed videos in their rows."""
+    return AherModule(
+        CATEGORIES,
+        backbone=MeanBackbone(),
+        network=partial(toy_network, context=PastedContexts),
+        loss=toy_loss(),
+        optimizer=SGD,
+        generator=GeneratorPhase(enabled=False),
+        detector=DetectorPhase(groups=("pyramid", "heads", "discriminators", "moment_classifier", "transfer")),
+    )
+
+
 def mined() -> BaseModule:
     """Losses that choose hard negatives among the whole batch, and a step for each loss."""
     return AherModule(
@@ -77,6 +97,7 @@ def classifier() -> BaseModule:
 KINDS: dict[str, Callable[[], BaseModule]] = {
     "aher": every_phase,
     "localizer": every_other_phase,
+    "pasted": pasted,
     "mined": mined,
     "from_pixels": from_pixels,
     "classifier": classifier,

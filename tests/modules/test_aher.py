@@ -12,6 +12,8 @@ from aher_lightning.callbacks import IterationCheckpoint
 from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.errors import CheckpointError, ConfigError
+from aher_lightning.models.pasted_contexts import PastedContexts
+from aher_lightning.models.pyramid import TemporalPyramid
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.phases import GeneratorPhase
 from aher_lightning.ops.randomness import random_generator
@@ -108,13 +110,33 @@ def test_stage_zero_weights_are_the_start(tmp_path: Path) -> None:
 
 def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
     fit(tmp_path, 1)
+    pyramid = partial(TemporalPyramid, stem_channels=(5, 7), level_channels=(8, 10, 12))
     with pytest.raises(CheckpointError, match=r"last\.ckpt: 'network' has another architecture"):
         AherModule(
-            Categories(UNTRIMMED, MOMENT[:2]),
+            Categories(UNTRIMMED, MOMENT),
             backbone=MeanBackbone(),
-            network=toy_network,
+            network=partial(toy_network, pyramid=pyramid),
             initial_weights=[tmp_path / "last.ckpt"],
         )
+
+
+def test_classifiers_of_other_categories_and_replaced_parts_start_new(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fit(tmp_path, 1)
+    renamed = [*MOMENT[:-1], "another"]
+    started = AherModule(
+        Categories(UNTRIMMED, renamed),
+        backbone=MeanBackbone(),
+        network=partial(toy_network, context=PastedContexts),
+        generator=GeneratorPhase(enabled=False),
+        initial_weights=[tmp_path / "last.ckpt"],
+    )
+    assert "no weights for this context and moment_classifier of 'network'" in caplog.text
+    saved = torch.load(tmp_path / "last.ckpt")["state_dict"]
+    for name, value in started.network.state_dict().items():
+        is_new = name.startswith("moment_classifier")
+        assert torch.equal(value, saved[f"network.{name}"]) != is_new, name
 
 
 def test_data_at_another_iteration_is_refused(tmp_path: Path) -> None:
