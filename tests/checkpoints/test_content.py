@@ -93,6 +93,22 @@ def test_a_submodule_gets_the_weights_under_its_name(tmp_path: Path) -> None:
     assert not load_submodule(target, weights, "network", tmp_path)
 
 
+def test_parts_of_others_are_left_out_and_named_where_a_module_has_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, target = (nn.ModuleDict({"stem": nn.Linear(2, 3), "classifier": nn.Linear(3, 2)}) for _ in range(2))
+    weights = {f"network.{key}": value for key, value in source.state_dict().items()}
+    before = {key: value.clone() for key, value in target.state_dict().items()}
+    others = ["classifier", "another_classifier"]
+    assert load_submodule(target, weights, "network", tmp_path / "c.ckpt", replaceable=others, others=others)
+    now = target.state_dict()
+    assert torch.equal(now["stem.weight"], weights["network.stem.weight"])
+    assert torch.equal(now["classifier.weight"], before["classifier.weight"])
+    backbone = {f"backbone.{key}": value for key, value in nn.Linear(2, 3).state_dict().items()}
+    assert load_submodule(nn.Linear(2, 3), backbone, "backbone", tmp_path / "c.ckpt", replaceable=others, others=others)
+    assert caplog.messages == [f"{tmp_path}/c.ckpt: has no weights for this classifier of 'network'; new ones are used"]
+
+
 @pytest.mark.parametrize("other", [nn.Linear(2, 4), nn.Linear(2, 3, bias=False), nn.Identity()])
 def test_another_architecture_is_refused_and_nothing_is_copied(other: nn.Module, tmp_path: Path) -> None:
     weights = {f"net.{key}": value for key, value in nn.Linear(2, 3).state_dict().items()}

@@ -147,7 +147,8 @@ def load_submodule(
         return False
     own = module.state_dict()
     differing = {_part_of(key) for key in _differing_keys(own, found)}
-    replaced = sorted((differing | set(others)) & set(replaceable))
+    differing |= set(others) & {_part_of(key) for key in own}
+    replaced = sorted(differing & set(replaceable))
     found = {key: value for key, value in found.items() if _part_of(key) not in replaced}
     found |= {key: value for key, value in own.items() if _part_of(key) in replaced}
     check_architecture(module, found, f"{origin}: '{prefix}'")
