@@ -108,6 +108,18 @@ def test_a_combination_trains_and_is_evaluated(
     assert all(math.isfinite(value.double().sum()) for value in checkpoint["state_dict"].values())
 
 
+@pytest.mark.parametrize("variant", ["variants/contexts.yaml", "variants/ahernet_a_minus.yaml"])
+def test_ahernet_a_minus_keeps_the_contexts_of_earlier_overlays(
+    variant: str, miniatures: dict[str, Miniature], tmp_path: Path
+) -> None:
+    overlays = ["recipes/released.yaml", "variants/generated.yaml", variant]
+    assert main(words("fit", miniatures["demo.yaml"], overlays, tmp_path)) == 0
+    network = read_checkpoint(tmp_path / "last.ckpt")[STATE_KEY]["configuration"]["init_args"]["network"]["init_args"]
+    assert network["context"]["class_path"].endswith(".GeneratedContexts")
+    options = network["context"]["init_args"]
+    assert (options["mode"], tuple(options["moment_ratios"])) == ("released", (0.1, 0.6))
+
+
 def assert_says(configuration: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Check that an overlay's options arrived, classes by the end of their path."""
     for key, value in wanted.items():
@@ -134,7 +146,7 @@ def test_a_schedule_replaces_that_of_the_setting(
 
 def test_every_setting_is_shipped_and_every_overlay_says_how_it_is_used() -> None:
     assert {path.name for path in configs_folder().glob("*.yaml")} >= set(SETTINGS)
-    assert len(VARIANTS) == 1 + 7 + 8
+    assert len(VARIANTS) == 1 + 10 + 8
     for name in (*RECIPES[1:], *VARIANTS[1:], *shipped("schedules")):
         comment = [line for line in (configs_folder() / name).read_text().splitlines() if line.startswith("#")]
         assert any("aher " in line for line in comment), name
