@@ -1,9 +1,24 @@
-"""Train and test the twelve systems of the paper's Tables 1 and 2 on the rendered benchmark, with public commands only.
+"""Train and test the systems of the paper on the rendered benchmark over several seeds, with public commands only.
 
-    python benchmarks/ablation.py --seeds 1 --quick
+    python benchmarks/ablation.py --seeds 2 3 4 5 6
 
-Renders videos, trains every system and prints both tables in their layout, with the wall time of each system's own
-training and test. The last line is JSON. Finished systems in the output folder are not trained again.
+A seed renders its own videos, trains one recognizer, extracts features once and trains one stage 0, which all systems
+share. AherNet pastes moments into real background (``demo.yaml``); "AherNet of the paper" generates contexts and has an
+adversary (``variants/generated.yaml``). AherNet* trains on annotated videos of the moment categories alone, as in the
+paper; "AherNet* from stage 0" has seen annotated videos of both sets and is the upper bound proper. Sizes are those of
+the demo, plus the annotated videos of AherNet*; ``--full`` takes all categories and twice the videos. ``--transfers``
+adds the other transfer functions of the paper's Table 1, each with a stage 0 of its own.
+
+Each system is tested with the decoding of the demo and with that of the paper (``variants/paper_decoding.yaml``).
+AherNet0 groups snippets by thresholds instead of decoding, so it has the same scores in both tables. Prints means and
+standard deviations over the seeds, and the differences "AherNet minus system" with intervals; ``ablation_tables.py``
+says what these cover. The last line is JSON. Everything, with the commands and the scores of each seed, is in
+``results.json`` of the output folder, as fractions of 1.
+
+Finished runs are not repeated and interrupted trainings continue. ``result.json`` of a run holds its command, and
+digests of its configurations and of the runs that it starts from. Where any of these has changed, nothing runs: remove
+the folders that the error names, or take another output folder. Changed source code is not noticed. The time of a
+resumed run is that of its last attempt.
 """
 
 from __future__ import annotations
@@ -13,16 +28,21 @@ import shlex
 import statistics
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import yaml
 from jsonargparse import auto_cli
-from rich.table import Table
 
-from aher_lightning.cli.argument_spelling import spell_flags
+from ablation_runs import Bench, Run
+from ablation_tables import DECODINGS, METRICS, Differences, compare, difference_table, score_table
+from aher_lightning.cli.argument_spelling import spell_flags, spell_lists
 from aher_lightning.cli.main import main
+from aher_lightning.cli.shipped_configs import configs_folder
 from aher_lightning.console import output_console
+from aher_lightning.errors import DataError
+from aher_lightning.files.json_files import write_json
 
 
 class Sizes(NamedTuple):
@@ -30,8 +50,8 @@ class Sizes(NamedTuple):
 
     Attributes:
         render: Options of ``aher render``.
-        recognition: Iterations of the snippet classifier.
-        stage0: Iterations of stage 0, and of systems without stage 0.
+        recognition: Iterations of the recognizer.
+        stage0: Iterations of stage 0, and of systems trained by its phases.
         contexts: Iterations of context pre-training for AherNet_A-.
         aher: Iterations of Algorithm 1.
     """
@@ -43,229 +63,262 @@ class Sizes(NamedTuple):
     aher: int
 
 
-QUICK = Sizes(("--moment-training-videos=160",), 1850, 500, 150, 300)
-"""The sizes of the demo."""
+def iterations_of(config: str) -> int:
+    """Return the iterations of a shipped configuration."""
+    content = yaml.safe_load((configs_folder() / config).read_text(encoding="utf-8"))
+    return int(content["iterations"])
+
+
+DEMO = Sizes(
+    render=("--moment-training-videos=160", "--untrimmed-validation-videos=0"),
+    recognition=iterations_of("demo_recognition.yaml"),
+    stage0=iterations_of("demo_stage0.yaml"),
+    contexts=iterations_of("demo.yaml") // 2,
+    aher=iterations_of("demo.yaml"),
+)
+"""The sizes of the demo, and as many annotated videos of the moment categories as of the others, for AherNet*."""
 
 FULL = Sizes(
     (
         *("--untrimmed-categories=16", "--moment-categories=13", "--videos=320", "--moment-training-videos=260"),
-        *("--validation-videos=130", "--moments-per-category=60"),
+        *("--validation-videos=130", "--untrimmed-validation-videos=0"),
     ),
-    *(2000, 1000, 300, 600),
+    *(2 * iterations for iterations in DEMO[1:]),
 )
+"""All categories, twice the videos, twice the iterations."""
 
 
 class System(NamedTuple):
-    """One row of a table.
+    """A system to test.
 
     Attributes:
-        title: Its name in the paper.
-        variant: Overlay in ``configs/variants``.
-        needs: Runs whose checkpoints it starts from.
-        iterations: Field of the sizes with its number of iterations; none for a system that is not trained.
+        title: Its name in the tables.
+        overlays: Configurations after ``demo.yaml``.
+        weights: Runs whose checkpoints it starts from.
+        iterations: Field of the sizes with its number of iterations; ``None`` for a system that is not trained.
+        options: More options of its test.
+        checkpoint: Run whose checkpoint is tested; ``None`` for its own training, or weights alone.
+        is_decoded: Whether it has a decoder.
     """
 
     title: str
-    variant: str
-    needs: tuple[str, ...]
-    iterations: str | None
+    overlays: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ("stage0",)
+    iterations: str | None = "aher"
+    options: tuple[str, ...] = ()
+    checkpoint: str | None = None
+    is_decoded: bool = True
 
 
-TRANSFERS = {
-    "1-fc, none": "1fc_none",
-    "1-fc, ReLU": "1fc_relu",
-    "1-fc, LeakyReLU": "1fc_leaky_relu",
-    "1-fc, ELU": "1fc_elu",
-    "2-fc, LeakyReLU": "2fc_leaky_relu",
-    "2-fc, ELU": "2fc_elu",
-    "3-fc, ELU": "3fc_elu",
-}
+_PROPOSALS = System("AherNet-", ("variants/ahernet_minus.yaml",), ("recognition", "stage0"), None)
 
-OURS = "2fc_elu"
-"""The transfer function of AherNet unless the paper states another one."""
+_GENERATED = ("variants/generated.yaml",)
 
-
-def stage0_of(transfer: str) -> str:
-    """The stage-0 run with a transfer function, which is trained from there on."""
-    return "stage0" if transfer == OURS else f"stage0_{transfer}"
-
+_STAR = System("AherNet*", ("variants/ahernet_star.yaml",), ("recognition",), "stage0")
 
 SYSTEMS = {
-    "ahernet_0": System("AherNet0", "ahernet_0", ("recognition",), None),
-    "ahernet_minus": System("AherNet-", "ahernet_minus", ("recognition", "stage0"), None),
-    "ahernet_m": System("AherNet_M", "ahernet_m", ("recognition",), "stage0"),
-    "ahernet_a_minus": System("AherNet_A-", "ahernet_a_minus", ("contexts",), "aher"),
-    **{
-        name: System(f"AherNet, {title}", f"transfer/{name}", (stage0_of(name),), "aher")
-        for title, name in TRANSFERS.items()
-    },
-    "ahernet_star": System("AherNet*", "ahernet_star", ("recognition",), "stage0"),
+    "chance": _PROPOSALS._replace(title="chance", options=("--model.proposals=random",)),
+    "ahernet_0": System("AherNet0", ("variants/ahernet_0.yaml",), (), None, (), "recognition", is_decoded=False),
+    "ahernet_minus": _PROPOSALS,
+    "ahernet_m": System("AherNet_M", ("variants/ahernet_m.yaml",), ("recognition",), "stage0"),
+    "ahernet_a_minus": System("AherNet_A-", (*_GENERATED, "variants/ahernet_a_minus.yaml"), ("contexts",)),
+    "ahernet_paper": System("AherNet of the paper", _GENERATED),
+    "ahernet": System("AherNet"),
+    "ahernet_star": _STAR,
+    "ahernet_star_stage0": _STAR._replace(title="AherNet* from stage 0", weights=("stage0",)),
 }
+"""Systems in the order of the tables. Chance labels random proposals, AherNet- those of stage 0, by the recognizer."""
 
-TABLE_1 = ("ahernet_0", "ahernet_minus", *TRANSFERS.values(), "ahernet_star")
-TABLE_2 = ("ahernet_0", "ahernet_minus", "ahernet_m", "ahernet_a_minus", OURS, "ahernet_star")
+TRANSFERS = {
+    name: System(f"AherNet, {title}", (f"variants/transfer/{name}.yaml",), (f"stage0_{name}",))
+    for name, title in {
+        "1fc_none": "1-fc, none",
+        "1fc_relu": "1-fc, ReLU",
+        "1fc_leaky_relu": "1-fc, LeakyReLU",
+        "1fc_elu": "1-fc, ELU",
+        "2fc_leaky_relu": "2-fc, LeakyReLU",
+        "3fc_elu": "3-fc, ELU",
+    }.items()
+}
+"""The transfer functions of Table 1 without that of AherNet, 2-fc with ELU."""
+
+EVERY_SYSTEM = SYSTEMS | TRANSFERS
 
 
-class Result(NamedTuple):
-    """Scores of a system with one seed.
+def plan(sizes: Sizes, names: Sequence[str], overrides: Sequence[str] = ()) -> list[Run]:
+    """Return the runs of a seed in order, given the names of the systems; overrides are options of every training."""
+    systems = {name: system for name, system in EVERY_SYSTEM.items() if name in names}
+    steps = sizes.recognition
+    fixed = (f"--iterations={steps}", f"--model.scheduler.total_steps={steps}", *overrides)
+    return [
+        Run("render", "render", options=sizes.render, data=None),
+        Run("recognition", "fit", ("demo.yaml", "demo_recognition.yaml"), fixed, data="render"),
+        Run("extract", "extract", ("demo_extract.yaml",), checkpoint="recognition", data="render"),
+        *_pretrainings(sizes, systems, overrides),
+        *(run for name, system in systems.items() for run in _runs_of(name, system, sizes, overrides)),
+    ]
 
-    Attributes:
-        metrics: Metrics of ``aher test``.
-        seconds: Wall time of its own training and test.
+
+def _pretrainings(sizes: Sizes, systems: Mapping[str, System], overrides: Sequence[str]) -> Iterator[Run]:
+    """What several trainings start from, as far as it is needed."""
+    needed = {name for system in systems.values() for name in system.weights}
+    if needed & {"stage0", "contexts"}:
+        yield _training("stage0", ("variants/stage0.yaml",), ("recognition",), sizes.stage0, overrides)
+    if "contexts" in needed:
+        yield _training("contexts", (*_GENERATED, "variants/contexts.yaml"), ("stage0",), sizes.contexts, overrides)
+    for system in (TRANSFERS[name] for name in TRANSFERS if name in systems):
+        overlays = (*system.overlays, "variants/stage0.yaml")
+        yield _training(system.weights[0], overlays, ("recognition",), sizes.stage0, overrides)
+
+
+def _runs_of(name: str, system: System, sizes: Sizes, overrides: Sequence[str]) -> Iterator[Run]:
+    """Training and tests of a system."""
+    checkpoint, weights = system.checkpoint, system.weights
+    if system.iterations is not None:
+        checkpoint, weights = name, ()
+        iterations = getattr(sizes, system.iterations)
+        yield _training(name, system.overlays, system.weights, iterations, overrides)
+    for decoding in DECODINGS if system.is_decoded else DECODINGS[:1]:
+        overlays = system.overlays + (("variants/paper_decoding.yaml",) if decoding == "paper" else ())
+        yield Run(folder_of_test(name, decoding), "test", ("demo.yaml", *overlays), system.options, weights, checkpoint)
+
+
+def _training(
+    name: str, overlays: Sequence[str], weights: tuple[str, ...], iterations: int, overrides: Sequence[str]
+) -> Run:
+    """A training on cached features."""
+    options = (f"--iterations={iterations}", f"--model.scheduler.T_max={iterations}", *overrides)
+    return Run(name, "fit", ("demo.yaml", *overlays), options, weights)
+
+
+def folder_of_test(name: str, decoding: str) -> str:
+    """Return the folder of the test of a system; both decodings have the same one where there is no decoder."""
+    return f"{name}_test" if decoding == "demo" or not EVERY_SYSTEM[name].is_decoded else f"{name}_test_{decoding}"
+
+
+def run_all(benches: Mapping[int, Bench]) -> None:
+    """Run what is not finished, for every seed, and report which of all runs it is.
+
+    Raises:
+        SystemExit: If a command fails, or finished or interrupted runs were started with another configuration.
     """
-
-    metrics: dict[str, float]
-    seconds: float
-
-
-class Bench:
-    """The runs of one seed in one folder.
-
-    Args:
-        output: Folder for all runs.
-        seed: Seed of rendering and training.
-        sizes: Sizes and iterations.
-    """
-
-    def __init__(self, output: Path, seed: int, sizes: Sizes) -> None:
-        self.output = output
-        self.seed = seed
-        self.sizes = sizes
-
-    def prepare(self) -> None:
-        """Render, train the snippet classifier, extract features, and train what several systems start from."""
-        data, recognition = self.output / "data", self.checkpoint("recognition")
-        aher("render", f"--output={data}", f"--seed={self.seed}", *self.sizes.render)
-        if not recognition.is_file():
-            steps = self.sizes.recognition
-            options = [f"--iterations={steps}", f"--model.scheduler.total_steps={steps}"]
-            self.fit("recognition", ["demo_recognition.yaml"], [], [*options, "--trainer.limit_val_batches=0"])
-        words = [f"--data.root={data}", f"--checkpoint={recognition}", f"--output={self.output / 'features'}"]
-        aher("extract", "--config=demo_extract.yaml", *words)
-        for name in TRANSFERS.values():
-            overlays = [f"variants/transfer/{name}.yaml", "variants/stage0.yaml"]
-            self.train(stage0_of(name), overlays, ["recognition"], self.sizes.stage0)
-        self.train("contexts", ["variants/contexts.yaml"], ["stage0"], self.sizes.contexts)
-
-    def measure(self, name: str) -> Result:
-        """Train a system unless it is finished, test it, and return its scores and wall time."""
-        system, folder = SYSTEMS[name], self.output / name
-        finished = folder / "result.json"
-        if not finished.is_file():
-            started = time.monotonic()
-            overlays = [f"variants/{system.variant}.yaml"]
-            if system.iterations is not None:
-                self.train(name, overlays, system.needs, getattr(self.sizes, system.iterations))
-            words = [f"--trainer.default_root_dir={folder}", "--trainer.logger=false", *self.cached()]
-            if name == "ahernet_minus":
-                words += [f"--model.initial_weights={self.weights(system.needs)}"]
-            else:
-                trained = name if system.iterations is not None else system.needs[0]
-                words += ["--model.initial_weights=[]", f"--ckpt_path={self.checkpoint(trained)}"]
-            aher("test", *configs(overlays), *words)
-            metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-            result = {"metrics": metrics, "seconds": time.monotonic() - started}
-            finished.write_text(json.dumps(result), encoding="utf-8")
-        return Result(**json.loads(finished.read_text(encoding="utf-8")))
-
-    def train(self, name: str, overlays: Sequence[str], needs: Sequence[str], iterations: int) -> None:
-        """Train on cached features, unless the checkpoint exists."""
-        if not self.checkpoint(name).is_file():
-            options = [f"--iterations={iterations}", f"--model.scheduler.T_max={iterations}", *self.cached()]
-            self.fit(name, overlays, needs, [*options, "--trainer.limit_val_batches=0"])
-
-    def fit(self, name: str, overlays: Sequence[str], needs: Sequence[str], options: Sequence[str]) -> None:
-        """Run ``aher fit``."""
-        folders = [f"--trainer.default_root_dir={self.output / name}", "--trainer.logger=false"]
-        data = [f"--data.root={self.output / 'data'}", f"--seed_everything={self.seed}"]
-        aher("fit", *configs(overlays), *folders, *data, f"--model.initial_weights={self.weights(needs)}", *options)
-
-    def cached(self) -> list[str]:
-        """Options for cached features."""
-        return [
-            f"--data.root={self.output / 'data'}",
-            f"--data.features.root={self.output / 'features'}",
-            f"--seed_everything={self.seed}",
-        ]
-
-    def checkpoint(self, name: str) -> Path:
-        """The checkpoint of a run."""
-        return self.output / name / "last.ckpt"
-
-    def weights(self, names: Sequence[str]) -> str:
-        """Checkpoints as a list on the command line."""
-        return json.dumps([str(self.checkpoint(name)) for name in names])
+    changed = [line for bench in benches.values() for line in bench.outdated()]
+    if changed:
+        raise SystemExit("\n".join([*changed, "remove these folders to repeat their runs, or give another --output"]))
+    started = time.monotonic()
+    every_run = [(seed, bench, run) for seed, bench in benches.items() for run in bench.runs]
+    for number, (seed, bench, run) in enumerate(every_run, 1):
+        if not bench.is_finished(run):
+            minutes = (time.monotonic() - started) / 60
+            place = f"run {number} of {len(every_run)}, {minutes:.1f} min"
+            output_console().print(f"[{place}] seed {seed}: {run.name}", markup=False)
+            bench.finish(run, aher)
 
 
-def configs(overlays: Sequence[str]) -> list[str]:
-    """The demo's configuration with overlays, as command-line arguments."""
-    return [f"--config={name}" for name in ("demo.yaml", *overlays)]
-
-
-def aher(*words: str) -> None:
+def aher(words: Sequence[str]) -> None:
     """Show and run one command."""
     output_console().print(f"$ aher {shlex.join(words)}", style="dim", markup=False)
     if main(list(words)) != 0:
         raise SystemExit(f"aher {words[0]} failed; fix the reported error and run the benchmark again")
 
 
-def average(results: Mapping[int, Result], key: str) -> str:
-    """Mean over seeds in percent, with the standard deviation if there are several."""
-    values = [100 * result.metrics[f"test/{key}"] for result in results.values()]
-    spread = f" ±{statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.1f}{spread}"
-
-
-def table(
-    title: str, names: Sequence[str], columns: Mapping[str, str], found: Mapping[str, Mapping[int, Result]]
-) -> Table:
-    """One table: a row per system, its metrics and its wall time."""
-    result = Table("Approach", title=title, title_justify="left")
-    for column in (*columns, "time"):
-        result.add_column(column, justify="right")
+def collect(benches: Mapping[int, Bench], names: Sequence[str]) -> dict[str, Any]:
+    """Return the scores of all systems by decoding: of each seed, their means and standard deviations."""
+    found: dict[str, Any] = {}
     for name in names:
-        if name in found:
-            seconds = statistics.mean(one.seconds for one in found[name].values())
-            values = [average(found[name], key) for key in columns.values()]
-            result.add_row(SYSTEMS[name].title, *values, f"{seconds:.0f} s")
-    return result
+        by_decoding = {}
+        for decoding in DECODINGS:
+            folder = folder_of_test(name, decoding)
+            measured = {seed: bench.result(folder)["metrics"] for seed, bench in benches.items()}
+            seeds = {seed: {key: one[f"test/{key}"] for key in METRICS} for seed, one in measured.items()}
+            columns = {key: [one[key] for one in seeds.values()] for key in METRICS}
+            by_decoding[decoding] = {
+                "seeds": seeds,
+                "mean": {key: statistics.fmean(values) for key, values in columns.items()},
+                "deviation": {
+                    key: statistics.stdev(values) if len(values) > 1 else None for key, values in columns.items()
+                },
+            }
+        found[name] = {"title": EVERY_SYSTEM[name].title, "decodings": by_decoding}
+    return found
+
+
+def differences_of(benches: Mapping[int, Bench], names: Sequence[str], resamples: int) -> dict[str, Differences]:
+    """Return by how much AherNet is better than each other system, by decoding; empty without AherNet or others."""
+    if "ahernet" not in names or len(names) == 1:
+        return {}
+    found = {}
+    for decoding in DECODINGS:
+        folders = {
+            name: {s: one.folder / folder_of_test(name, decoding) for s, one in benches.items()} for name in names
+        }
+        data = {seed: bench.data for seed, bench in benches.items()}
+        found[decoding] = compare("ahernet", folders, data, resamples)
+    return found
 
 
 def ablation(
-    seeds: int = 3, quick: bool = False, output: Path = Path("runs/ablation"), systems: list[str] | None = None
+    seeds: Sequence[int] = (2, 3, 4, 5, 6),
+    full: bool = False,
+    transfers: bool = False,
+    systems: Sequence[str] = (),
+    output: Path = Path("runs/ablation"),
+    overrides: Sequence[str] = (),
+    resamples: int = 1000,
 ) -> None:
     """Run the systems and print the tables.
 
     Args:
-        seeds: Number of seeds, counted from 1.
-        quick: Small sizes: minutes instead of hours.
-        output: Folder for all runs, with a sub-folder for each size and seed.
-        systems: Systems to run; all twelve by default.
+        seeds: Seeds of rendering and training.
+        full: Larger sizes: hours instead of minutes per seed.
+        transfers: Also the other transfer functions of Table 1.
+        systems: Systems to run instead, by their names in the JSON line.
+        output: Folder for all runs, with a sub-folder for each seed, and for ``results.json``.
+        overrides: More options for every training command, such as ``--iterations=10``.
+        resamples: Bootstrap resamples of the intervals.
     """
-    sizes, started, prepared = QUICK if quick else FULL, time.monotonic(), 0.0
-    found: dict[str, dict[int, Result]] = {}
-    for seed in range(1, seeds + 1):
-        begun = time.monotonic()
-        bench = Bench(output / ("quick" if quick else "full") / f"seed{seed}", seed, sizes)
-        bench.prepare()
-        prepared += time.monotonic() - begun
-        for name in systems or SYSTEMS:
-            found.setdefault(name, {})[seed] = bench.measure(name)
+    names = list(systems or (EVERY_SYSTEM if transfers else SYSTEMS))
+    unknown = sorted(set(names) - EVERY_SYSTEM.keys())
+    if unknown:
+        raise SystemExit(f"no system {', '.join(unknown)}; there are {', '.join(EVERY_SYSTEM)}")
+    sizes = FULL if full else DEMO
+    runs = plan(sizes, names, overrides)
+    benches = {seed: Bench(output / f"seed{seed}", seed, runs) for seed in dict.fromkeys(seeds)}
+    run_all(benches)
+    found, differences = collect(benches, names), differences_of(benches, names, resamples)
+    results = {seed: {run.name: bench.result(run.name) for run in runs} for seed, bench in benches.items()}
+    minutes = {seed: sum(one["seconds"] for one in by_run.values()) / 60 for seed, by_run in results.items()}
+    options = {"full": full, "sizes": sizes._asdict(), "overrides": list(overrides), "resamples": resamples}
+    everything = {"benchmark": "ablation", "options": options, "seeds": list(benches), "minutes": minutes}
+    everything |= {"systems": found, "differences": differences, "runs": results}
+    write_json(output / "results.json", everything, DataError, indent=1)
+    report(everything)
+
+
+def report(everything: Mapping[str, Any]) -> None:
+    """Print the tables, and the JSON line: means, deviations and differences."""
     console = output_console()
-    console.print(table("Table 1: weight transfer, average mAP in %", TABLE_1, {"mAP": "mAP"}, found))
-    console.print(f"shared by systems (rendering, recognition, features, stage 0, contexts): {prepared:.0f} s")
-    columns = {"AUC": "AUC", "mAP": "mAP"}
-    console.print(table("Table 2: localization modeling, AUC and average mAP in %", TABLE_2, columns, found))
-    oracles = {"true labels": "oracle_labels/mAP", "true segments": "oracle_segments/mAP"}
-    console.print(table("Average mAP with an oracle, in %", list(SYSTEMS), oracles, found))
-    metrics = {name: {seed: one._asdict() for seed, one in results.items()} for name, results in found.items()}
-    total = time.monotonic() - started
-    console.print(json.dumps({"benchmark": "ablation", "quick": quick, "seconds": total, "systems": metrics}))
+    for decoding in DECODINGS:
+        for keys in (("mAP", "mAP@0.50", "mAP@0.75", "mAP@0.95"), ("AUC", "oracle_labels/mAP", "oracle_segments/mAP")):
+            console.print(score_table(everything["systems"], decoding, keys))
+    for decoding, differences in everything["differences"].items():
+        titles = {name: one["title"] for name, one in everything["systems"].items()}
+        console.print(difference_table(differences, decoding, titles))
+    times = ", ".join(f"{minutes:.1f} (seed {seed})" for seed, minutes in everything["minutes"].items())
+    console.print(f"minutes: {times}", markup=False)
+    systems = {
+        name: {decoding: {key: one[key] for key in ("mean", "deviation")} for decoding, one in system.items()}
+        for name, system in ((name, one["decodings"]) for name, one in everything["systems"].items())
+    }
+    line = {key: everything[key] for key in ("benchmark", "seeds", "minutes")}
+    console.print(json.dumps(line | {"systems": systems, "differences": everything["differences"]}), markup=False)
 
 
 def run(arguments: Sequence[str]) -> None:
     """Run the benchmark with command-line arguments."""
-    auto_cli(ablation, as_positional=False, args=spell_flags(arguments, {"quick"}))
+    words = spell_flags(arguments, {"full", "transfers"})
+    lists = {"seeds": False, "systems": True, "overrides": True}
+    auto_cli(ablation, as_positional=False, args=spell_lists(words, lists))
 
 
 if __name__ == "__main__":
