@@ -37,6 +37,7 @@ from jsonargparse import auto_cli
 
 from ablation_runs import Bench, Run
 from ablation_tables import DECODINGS, METRICS, Differences, compare, difference_table, score_table
+from aher_lightning import __version__
 from aher_lightning.cli.argument_spelling import spell_flags, spell_lists
 from aher_lightning.cli.main import main
 from aher_lightning.cli.shipped_configs import configs_folder
@@ -247,12 +248,12 @@ def differences_of(benches: Mapping[int, Bench], names: Sequence[str], resamples
     """Return by how much AherNet is better than each other system, by decoding; empty without AherNet or others."""
     if "ahernet" not in names or len(names) == 1:
         return {}
+    output_console().print(f"resampling test videos {resamples:,} times per seed")
+    data = {seed: bench.data for seed, bench in benches.items()}
     found = {}
     for decoding in DECODINGS:
-        folders = {
-            name: {s: one.folder / folder_of_test(name, decoding) for s, one in benches.items()} for name in names
-        }
-        data = {seed: bench.data for seed, bench in benches.items()}
+        tests = {name: folder_of_test(name, decoding) for name in names}
+        folders = {name: {seed: one.folder / test for seed, one in benches.items()} for name, test in tests.items()}
         found[decoding] = compare("ahernet", folders, data, resamples)
     return found
 
@@ -289,8 +290,8 @@ def ablation(
     results = {seed: {run.name: bench.result(run.name) for run in runs} for seed, bench in benches.items()}
     minutes = {seed: sum(one["seconds"] for one in by_run.values()) / 60 for seed, by_run in results.items()}
     options = {"full": full, "sizes": sizes._asdict(), "overrides": list(overrides), "resamples": resamples}
-    everything = {"benchmark": "ablation", "options": options, "seeds": list(benches), "minutes": minutes}
-    everything |= {"systems": found, "differences": differences, "runs": results}
+    everything = {"benchmark": "ablation", "version": __version__, "options": options, "seeds": list(benches)}
+    everything |= {"minutes": minutes, "systems": found, "differences": differences, "runs": results}
     write_json(output / "results.json", everything, DataError, indent=1)
     report(everything)
 
