@@ -5,9 +5,10 @@
 A seed renders its own videos, trains one recognizer, extracts features once and trains one stage 0, which all systems
 share. AherNet pastes moments into real background (``demo.yaml``); "AherNet of the paper" generates contexts and has an
 adversary (``variants/generated.yaml``). AherNet* trains on annotated videos of the moment categories alone, as in the
-paper; "AherNet* from stage 0" has seen annotated videos of both sets and is the upper bound proper. Sizes are those of
-the demo, plus the annotated videos of AherNet*; ``--full`` takes all categories and twice the videos. ``--transfers``
-adds the other transfer functions of the paper's Table 1, each with a stage 0 of its own.
+paper, as long as stage 0; "AherNet* from stage 0" has seen annotated videos of both sets, trains after stage 0 as long
+as AherNet, and is the upper bound proper. Sizes are those of the demo, plus the annotated videos of AherNet*; ``--full``
+takes all categories, twice the videos and twice the iterations. ``--transfers`` adds the other transfer functions of
+the paper's Table 1, each with a stage 0 of its own.
 
 Each system is tested with the decoding of the demo and with that of the paper (``variants/paper_decoding.yaml``).
 AherNet0 groups snippets by thresholds instead of decoding, so it has the same scores in both tables. Prints means and
@@ -52,9 +53,9 @@ class Sizes(NamedTuple):
     Attributes:
         render: Options of ``aher render``.
         recognition: Iterations of the recognizer.
-        stage0: Iterations of stage 0, and of systems trained by its phases.
+        stage0: Iterations of stage 0, and of systems that do not start from it.
         contexts: Iterations of context pre-training for AherNet_A-.
-        aher: Iterations of Algorithm 1.
+        aher: Iterations of Algorithm 1, and of AherNet* from stage 0.
     """
 
     render: tuple[str, ...]
@@ -126,7 +127,7 @@ SYSTEMS = {
     "ahernet_paper": System("AherNet of the paper", _GENERATED),
     "ahernet": System("AherNet"),
     "ahernet_star": _STAR,
-    "ahernet_star_stage0": _STAR._replace(title="AherNet* from stage 0", weights=("stage0",)),
+    "ahernet_star_stage0": _STAR._replace(title="AherNet* from stage 0", weights=("stage0",), iterations="aher"),
 }
 """Systems in the order of the tables. Chance labels random proposals, AherNet- those of stage 0, by the recognizer."""
 

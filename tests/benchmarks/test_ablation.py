@@ -130,6 +130,9 @@ def test_what_systems_start_from(ablation: ModuleType, asked: list[list[str]], t
     assert starts("ahernet_m") == (["variants/ahernet_m.yaml"], ["recognition"])
     assert starts("ahernet_star") == (["variants/ahernet_star.yaml"], ["recognition"])
     assert starts("ahernet_star_stage0") == (["variants/ahernet_star.yaml"], ["stage0"])
+    iterations = {name: options_of(words).get("iterations") for name, words in by_folder.items()}
+    assert iterations["ahernet_star_stage0"] == iterations["ahernet"] == str(ablation.DEMO.aher)
+    assert iterations["ahernet_star"] == iterations["ahernet_m"] == iterations["stage0"] == str(ablation.DEMO.stage0)
     assert starts("chance_test") == starts("ahernet_minus_test")
     assert starts("ahernet_minus_test") == (["variants/ahernet_minus.yaml"], ["recognition", "stage0"])
     assert starts("ahernet_test_paper") == (["variants/paper_decoding.yaml"], [])
@@ -199,7 +202,7 @@ def test_transfer_functions_have_a_stage_0_each(ablation: ModuleType) -> None:
         assert runs[name].configs == ("demo.yaml", overlay)
         assert runs[name].weights == (f"stage0_{name}",)
         assert runs[f"{name}_test_paper"].checkpoint == name
-    assert "--iterations=600" in runs["3fc_elu"].options
+    assert f"--iterations={2 * ablation.DEMO.aher}" in runs["3fc_elu"].options
     alone = [run.name for run in ablation.plan(ablation.DEMO, ["1fc_elu"])]
     assert alone == [
         "render",
