@@ -6,7 +6,7 @@ A seed renders its own videos, trains one recognizer, extracts features once and
 share. AherNet pastes moments into real background (``demo.yaml``); "AherNet of the paper" generates contexts and has an
 adversary (``variants/generated.yaml``). AherNet* trains on annotated videos of the moment categories alone, as in the
 paper, as long as stage 0; "AherNet* from stage 0" has seen annotated videos of both sets, trains after stage 0 as long
-as AherNet, and is the upper bound proper. Sizes are those of the demo, plus the annotated videos of AherNet*; ``--full``
+as AherNet, and is the upper bound proper. Sizes are those of the demo, plus annotated videos for AherNet*; ``--full``
 takes all categories, twice the videos and twice the iterations. ``--transfers`` adds the other transfer functions of
 the paper's Table 1, each with a stage 0 of its own.
 
@@ -165,11 +165,11 @@ def _pretrainings(sizes: Sizes, systems: Mapping[str, System], overrides: Sequen
     """What several trainings start from, as far as it is needed."""
     needed = {name for system in systems.values() for name in system.weights}
     if needed & {"stage0", "contexts"}:
-        yield _training("stage0", ("variants/stage0.yaml",), ("recognition",), sizes.stage0, overrides)
+        yield _training("stage0", ("demo_stage0.yaml",), ("recognition",), sizes.stage0, overrides)
     if "contexts" in needed:
         yield _training("contexts", (*_GENERATED, "variants/contexts.yaml"), ("stage0",), sizes.contexts, overrides)
     for system in (TRANSFERS[name] for name in TRANSFERS if name in systems):
-        overlays = (*system.overlays, "variants/stage0.yaml")
+        overlays = (*system.overlays, "demo_stage0.yaml")
         yield _training(system.weights[0], overlays, ("recognition",), sizes.stage0, overrides)
 
 

@@ -123,6 +123,7 @@ def test_what_systems_start_from(ablation: ModuleType, asked: list[list[str]], t
         return overlays, [Path(one).relative_to(seed).parent.name for one in weights]
 
     generated = "variants/generated.yaml"
+    assert starts("stage0") == (["demo_stage0.yaml"], ["recognition"])
     assert starts("ahernet") == ([], ["stage0"])
     assert starts("ahernet_paper") == ([generated], ["stage0"])
     assert starts("contexts") == ([generated, "variants/contexts.yaml"], ["stage0"])
@@ -181,14 +182,13 @@ def test_what_was_run_otherwise_is_refused_before_anything_runs(
     assert lines[-1] == "remove these folders to repeat their runs, or give another --output"
     with pytest.raises(SystemExit, match=r"seed1/render: was run with --moment-training-videos=160, not .*=260"):
         ablation.ablation(**chosen, full=True)
-    changed = tmp_path / "variants" / "stage0.yaml"  # a local file comes before the shipped one
-    changed.parent.mkdir()
+    changed = tmp_path / "demo_stage0.yaml"  # a local file comes before the shipped one
     changed.write_text("iterations: 3\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as refusal:
         ablation.ablation(**chosen)
     lines = str(refusal.value).splitlines()
-    assert lines[0] == f"{tmp_path}/seed1/stage0: was run with another variants/stage0.yaml"
+    assert lines[0] == f"{tmp_path}/seed1/stage0: was run with another demo_stage0.yaml"
     assert lines[1] == f"{tmp_path}/seed1/ahernet: was run on another result of stage0"
     assert not asked
 
@@ -198,7 +198,7 @@ def test_transfer_functions_have_a_stage_0_each(ablation: ModuleType) -> None:
     assert len(ablation.TRANSFERS) == 6
     for name in ablation.TRANSFERS:
         overlay = f"variants/transfer/{name}.yaml"
-        assert runs[f"stage0_{name}"].configs == ("demo.yaml", overlay, "variants/stage0.yaml")
+        assert runs[f"stage0_{name}"].configs == ("demo.yaml", overlay, "demo_stage0.yaml")
         assert runs[name].configs == ("demo.yaml", overlay)
         assert runs[name].weights == (f"stage0_{name}",)
         assert runs[f"{name}_test_paper"].checkpoint == name
