@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "analyses": RECORDS | {"ops", "annotations"},
     "reports": RECORDS | {"figures", "ops", "annotations", "datasets", "analyses"},
     "evaluation": RECORDS | {"ops", "annotations", "metrics", "reports"},
-    "callbacks": RECORDS | {"console", "annotations", "models", "checkpoints", "modules", "reports"},
+    "callbacks": RECORDS | {"console", "annotations", "metrics", "models", "checkpoints", "modules", "reports"},
 }
 """What each layer may import besides itself; the command line may import everything."""
 
