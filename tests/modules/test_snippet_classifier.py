@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,13 @@ import pytorch_lightning as pl
 import torch
 
 from aher_lightning.errors import ConfigError, ContractError
+from aher_lightning.modules.phased import TrainingBatch
 from aher_lightning.modules.snippet_classifier import class_probabilities
 from aher_lightning.structures import SnippetSequences, UntrimmedBatch
 from aher_lightning.video.contract import TemporalContract
 from tests.helpers.end_to_end import PixelDataModule
 from tests.helpers.toy import CATEGORIES, CHANNELS, MOMENT, MeanBackbone, ToyDataModule
-from tests.helpers.training import quiet_trainer, toy_classifier, train, untrimmed_batch
+from tests.helpers.training import moment_batch, quiet_trainer, toy_classifier, train, untrimmed_batch
 
 
 def features(scores: list[list[float]]) -> SnippetSequences:
@@ -24,9 +26,9 @@ def features(scores: list[list[float]]) -> SnippetSequences:
     return SnippetSequences(values, count, 0.5 / count, 1.0 / count)
 
 
-def plain_classifier() -> Any:
+def plain_classifier(**options: Any) -> Any:
     """A classifier that takes the first features as logits."""
-    module = toy_classifier(thresholds=(0.5,)).eval()
+    module = toy_classifier(**({"thresholds": (0.5,)} | options)).eval()
     with torch.no_grad():
         module.moment_classifier.weight.copy_(torch.eye(len(MOMENT), CHANNELS))
         module.moment_classifier.bias.zero_()
@@ -153,3 +155,42 @@ def test_a_batch_without_one_of_both_parts_is_one_line(part: str, tmp_path: Path
     trainer = quiet_trainer(tmp_path, 1)
     with pytest.raises(ConfigError, match=rf"^training needs '{part}', which 'data\.parts' leaves out; add it there$"):
         trainer.fit(toy_classifier(), datamodule=ToyDataModule(parts=kept))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("joint", [False, True])
+def test_hand_computed_losses(joint: bool) -> None:
+    module = plain_classifier(joint_softmax=joint)
+    module.untrimmed_classifier.weight.zero_()
+    module.untrimmed_classifier.bias.copy_(torch.tensor([2.0, 1.0]).log())
+    batch: TrainingBatch = {
+        "foreground": moment_batch(features([[1.0, 0.0, 0.0]]), [1]),
+        "moments": moment_batch(features([[0.0, 2.0, 1.0], [0.0, 0.0, 3.0]]), [2]),
+    }
+    losses = module.recognition_losses(batch)
+    e = [math.exp(logit) for logit in range(4)]
+    # What the categories of the other set add to the denominators.
+    of_moment, of_untrimmed = (e[1] + 1 + 1, 2 + 1) if joint else (0, 0)
+    foreground = math.log(2 + 1 + of_moment)
+    first, second = math.log(1 + e[2] + e[1] + of_untrimmed) - 1, math.log(1 + 1 + e[3] + of_untrimmed) - 3
+    assert {name: float(loss) for name, loss in losses.items()} == pytest.approx(
+        {"foreground_cls": foreground, "moment_cls": (first + second) / 2}
+    )
+
+
+def test_one_softmax_tells_apart_categories_of_different_sets_too(tmp_path: Path) -> None:
+    def moment_share(*, joint: bool) -> float:
+        """Probability that a classifier gives the moment set where an untrimmed category goes on."""
+        module = toy_classifier(
+            dropout=0.0,
+            joint_softmax=joint,
+            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=0.2),
+        )
+        train(module, tmp_path / str(joint), 40)
+        foreground = ToyDataModule().training_loader("foreground").peek(4)
+        with torch.no_grad():
+            probabilities = module._joint_logits(foreground.snippets.values).softmax(dim=-1)
+            assert class_probabilities(module, foreground.snippets.values).shape[1] == len(MOMENT)
+        return float(probabilities[:, len(CATEGORIES.untrimmed) :].sum(dim=1).mean())
+
+    assert moment_share(joint=True) < 0.1 < moment_share(joint=False)

@@ -42,6 +42,9 @@ class SnippetClassifierModule(BaseModule):
         optimizer: Makes the optimizer.
         scheduler: Makes the learning-rate schedule, stepped once per iteration.
         dropout: Probability of dropping a feature before the classifiers.
+        joint_softmax: Train with one softmax over both category sets instead of one each: a clip then learns from the
+            categories of the other set too, as examples of what it does not show. Evaluation and detection compare the
+            evaluated categories only, in either case.
         augmentation: Random augmentation of training clips; the default if not given.
         thresholds: Scores above which consecutive snippets are grouped to a detection.
         max_detections: Detections kept per video.
@@ -59,6 +62,7 @@ class SnippetClassifierModule(BaseModule):
         optimizer: OptimizerCallable = torch.optim.Adam,
         scheduler: LRSchedulerCallable | None = None,
         dropout: float = 0.5,
+        joint_softmax: bool = False,
         augmentation: ClipAugmentation | None = None,
         thresholds: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
         max_detections: int = 100,
@@ -69,6 +73,7 @@ class SnippetClassifierModule(BaseModule):
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.dropout = nn.Dropout(dropout)
+        self.joint_softmax = joint_softmax
         self.augmentation = augmentation or ClipAugmentation()
         self.untrimmed_classifier = nn.Linear(backbone.out_channels, len(categories.untrimmed))
         self.moment_classifier = nn.Linear(backbone.out_channels, len(categories.moment))
@@ -103,10 +108,20 @@ class SnippetClassifierModule(BaseModule):
         of_foreground, of_moments = features.split_with_sizes(
             [len(foreground.snippets.values), len(moments.snippets.values)]
         )
+        if not self.joint_softmax:
+            return {
+                "foreground_cls": _snippet_loss(self.untrimmed_classifier(of_foreground), foreground),
+                "moment_cls": _snippet_loss(self.moment_classifier(of_moments), moments),
+            }
+        num_untrimmed = len(self.categories.untrimmed)
         return {
-            "foreground_cls": _snippet_loss(self.untrimmed_classifier(of_foreground), foreground),
-            "moment_cls": _snippet_loss(self.moment_classifier(of_moments), moments),
+            "foreground_cls": _snippet_loss(self._joint_logits(of_foreground), foreground),
+            "moment_cls": _snippet_loss(self._joint_logits(of_moments), moments, first_label=num_untrimmed),
         }
+
+    def _joint_logits(self, features: Tensor) -> Tensor:
+        """Logits of the untrimmed categories, then of the moment categories, ``(N, K)``, for features ``(N, C)``."""
+        return torch.cat([self.untrimmed_classifier(features), self.moment_classifier(features)], dim=-1)
 
     def candidates(self, snippets: SnippetSequences) -> Candidates:
         """Return groups of neighbouring snippets; see :meth:`BaseModule.candidates`.
@@ -189,7 +204,10 @@ def class_probabilities(module: BaseModule, features: Tensor) -> Tensor:
     return to_float32(torch.cat([classifier(features) for classifier in classifiers], dim=-1)).softmax(dim=-1)
 
 
-def _snippet_loss(logits: Tensor, batch: MomentBatch) -> Tensor:
-    """Cross entropy of snippets against the label of their clip, averaged over the snippets of all processes."""
-    labels = batch.labels.repeat_interleave(batch.snippets.lengths)
+def _snippet_loss(logits: Tensor, batch: MomentBatch, first_label: int = 0) -> Tensor:
+    """Cross entropy of snippets against the label of their clip, averaged over the snippets of all processes.
+
+    ``first_label`` is the place of the first category of the clips among the logits.
+    """
+    labels = first_label + batch.labels.repeat_interleave(batch.snippets.lengths)
     return mean_over_processes(functional.cross_entropy(to_float32(logits), labels, reduction="none"))
