@@ -123,6 +123,20 @@ class SnippetSequences(NamedTuple):
         # Not called 'to': Lightning would call it instead of moving the fields.
         return SnippetSequences(*(values.to(device) for values in self))
 
+    def select(self, rows: Sequence[int]) -> SnippetSequences:
+        """Return some of the sequences, in the given order; a row may be chosen more than once.
+
+        Example:
+            >>> halves = torch.full((2,), 0.5)
+            >>> two = SnippetSequences(torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([1, 2]), halves, halves)
+            >>> two.select([1, 0]).values.flatten().tolist()
+            [1.0, 2.0, 0.0]
+        """
+        chosen = list(rows)
+        parts = torch.split(self.values, self.lengths.tolist())
+        values = torch.cat([self.values[:0], *(parts[row] for row in chosen)])
+        return SnippetSequences(values, self.lengths[chosen], self.first_centres[chosen], self.steps[chosen])
+
 
 class UntrimmedSample(NamedTuple):
     """A long video with its annotated instances.

@@ -19,9 +19,11 @@ from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
 from aher_lightning.errors import CheckpointError
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.models.added_classifier import BLOCK_ROWS
+from aher_lightning.models.bank_content import BankContent, read_bank
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.modules.phased import PhasedModule
 from aher_lightning.structures import AddedCategory, Categories
+from tests.helpers.added import random_bank
 from tests.helpers.toy import CATEGORIES, MOMENT, UNTRIMMED, ToyDataModule
 from tests.helpers.trained import checkpointed_localizer
 from tests.helpers.training import quiet_trainer, toy_localizer, train
@@ -42,9 +44,10 @@ def new(*names: str) -> tuple[list[AddedCategory], list[LevelRows]]:
     return [AddedCategory(name, 5, "1.0") for name in names], rows
 
 
-def remember(checkpoint: dict[str, Any], *labels: int) -> None:
-    features = [torch.arange(len(labels), dtype=torch.float16).unsqueeze(1).expand(-1, width) for width in WIDTHS]
-    checkpoint[STATE_KEY][FEATURE_BANK_KEY] = {"features": features, "labels": torch.tensor(labels)}
+def remember(checkpoint: dict[str, Any], *labels: int) -> BankContent:
+    bank = random_bank(labels)
+    checkpoint[STATE_KEY][FEATURE_BANK_KEY] = bank.state()
+    return bank
 
 
 def logits(folder: Path, checkpoint: dict[str, Any]) -> dict[str, Tensor]:
@@ -107,11 +110,12 @@ def test_the_row_of_what_leaves_becomes_zero_and_free_blocks_go(tmp_path: Path) 
 def test_the_memory_forgets_with_them(tmp_path: Path) -> None:
     checkpoint = read_checkpoint(checkpointed_localizer(tmp_path)[1])
     append_added(checkpoint, *new("a", "b", "c"))
-    remember(checkpoint, 0, 3, 4, 5, 2, 3)  # the trained ones are 0 to 2
+    bank = remember(checkpoint, 0, 3, 4, 5, 2, 3)  # the trained ones are 0 to 2
     drop_added(checkpoint, ["a"])
-    memory = checkpoint[STATE_KEY][FEATURE_BANK_KEY]
-    assert memory["labels"].tolist() == [0, 3, 4, 2]
-    assert [values[:, 0].tolist() for values in memory["features"]] == [[0, 2, 3, 4]] * 4
+    left = read_bank(checkpoint[STATE_KEY][FEATURE_BANK_KEY])
+    assert left.moments.labels.tolist() == [0, 3, 4, 2]
+    assert torch.equal(left.moments.snippets.values, bank.moments.snippets.select([0, 2, 3, 4]).values)
+    assert torch.equal(left.videos.snippets.values, bank.videos.snippets.values)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from aher_lightning.checkpoints.validation import validate_trained
 from aher_lightning.errors import AherError, CheckpointError
 from aher_lightning.inference.category_list import describe_categories, remove_categories
 from aher_lightning.structures import AddedCategory
+from tests.helpers.added import random_bank
 from tests.helpers.trained import checkpointed_localizer
 
 PATH = Path("a.ckpt")
@@ -25,12 +26,11 @@ ROWS = "network.added_classifier.rows"
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """A checkpoint with two added categories and a memory of moments."""
+    """A checkpoint with two added categories and a feature bank."""
     content = read_checkpoint(checkpointed_localizer(tmp_path_factory.mktemp("run"))[1])
     new = [AddedCategory("hop", 3, "0.1.0"), AddedCategory("skip", 4, "0.1.0")]
     append_added(content, new, [LevelRows(torch.rand(2, width), torch.rand(2)) for width in (10, 10, 12, 12)])
-    features = [torch.rand(3, width).half() for width in (10, 10, 12, 12)]
-    content[STATE_KEY][FEATURE_BANK_KEY] = {"features": features, "labels": torch.tensor([0, 4, 1])}
+    content[STATE_KEY][FEATURE_BANK_KEY] = random_bank([0, 4, 1]).state()
     return content
 
 
@@ -101,10 +101,11 @@ def test_missing_entries_are_refused(sound: dict[str, Any], name: str) -> None:
         (("state_dict", ROWS), torch.tensor([0]), ROWS),
         (("state_dict", BIAS), torch.tensor(0.0), ROWS),
         (("state_dict", BIAS), torch.zeros(1), ROWS),
-        ((STATE_KEY, FEATURE_BANK_KEY, "labels"), torch.tensor([0, 5, 1]), FEATURE_BANK_KEY),
-        ((STATE_KEY, FEATURE_BANK_KEY, "labels"), torch.tensor([0, 1]), FEATURE_BANK_KEY),
-        ((STATE_KEY, FEATURE_BANK_KEY, "labels"), [0, 1, 2], FEATURE_BANK_KEY),
-        ((STATE_KEY, FEATURE_BANK_KEY, "features", 0), torch.rand(3), FEATURE_BANK_KEY),
+        ((STATE_KEY, FEATURE_BANK_KEY, "moments.labels"), torch.tensor([0, 5, 1]), FEATURE_BANK_KEY),
+        ((STATE_KEY, FEATURE_BANK_KEY, "moments.labels"), torch.tensor([0, 1]), FEATURE_BANK_KEY),
+        ((STATE_KEY, FEATURE_BANK_KEY, "moments.labels"), [0, 1, 2], FEATURE_BANK_KEY),
+        ((STATE_KEY, FEATURE_BANK_KEY, "videos.labels"), torch.tensor([[2]] * 6), FEATURE_BANK_KEY),
+        ((STATE_KEY, FEATURE_BANK_KEY, "videos.values"), torch.rand(3), FEATURE_BANK_KEY),
         ((STATE_KEY, FEATURE_BANK_KEY), [], FEATURE_BANK_KEY),
         ((STATE_KEY, FEATURE_BANK_KEY), None, FEATURE_BANK_KEY),
     ],

@@ -11,15 +11,16 @@ from aher_lightning import __version__
 from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
 from aher_lightning.errors import AherError, CheckpointError, ConfigError, ContractError, DataError
-from aher_lightning.inference.add_category import add_categories, extend_bank
-from aher_lightning.inference.category_clips import ClipFeatures
-from aher_lightning.inference.category_list import describe_categories
+from aher_lightning.inference.add_category import add_categories, level_problems
+from aher_lightning.inference.category_list import describe_categories, remove_categories
+from aher_lightning.inference.category_training import train_categories
 from aher_lightning.inference.localizer import Localizer
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.models.backbones.p3d_small import P3DSmall
+from aher_lightning.models.bank_content import read_bank
 from aher_lightning.modules.phased import PhasedModule
 from aher_lightning.structures import AddedCategory, Categories, LevelOutputs
-from tests.helpers.added import remembering_checkpoint, write_clips
+from tests.helpers.added import remembering_checkpoint, stored_labels, write_clips
 from tests.helpers.toy import MOMENT, UNTRIMMED
 from tests.helpers.trained import checkpointed_localizer
 from tests.helpers.training import quiet_trainer, small_contract, toy_classifier
@@ -58,8 +59,7 @@ def test_a_checkpoint_gets_categories_and_nothing_else_changes(checkpoint: Path,
     ours, theirs = network_logits(tmp_path / "out" / "more.ckpt"), network_logits(checkpoint)
     assert ours.shape[1] == 5
     assert torch.equal(ours[:, :3], theirs)
-    memory = new[STATE_KEY][FEATURE_BANK_KEY]
-    assert memory["labels"].tolist() == [*old[STATE_KEY][FEATURE_BANK_KEY]["labels"].tolist(), 3, 3, 4, 4, 4]
+    assert stored_labels(tmp_path / "out" / "more.ckpt") == [*stored_labels(checkpoint), 3, 3, 4, 4, 4]
     module = load_module(tmp_path / "out" / "more.ckpt")
     assert isinstance(module, PhasedModule)
     classifier = module.network.added_classifier
@@ -84,13 +84,6 @@ def test_categories_join_one_after_another(checkpoint: Path, tmp_path: Path) -> 
     assert torch.equal(network_logits(second)[:, :4], network_logits(first))
     with pytest.raises(ConfigError, match="category 'yawn' already exists"):
         add_categories(second, moments, third, categories=["yawn"])
-
-
-def test_features_beyond_half_precision_stay_finite() -> None:
-    memory = {"features": [torch.ones(1, 2, dtype=torch.float16)], "labels": torch.tensor([0])}
-    extended = extend_bank(memory, ClipFeatures([torch.tensor([[1e6, -1e6]])], torch.tensor([0]), []), 3)
-    assert extended["features"][0].tolist() == [[1.0, 1.0], [65504.0, -65504.0]]
-    assert extended["labels"].tolist() == [0, 3]
 
 
 def test_the_result_repeats(checkpoint: Path, tmp_path: Path) -> None:
@@ -130,6 +123,46 @@ def test_progress_is_told(checkpoint: Path, tmp_path: Path) -> None:
     assert told["Reading clips"] == ["bow--0", "bow--1"]
 
 
+# Background, and fine-tuning
+
+
+@pytest.mark.parametrize("bank", [{"num_videos": 0}, {"dense": True}])
+def test_without_background_rows_are_those_of_whole_clips(bank: dict[str, Any], tmp_path: Path) -> None:
+    checkpoint = remembering_checkpoint(tmp_path, **bank)
+    moments = write_clips(tmp_path / "moments", bow=2)
+    added = add_categories(checkpoint, moments, tmp_path / "more.ckpt")
+    assert not added.is_taught
+    module = load_module(checkpoint)
+    assert isinstance(module, PhasedModule)
+    stored = read_bank(read_checkpoint(tmp_path / "more.ckpt")[STATE_KEY][FEATURE_BANK_KEY])
+    expected = train_categories(level_problems(module, stored.moments), 1)
+    pairs = zip(added.training.levels, expected.levels, strict=True)
+    assert all(torch.equal(one.weight, other.weight) for one, other in pairs)
+    with pytest.raises(CheckpointError, match=r"has no video with background in its feature bank .* leave --fine-tune"):
+        add_categories(checkpoint, moments, tmp_path / "tuned.ckpt", fine_tune=True)
+
+
+def test_fine_tuning_gives_an_ordinary_checkpoint_with_added_categories(checkpoint: Path, tmp_path: Path) -> None:
+    moments = write_clips(tmp_path / "moments", yawn=2, bow=2)
+    first, tuned, last = (tmp_path / f"{number}.ckpt" for number in range(3))
+    add_categories(checkpoint, moments, first, categories=["yawn"])
+    added = add_categories(first, moments, tuned, categories=["bow"], fine_tune=True)
+    assert added.is_taught
+    old, new = (read_checkpoint(path)["state_dict"] for path in (first, tuned))
+    same = {name for name, value in old.items() if name in new and torch.equal(value, new[name])}
+    assert {name for name in old if name.startswith("backbone.")} <= same
+    assert not any(name.startswith(("network.pyramid.", "network.moment_classifier.")) for name in same)
+    assert not torch.equal(network_logits(tuned)[:, :4], network_logits(first))
+    listed = {one.name: one.provenance for one in describe_categories(tuned)}
+    assert (listed["nod"], listed["yawn"], listed["bow"]) == ("moment", "added", "added")
+    # It can go on as any other: the next category changes nothing again, and what was added can be removed.
+    (moments / "bow").rename(moments / "curtsy")
+    add_categories(tuned, moments, last, categories=["curtsy"])
+    assert torch.equal(network_logits(last)[:, :5], network_logits(tuned))
+    remove_categories(last, ["yawn", "curtsy"], last, overwrite=True)
+    assert torch.equal(network_logits(last), network_logits(tuned)[:, [0, 1, 2, 4]])
+
+
 # Checkpoints without memory
 
 
@@ -140,7 +173,7 @@ def test_negatives_take_the_place_of_a_memory(tmp_path: Path) -> None:
         add_categories(checkpoint, moments, tmp_path / "more.ckpt")
     negatives = write_clips(tmp_path / "negatives", nod=2, clap=1)
     add_categories(checkpoint, moments, tmp_path / "more.ckpt", negatives=negatives)
-    assert read_checkpoint(tmp_path / "more.ckpt")[STATE_KEY][FEATURE_BANK_KEY]["labels"].tolist() == [0, 2, 2, 3, 3]
+    assert stored_labels(tmp_path / "more.ckpt") == [0, 2, 2, 3, 3]
     assert torch.equal(network_logits(tmp_path / "more.ckpt")[:, :3], network_logits(checkpoint))
 
 

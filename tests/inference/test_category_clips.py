@@ -12,12 +12,14 @@ from aher_lightning.inference.category_clips import (
     _check_name,
     count_clips,
     list_new_categories,
+    pool_moments,
     read_clips,
     require_clips,
     show_nothing,
 )
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.modules.phased import PhasedModule
+from tests.helpers.added import random_moments
 from tests.helpers.trained import checkpointed_localizer
 from tests.helpers.videos import VideoSpec, write_video
 
@@ -80,14 +82,26 @@ def test_clips_are_read_as_moments_and_broken_ones_left_out(tmp_path: Path) -> N
     assert count_clips(root, ["bow", "yawn"]) == {"bow": 2, "yawn": 2}
     with show_nothing("Reading", 4) as progress:
         clips = read_clips(module, root, ["bow", "yawn"], None, progress)
-    assert clips.labels.tolist() == [0, 0, 1]
+    assert clips.moments.labels.tolist() == [0, 0, 1]
     assert len(clips.unusable) == 1
     assert "bad.mp4" in clips.unusable[0]
     snippets = pack_snippets([VideoFolder({"a": root / "yawn" / "good.mp4"}, module.require_contract()).read("a")])
     with torch.no_grad():
         levels = module.network.levels(module.encode(snippets, module.network.moment_length))
-    for pooled, features in zip(clips.pooled, levels, strict=True):
-        torch.testing.assert_close(pooled[2], features[0].mean(dim=-1))
+        expected = module.snippet_features(snippets.values)
+    torch.testing.assert_close(clips.moments.snippets.select([2]).values, expected.half())
+    for pooled, features in zip(pool_moments(module, clips.moments), levels, strict=True):
+        torch.testing.assert_close(pooled[2], features[0].mean(dim=-1), atol=2e-3, rtol=0)
+
+
+def test_many_moments_are_pooled_as_each_alone(tmp_path: Path) -> None:
+    module = load_module(checkpointed_localizer(tmp_path)[1])
+    assert isinstance(module, PhasedModule)
+    many, one = random_moments([0] * 70), random_moments([0] * 70)
+    one = one._replace(snippets=one.snippets.select([66]), labels=one.labels[:1])
+    for pooled, alone in zip(pool_moments(module, many), pool_moments(module, one), strict=True):
+        assert len(pooled) == 70
+        torch.testing.assert_close(pooled[66:67], alone)
 
 
 def test_too_few_clips_are_refused(tmp_path: Path) -> None:

@@ -59,10 +59,10 @@ def test_a_resumed_run_equals_the_uninterrupted_one_to_the_bit(tmp_path: Path, f
         assert torch.equal(value, resumed.state_dict()[name]), name
     checkpoints = [torch.load(tmp_path / run / "last.ckpt") for run in ("whole", "resumed")]
     assert str(checkpoints[0]["optimizer_states"]) == str(checkpoints[1]["optimizer_states"])
-    memories = [checkpoint[STATE_KEY][FEATURE_BANK_KEY] for checkpoint in checkpoints]
-    assert len(memories[0]["labels"]) == 24
-    assert torch.equal(memories[0]["labels"], memories[1]["labels"])
-    assert all(torch.equal(*pair) for pair in zip(*(memory["features"] for memory in memories), strict=True))
+    banks = [checkpoint[STATE_KEY][FEATURE_BANK_KEY] for checkpoint in checkpoints]
+    assert len(banks[0]["moments.labels"]) == len(banks[0]["videos.labels"]) == 24
+    assert banks[0].keys() == banks[1].keys()
+    assert all(torch.equal(values, banks[1][name]) for name, values in banks[0].items())
 
 
 def test_training_goes_through_all_phases_and_validation_scores_moment_categories(tmp_path: Path) -> None:

@@ -11,13 +11,15 @@ import torch
 from pytorch_lightning.plugins import MixedPrecision
 from torch import nn
 
+from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
+from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.errors import ConfigError
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.transfer import IdentityTransfer
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.modules.phases import RecognitionPhase, TransferPhase
 from tests.helpers.toy import CATEGORIES, CHANNELS, MeanBackbone, ToyDataModule, toy_network
-from tests.helpers.training import pixels, small_contract, toy_localizer, train
+from tests.helpers.training import moment_batch, pixels, small_contract, toy_localizer, train, untrimmed_batch
 
 
 def sgd(parameters: Any) -> torch.optim.Optimizer:
@@ -44,6 +46,60 @@ def test_batches_are_encoded_for_the_network() -> None:
     )
     parts = (data.untrimmed, data.foreground, data.moments)
     assert not any(part.features.requires_grad for part in parts)
+
+
+def test_the_feature_bank_keeps_snippets_of_moments_and_videos_once_each() -> None:
+    module, batch = toy_localizer(recognition=RecognitionPhase(steps=2)), first_batch()
+    data = module.iteration_data(batch)
+    assert module.feature_bank is not None
+    moments, videos = module.feature_bank.content()
+    assert torch.equal(moments.labels, batch["moments"].labels)
+    assert torch.equal(moments.snippets.values, batch["moments"].snippets.values.half())
+    assert torch.equal(videos.snippets.values, batch["untrimmed"].snippets.values.half())
+    assert torch.equal(videos.labels, batch["untrimmed"].labels)
+    assert torch.equal(videos.segments, data.untrimmed.segments)
+    restored = module.resample(videos.snippets._replace(values=videos.snippets.values.float()), module.network.length)
+    torch.testing.assert_close(restored, data.untrimmed.features, atol=2e-3, rtol=0)
+
+
+def test_snippets_from_pixels_are_stored_as_features_that_were_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = MeanBackbone()
+    module = toy_localizer(backbone=backbone)
+    module.contract = small_contract()
+    calls: list[int] = []
+
+    def forward(clips: torch.Tensor) -> torch.Tensor:
+        calls.append(len(clips))
+        return torch.ones(len(clips), CHANNELS)
+
+    monkeypatch.setattr(backbone, "forward", forward)
+    moments = moment_batch(pixels(3, 2), [0, 2])
+    videos = untrimmed_batch(pixels(4, 5), [[[1.0, 2.0]], [[3.0, 4.0]]], [[0], [1]])._replace(iteration=0)
+    module.iteration_data({"untrimmed": videos, "moments": moments})
+    assert sum(calls) == 5 + 9
+    assert module.feature_bank is not None
+    content = module.feature_bank.content()
+    assert content.moments.snippets.values.shape == (5, CHANNELS)
+    assert content.videos.snippets.values.shape == (9, CHANNELS)
+
+
+@pytest.mark.parametrize(
+    ("phase", "is_stored"),
+    [
+        (RecognitionPhase(), True),
+        (RecognitionPhase(feature_bank_size=0), True),
+        (RecognitionPhase(feature_bank_size=0, feature_bank_videos=0), False),
+        (RecognitionPhase(enabled=False), False),
+    ],
+)
+def test_a_checkpoint_has_a_bank_if_there_is_anything_in_it(phase: RecognitionPhase, is_stored: bool) -> None:
+    module = toy_localizer(recognition=phase)
+    for filled in (False, True):
+        if filled:
+            module.iteration_data(first_batch())
+        checkpoint: dict[str, Any] = {}
+        module.on_save_checkpoint(checkpoint)
+        assert (FEATURE_BANK_KEY in checkpoint[STATE_KEY]) == (filled and is_stored)
 
 
 def test_the_random_numbers_of_an_iteration_repeat() -> None:
@@ -145,8 +201,6 @@ def test_losses_can_take_turns(tmp_path: Path) -> None:
     together, in_turn_end = ends
     differing = {name.split(".")[0] for name, value in together.items() if not torch.equal(value, in_turn_end[name])}
     assert differing == {"untrimmed_classifier"}
-    # Each loss is computed for its own turn alone: every moment is remembered once.
-    assert len(module.recognition.feature_bank) == 4
     with pytest.raises(ConfigError, match="phase 'recognition': 'in_turn' needs an optimizer per loss; set"):
         RecognitionPhase(in_turn=True)
 

@@ -130,21 +130,12 @@ def test_recognition_can_leave_moments_out() -> None:
     assert set(losses) == {"foreground_cls"}
 
 
-def test_recognition_remembers_the_moments_that_it_has_seen() -> None:
-    network, data = toy_network(), iteration_data()
-    phase = RecognitionPhase(feature_bank_size=6)
-    phase.losses(network, toy_loss(), data)
-    phase.losses(network, toy_loss(), data)
-    assert phase.feature_bank is not None
-    state = phase.feature_bank.state()
-    assert state["labels"].tolist() == [2, 0, 0, 1, 2, 0]
-    with torch.no_grad():
-        pooled = [level.mean(dim=-1) for level in network.levels(data.moments.features)]
-    for kept, values in zip(state["features"], pooled, strict=True):
-        assert torch.equal(kept[2:], values.half())
-    assert RecognitionPhase().feature_bank.size == 1024
-    assert not len(RecognitionPhase(feature_bank_size=0).feature_bank)
+def test_recognition_has_the_feature_bank() -> None:
+    bank = RecognitionPhase().feature_bank
+    assert (bank.num_moments, bank.num_videos) == (0, 0)
     assert TransferPhase().feature_bank is None
+    with pytest.raises(ConfigError, match="'feature_bank_videos' is -1; give 0 to keep none, or more"):
+        RecognitionPhase(feature_bank_videos=-1)
 
 
 def test_recognition_can_average_the_levels() -> None:

@@ -10,12 +10,15 @@ from torch import Tensor
 
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.models.added_classifier import BLOCK_ROWS
+from aher_lightning.models.aher_net import AherNet
+from aher_lightning.models.bank_content import read_bank
 from aher_lightning.structures import AddedCategory
 
 FEATURE_BANK_KEY = "feature_bank"
-"""Key of the feature bank of moments in our entry of a checkpoint."""
+"""Key of the feature bank in our entry of a checkpoint."""
 
-_PREFIX = "network.added_classifier."
+_NETWORK = "network."
+_PREFIX = f"{_NETWORK}added_classifier."
 
 ADDED_ROWS = f"{_PREFIX}rows"
 """Name of the tensor with the row of each added category."""
@@ -84,8 +87,19 @@ def append_added(checkpoint: dict[str, Any], new: Sequence[AddedCategory], level
     state["categories"] = {**names, "moment": [*names["moment"], *(one.name for one in new)]}
 
 
+def replace_network(checkpoint: dict[str, Any], network: AherNet) -> None:
+    """Replace the network of a checkpoint by one of the same architecture; its categories and their places stay.
+
+    Args:
+        checkpoint: Content of a checkpoint; changed in place, but its tensors are not.
+        network: The network, on any device.
+    """
+    for name, values in network.state_dict().items():
+        checkpoint["state_dict"][f"{_NETWORK}{name}"] = values.cpu()
+
+
 def drop_added(checkpoint: dict[str, Any], names: Collection[str]) -> None:
-    """Remove added categories and their features in the bank; all others keep their rows.
+    """Remove added categories and their moments in the feature bank; all others keep their rows.
 
     Args:
         checkpoint: Content of a checkpoint; changed in place, but its tensors are not.
@@ -101,9 +115,8 @@ def drop_added(checkpoint: dict[str, Any], names: Collection[str]) -> None:
     state["categories"] = {**state["categories"], "moment": moment[:first] + [added[place].name for place in kept]}
     state["added"] = [added[place]._asdict() for place in kept]
     if FEATURE_BANK_KEY in state:
-        state[FEATURE_BANK_KEY] = _keep_features(
-            state[FEATURE_BANK_KEY], [*range(first), *(first + place for place in kept)]
-        )
+        bank = read_bank(state[FEATURE_BANK_KEY])
+        state[FEATURE_BANK_KEY] = bank.keep_categories([*range(first), *(first + place for place in kept)]).state()
     keys = [key for key in weights if key.startswith(_PREFIX)]
     if not kept:
         for key in keys:
@@ -118,12 +131,3 @@ def drop_added(checkpoint: dict[str, Any], names: Collection[str]) -> None:
             values[rows] = weights[key][rows]
             weights[key] = values
     weights[ADDED_ROWS] = rows
-
-
-def _keep_features(bank: Mapping[str, Any], kept: Sequence[int]) -> dict[str, Any]:
-    """Features of the kept categories, relabelled by their places in the list."""
-    labels = bank["labels"]
-    places = torch.full((max([*kept, *labels.tolist()], default=0) + 1,), -1)
-    places[list(kept)] = torch.arange(len(kept))
-    is_kept = places[labels] >= 0
-    return {"features": [values[is_kept] for values in bank["features"]], "labels": places[labels][is_kept]}

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
@@ -24,7 +23,7 @@ WEIGHTS_FILE = "model.safetensors"
 """Weights, by the names of the module's state dict."""
 
 FEATURE_BANK_FILE = "feature_bank.safetensors"
-"""Feature bank of moments, the negatives of categories added later; optional."""
+"""Feature bank, what categories added later learn against; optional."""
 
 CARD_FILE = "README.md"
 """The model card."""
@@ -63,7 +62,7 @@ def write_pretrained(
         _save(weights, partial / WEIGHTS_FILE)
         bank = checkpoint[STATE_KEY].get(FEATURE_BANK_KEY)
         if with_feature_bank and bank is not None:
-            _save(_flatten_bank(bank), partial / FEATURE_BANK_FILE)
+            _save({name: values.contiguous().clone() for name, values in bank.items()}, partial / FEATURE_BANK_FILE)
         write_text(partial / CARD_FILE, model_card(state, folder.name), CheckpointError)
 
 
@@ -116,7 +115,7 @@ def _read_folder(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"{folder / CONFIG_FILE}: has another layout than number {FORMAT}; {_REMEDY}")
     weights = _read_tensors(folder / WEIGHTS_FILE)
     if (folder / FEATURE_BANK_FILE).exists():
-        state[FEATURE_BANK_KEY] = _unflatten_bank(_read_tensors(folder / FEATURE_BANK_FILE))
+        state[FEATURE_BANK_KEY] = _read_tensors(folder / FEATURE_BANK_FILE)
     return {"state_dict": weights, STATE_KEY: state}
 
 
@@ -141,15 +140,3 @@ def _without_paths(state: dict[str, Any]) -> dict[str, Any]:
     if "initial_weights" not in arguments:
         return state
     return {**state, "configuration": {**configuration, "init_args": {**arguments, "initial_weights": []}}}
-
-
-def _flatten_bank(bank: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The feature bank as named tensors."""
-    features = {f"features.{level}": values.contiguous().clone() for level, values in enumerate(bank["features"])}
-    return {"labels": bank["labels"].contiguous().clone(), **features}
-
-
-def _unflatten_bank(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The feature bank as a checkpoint stores it; validation reports what is missing."""
-    features = [tensors[f"features.{level}"] for level in range(len(tensors)) if f"features.{level}" in tensors]
-    return {"features": features, "labels": tensors.get("labels", torch.zeros(0, dtype=torch.int64))}

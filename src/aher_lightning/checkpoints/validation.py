@@ -14,6 +14,7 @@ from torch import Tensor
 from aher_lightning.checkpoints.added_categories import ADDED_ROWS, FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.errors import CheckpointError, ContractError
+from aher_lightning.models.bank_content import read_bank
 from aher_lightning.structures import AddedCategory, EvaluatedSet
 from aher_lightning.video.contract import TemporalContract
 
@@ -44,7 +45,7 @@ def validate_trained(checkpoint: Mapping[str, Any], path: Path) -> None:
         raise _damaged(path, "added")
     if not _are_rows(weights, len(state["added"])):
         raise _damaged(path, ADDED_ROWS)
-    if FEATURE_BANK_KEY in state and not _is_feature_bank(state[FEATURE_BANK_KEY], len(moment)):
+    if FEATURE_BANK_KEY in state and not _is_feature_bank(state[FEATURE_BANK_KEY], state["categories"]):
         raise _damaged(path, FEATURE_BANK_KEY)
 
 
@@ -132,17 +133,15 @@ def _are_rows(weights: Mapping[str, Tensor], num_added: int) -> bool:
     return len(rows) == num_added and is_increasing and is_within and all(len(value) == num_rows for value in tables)
 
 
-def _is_feature_bank(bank: object, num_moment: int) -> bool:
-    """Whether every level has one feature per label, and every label is a moment category."""
-    if not isinstance(bank, dict) or not isinstance(bank.get("features"), list):
+def _is_feature_bank(bank: object, categories: Mapping[str, list[str]]) -> bool:
+    """Whether everything in it is sound, and every label is a category."""
+    try:
+        moments, videos = read_bank(bank)
+    except CheckpointError:
         return False
-    labels, features = bank.get("labels"), bank["features"]
-    if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.ndim != 1:
-        return False
-    is_known = not len(labels) or (int(labels.min()) >= 0 and int(labels.max()) < num_moment)
-    return is_known and all(
-        isinstance(values, Tensor) and values.is_floating_point() and values.ndim == 2 and len(values) == len(labels)
-        for values in features
+    return all(
+        not labels.numel() or int(labels.max()) < len(categories[name])
+        for labels, name in ((moments.labels, "moment"), (videos.labels, "untrimmed"))
     )
 
 

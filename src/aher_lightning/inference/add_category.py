@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from aher_lightning import __version__
 from aher_lightning.annotations.trimmed_clips import MOST_NAMED
-from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY, append_added
+from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY, append_added, replace_network
 from aher_lightning.checkpoints.content import STATE_KEY, check_output, write_checkpoint
 from aher_lightning.checkpoints.pretrained_folder import read_trained
 from aher_lightning.errors import CheckpointError, ConfigError
@@ -21,16 +20,25 @@ from aher_lightning.inference.category_clips import (
     ShowProgress,
     count_clips,
     list_new_categories,
+    pool_moments,
     read_clips,
     require_clips,
     show_nothing,
 )
+from aher_lightning.inference.category_teaching import (
+    FINE_TUNING_STEPS,
+    TEACHING_STEPS,
+    Teaching,
+    existing_rows,
+    fine_tune_network,
+    teach_rows,
+)
 from aher_lightning.inference.category_training import CategoryTraining, LevelProblem, count_steps, train_categories
 from aher_lightning.inference.device import choose_device
+from aher_lightning.inference.pasted_videos import videos_with_background
 from aher_lightning.inference.rebuild import load_module
-from aher_lightning.models.aher_net import AherNet
+from aher_lightning.models.bank_content import BankContent, StoredMoments, empty_content, read_bank
 from aher_lightning.modules.phased import PhasedModule
-from aher_lightning.ops.precision import to_float16
 from aher_lightning.structures import AddedCategory
 from aher_lightning.video.reader import VideoReader
 
@@ -42,11 +50,13 @@ class AddedCategories(NamedTuple):
         categories: The new categories, in the order of their labels.
         unusable: One line for each clip that could not be decoded.
         training: The new rows, and how their regularization was chosen.
+        is_taught: Whether the new rows learnt at the cells of videos, not on whole clips alone.
     """
 
     categories: list[AddedCategory]
     unusable: list[str]
     training: CategoryTraining
+    is_taught: bool
 
 
 def add_categories(
@@ -56,6 +66,7 @@ def add_categories(
     *,
     categories: Sequence[str] | None = None,
     negatives: Path | None = None,
+    fine_tune: bool = False,
     overwrite: bool = False,
     trust_plugins: bool = False,
     reader: VideoReader | None = None,
@@ -63,24 +74,27 @@ def add_categories(
 ) -> AddedCategories:
     """Add categories to a checkpoint, from trimmed clips alone.
 
-    A linear classifier of whole clips is trained on every pyramid level, against the moments that the checkpoint
-    remembers; see :func:`train_categories`. The weight transfer of the checkpoint makes anchor-level classifiers of its
-    rows (Eq. 1 of "Learning to Localize Actions from Moments", Long et al., ECCV 2020, arXiv:2008.13705). The logits
-    of all other categories stay the same to the last bit.
+    A linear classifier of whole clips is trained on every pyramid level, against the moments of the checkpoint's
+    feature bank; see :func:`train_categories`. Its rows are then taught at the cells of videos, clips pasted into
+    stored background; see :func:`teach_rows`. The weight transfer of the checkpoint makes anchor-level classifiers of
+    them (Eq. 1 of "Learning to Localize Actions from Moments", Long et al., ECCV 2020, arXiv:2008.13705). The logits of
+    all other categories stay the same to the last bit, unless the network is fine-tuned.
 
     Args:
         checkpoint: File written by ``aher fit`` or by this function, or an exported folder.
         moments: Folder that holds ``<category>/<clip>`` video files.
         output: File to write, once everything has succeeded.
         categories: The sub-folders to take; all if not given.
-        negatives: Clips of the checkpoint's own moment categories, instead of its feature bank.
+        negatives: Clips of the checkpoint's own moment categories, instead of the moments of its feature bank.
+        fine_tune: Whether to train everything but the backbone afterwards, which changes existing categories too.
         overwrite: Whether a file at ``output`` may be replaced.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
         reader: Decodes videos; ``None`` chooses one.
         show: Shows progress.
 
     Raises:
-        CheckpointError: If the checkpoint cannot take categories, or the output exists.
+        CheckpointError: If the checkpoint cannot take categories, has no background to fine-tune with, or the output
+            exists.
         ConfigError: If a name is taken or cannot be one.
         DataError: If a category has fewer than two usable clips.
     """
@@ -90,45 +104,78 @@ def add_categories(
     existing = module.categories
     names = list_new_categories(moments, [*existing.untrimmed, *existing.moment], categories)
     require_clips(moments, count_clips(moments, names), FEWEST_CLIPS)
-    if negatives is None and not len(content[STATE_KEY].get(FEATURE_BANK_KEY, {}).get("labels", ())):
+    bank = read_bank(content[STATE_KEY][FEATURE_BANK_KEY]) if FEATURE_BANK_KEY in content[STATE_KEY] else None
+    if negatives is None and (bank is None or not len(bank.moments.labels)):
         raise CheckpointError(
             f"{checkpoint}: has no feature bank of existing categories (exported without, or trained with "
             "'feature_bank_size: 0'); give clips of these by --negatives DIR"
         )
+    if fine_tune and (bank is None or not videos_with_background(bank.videos, module.network.length)):
+        raise CheckpointError(
+            f"{checkpoint}: has no video with background in its feature bank to fine-tune with; leave --fine-tune out"
+        )
     module.to(choose_device("auto"))
     clips = _read(module, moments, names, reader, show, "Reading clips")
-    counts = torch.bincount(clips.labels, minlength=len(names)).tolist()
+    counts = torch.bincount(clips.moments.labels, minlength=len(names)).tolist()
     require_clips(moments, dict(zip(names, counts, strict=True)), FEWEST_CLIPS)
+    bank = bank or empty_content()
     if negatives is not None:
-        content[STATE_KEY][FEATURE_BANK_KEY] = _read_negatives(module, negatives, reader, show)
-    bank = extend_bank(content[STATE_KEY][FEATURE_BANK_KEY], clips, len(existing.moment))
-    with show("Training classifiers", count_steps(len(clips.pooled))) as progress:
-        problems = level_problems(module.network.cpu(), bank)
-        training = train_categories(problems, len(names), lambda note: progress.advance(note=note))
+        bank = bank._replace(moments=_read_negatives(module, negatives, reader, show))
+    bank = bank.with_moments(clips.moments._replace(labels=clips.moments.labels + len(existing.moment)))
+    learnt = learn_categories(module, bank, fine_tunes=fine_tune, show=show)
     added = [AddedCategory(name, count, __version__) for name, count in zip(names, counts, strict=True)]
-    append_added(content, added, training.levels)
-    content[STATE_KEY][FEATURE_BANK_KEY] = bank
+    if fine_tune:
+        replace_network(content, module.network)
+    append_added(content, added, learnt.training.levels)
+    content[STATE_KEY][FEATURE_BANK_KEY] = bank.state()
     write_checkpoint(output, content)
-    return AddedCategories(added, clips.unusable, training)
+    return AddedCategories(added, clips.unusable, learnt.training, learnt.is_taught)
 
 
-def extend_bank(bank: dict[str, Any], clips: ClipFeatures, num_existing: int) -> dict[str, Any]:
-    """Append the clips of new categories to a feature bank, for categories that come later."""
-    pairs = zip(bank["features"], clips.pooled, strict=True)
-    features = [torch.cat([old, to_float16(new)]) for old, new in pairs]
-    return {"features": features, "labels": torch.cat([bank["labels"], clips.labels + num_existing])}
+class LearntCategories(NamedTuple):
+    """What was learnt of new categories.
+
+    Attributes:
+        training: The new rows, and how their regularization was chosen.
+        is_taught: Whether the new rows learnt at the cells of videos, not on whole clips alone.
+    """
+
+    training: CategoryTraining
+    is_taught: bool
 
 
-def level_problems(network: AherNet, bank: dict[str, Any]) -> list[LevelProblem]:
-    """What new classifiers learn from on each level: rows of existing categories, clips of all in the feature bank."""
-    problems = []
-    for level, features in enumerate(bank["features"]):
-        weights, biases = [network.moment_classifier.weights(level)], [network.moment_classifier.biases(level)]
-        if network.added_classifier is not None:
-            weights.append(network.added_classifier.weights(level))
-            biases.append(network.added_classifier.biases(level))
-        fixed: tuple[Tensor, Tensor] = torch.cat(weights).detach(), torch.cat(biases).detach()
-        problems.append(LevelProblem(features.float(), bank["labels"], *fixed))
+def learn_categories(
+    module: PhasedModule, bank: BankContent, *, fine_tunes: bool = False, show: ShowProgress = show_nothing
+) -> LearntCategories:
+    """Learn rows of new categories: on whole clips, then in background, then with the rest of the network.
+
+    Args:
+        module: The trained module; only fine-tuning changes it.
+        bank: Moments of existing and of new categories; labels beyond those of the module are new.
+        fine_tunes: Whether to fine-tune the network.
+        show: Shows progress.
+    """
+    num_new = int(bank.moments.labels.max()) + 1 - len(module.categories.moment)
+    with show("Training classifiers", count_steps(len(module.network.level_channels))) as progress:
+        problems = level_problems(module, bank.moments)
+        training = train_categories(problems, num_new, lambda note: progress.advance(note=note))
+    if not videos_with_background(bank.videos, module.network.length):
+        return LearntCategories(training, is_taught=False)
+    teaching = Teaching(module, bank, existing_rows(module.network), training.levels)
+    with show("Teaching in background", TEACHING_STEPS) as progress:
+        teaching = teaching._replace(new=teach_rows(teaching, lambda note: progress.advance(note=note)))
+    if fine_tunes:
+        with show("Fine-tuning", FINE_TUNING_STEPS) as progress:
+            rows = fine_tune_network(teaching, lambda note: progress.advance(note=note))
+            teaching = teaching._replace(new=rows)
+    return LearntCategories(training._replace(levels=teaching.new), is_taught=True)
+
+
+def level_problems(module: PhasedModule, moments: StoredMoments) -> list[LevelProblem]:
+    """What new classifiers learn from on each level: rows of existing categories, moments of existing and new ones."""
+    problems, existing = [], existing_rows(module.network)
+    for rows, features in zip(existing, pool_moments(module, moments), strict=True):
+        problems.append(LevelProblem(features, moments.labels, *rows))
     return problems
 
 
@@ -156,8 +203,8 @@ def _read(
         return read_clips(module, root, names, reader, progress)
 
 
-def _read_negatives(module: PhasedModule, root: Path, reader: VideoReader | None, show: ShowProgress) -> dict[str, Any]:
-    """Read clips of existing categories into a feature bank."""
+def _read_negatives(module: PhasedModule, root: Path, reader: VideoReader | None, show: ShowProgress) -> StoredMoments:
+    """Read clips of existing categories."""
     names = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
     existing = module.categories.moment
     unknown = [name for name in names if name not in existing]
@@ -165,7 +212,6 @@ def _read_negatives(module: PhasedModule, root: Path, reader: VideoReader | None
         known = ", ".join(existing[:MOST_NAMED])
         what = f"'{unknown[0]}' is no moment category of the checkpoint" if unknown else "has no sub-folder of clips"
         raise ConfigError(f"{root}: {what}; give sub-folders of its categories alone ({known} ...)")
-    clips = _read(module, root, names, reader, show, "Reading negatives")
-    require_clips(root, dict(zip(names, torch.bincount(clips.labels, minlength=len(names)).tolist(), strict=True)), 1)
-    labels = torch.tensor([existing.index(name) for name in names])[clips.labels]
-    return {"features": [to_float16(values) for values in clips.pooled], "labels": labels}
+    snippets, labels = _read(module, root, names, reader, show, "Reading negatives").moments
+    require_clips(root, dict(zip(names, torch.bincount(labels, minlength=len(names)).tolist(), strict=True)), 1)
+    return StoredMoments(snippets, torch.tensor([existing.index(name) for name in names])[labels])

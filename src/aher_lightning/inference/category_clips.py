@@ -1,4 +1,4 @@
-"""Clips of new categories: finding them in a folder, and their pooled features."""
+"""Clips of new categories: finding them in a folder, and their snippet features."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from aher_lightning.datasets.collate import pack_snippets
 from aher_lightning.datasets.unusable_videos import UnusableVideo
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import ConfigError, DataError
+from aher_lightning.models.bank_content import StoredMoments
+from aher_lightning.models.feature_bank import FeatureBank
 from aher_lightning.models.segment_classifier import pool_levels
 from aher_lightning.modules.phased import PhasedModule
 from aher_lightning.video.reader import VideoReader
@@ -25,6 +27,9 @@ FEWEST_CLIPS = 2
 
 _LONGEST_NAME = 200
 """Characters of a category name; names become table columns and file keys."""
+
+_POOLED_AT_ONCE = 32
+"""Moments whose feature maps are computed together."""
 
 
 class Progress(Protocol):
@@ -54,13 +59,12 @@ class ClipFeatures(NamedTuple):
     """Features of trimmed clips.
 
     Attributes:
-        pooled: Pooled feature maps of each level, ``(N, d_j)``, on the CPU.
-        labels: Indices into the requested categories, int64 ``(N,)``.
+        moments: Snippet features of the usable clips, as the feature bank stores moments; labels index the requested
+            categories.
         unusable: One line for each clip that could not be used.
     """
 
-    pooled: list[Tensor]
-    labels: Tensor
+    moments: StoredMoments
     unusable: list[str]
 
 
@@ -103,17 +107,16 @@ def _check_name(name: str) -> None:
         )
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def read_clips(
     module: PhasedModule, root: Path, categories: Sequence[str], reader: VideoReader | None, progress: Progress
 ) -> ClipFeatures:
-    """Read the clips of categories as training reads moments.
+    """Read the clips of categories: features of all snippets, by the checkpoint's temporal contract.
 
-    All snippets of a clip, by the checkpoint's temporal contract, are brought to the length of a moment. Clips that
-    cannot be used are left out.
+    Clips that cannot be used are left out.
 
     Args:
-        module: Turns snippets into feature maps.
+        module: Turns snippets into features.
         root: Folder that holds ``<category>/<clip>`` video files.
         categories: The categories.
         reader: Decodes videos; ``None`` chooses one.
@@ -123,24 +126,41 @@ def read_clips(
         DataError: If a category has no folder.
     """
     folder = VideoFolder(find_moments(root, categories), module.require_contract(), reader=reader)
-    network = module.network
-    pooled, labels, unusable = [], [], []
+    bank = FeatureBank(sum(count_clips(root, categories).values()), 0)
+    unusable = []
     for clip in scan_moment_folder(root, categories):
         try:
             snippets = pack_snippets([folder.read(clip.video_id)])
-            features = module.encode(snippets.on(module.device), network.moment_length)
-            levels = pool_levels(network.levels(features))
+            features = module.snippet_features(snippets.values.to(module.device)).cpu()
         except ConfigError:
             raise
         except Exception as failure:  # no failure, not even a bug of ours, may end the others
             path = folder.path(clip.video_id)
             unusable.append(UnusableVideo.from_failure(clip.video_id, path, failure).line)
         else:
-            pooled.append([values.cpu() for values in levels])
-            labels.append(categories.index(clip.label))
+            label = torch.tensor([categories.index(clip.label)])
+            bank.add_moments(snippets._replace(values=features), label)
         progress.advance(note=clip.video_id)
-    by_level = [torch.cat(values) for values in zip(*pooled, strict=True)]
-    return ClipFeatures(by_level, torch.tensor(labels, dtype=torch.int64), unusable)
+    return ClipFeatures(bank.content().moments, unusable)
+
+
+@torch.no_grad()
+def pool_moments(module: PhasedModule, moments: StoredMoments) -> list[Tensor]:
+    """Return what segment-level classifiers see of moments, as in training.
+
+    Args:
+        module: Resamples the moments and computes feature maps.
+        moments: Moments, N of them.
+
+    Returns:
+        Pooled feature maps of each level, ``(N, d_j)``, on the CPU.
+    """
+    network, pooled = module.network, []
+    for rows in torch.split(torch.arange(len(moments.labels)), _POOLED_AT_ONCE):
+        snippets = moments.snippets.select(rows.tolist()).on(module.device)
+        features = module.resample(snippets._replace(values=snippets.values.float()), network.moment_length)
+        pooled.append([values.cpu() for values in pool_levels(network.levels(features))])
+    return [torch.cat(level) for level in zip(*pooled, strict=True)]
 
 
 def count_clips(root: Path, categories: Sequence[str]) -> dict[str, int]:

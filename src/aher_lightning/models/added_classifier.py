@@ -72,6 +72,17 @@ class AddedClassifier(nn.Module):
         """
         return self.get_buffer(f"bias_{level}")[self.rows]
 
+    def set_rows(self, level: int, weight: Tensor, bias: Tensor) -> None:
+        """Replace the rows of all categories on a level.
+
+        Args:
+            level: Index of the pyramid level.
+            weight: Weights, shape ``(A, d_j)``.
+            bias: Biases, shape ``(A,)``.
+        """
+        for name, values in ((f"weight_{level}", weight), (f"bias_{level}", bias)):
+            self.get_buffer(name).index_copy_(0, self.rows, values.detach())
+
     def forward(self, pooled: Sequence[Tensor]) -> Tensor:
         """Return the class logits of whole segments.
 

@@ -140,23 +140,12 @@ class AherNet(nn.Module):
 
         Args:
             levels: Feature maps, shapes ``(B, d_j, n_j)``.
-            category_set: Whose categories.
-
-        Returns:
-            Logits, shape ``(L, B, K)``.
-        """
-        return self.classify_pooled(pool_levels(levels), category_set)
-
-    def classify_pooled(self, pooled: Sequence[Tensor], category_set: CategorySet) -> Tensor:
-        """Classify whole trimmed segments by their pooled feature maps.
-
-        Args:
-            pooled: Pooled feature maps, shapes ``(B, d_j)``.
             category_set: Whose categories; added ones come last among those of moments.
 
         Returns:
             Logits, shape ``(L, B, K)``.
         """
+        pooled = pool_levels(levels)
         logits = self._segment_classifier(category_set).classify(pooled)
         added = self._added_to(category_set)
         return logits if added is None else torch.cat([logits, added(pooled)], dim=-1)

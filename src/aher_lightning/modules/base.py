@@ -175,10 +175,11 @@ class BaseModule(pl.LightningModule, ABC):
 
     def encode(self, snippets: SnippetSequences, length: int) -> Tensor:
         """Return feature sequences ``(B, C, T)`` of B videos or moments, T being ``length``."""
-        features = self.snippet_features(snippets.values)
-        return resample_sequences(
-            features, snippets.lengths, snippets.first_centres, snippets.steps, length, self.resampling
-        )
+        return self.resample(snippets._replace(values=self.snippet_features(snippets.values)), length)
+
+    def resample(self, snippets: SnippetSequences, length: int) -> Tensor:
+        """Return snippet features ``(sum N, C)`` as feature sequences ``(B, C, T)``, T being ``length``."""
+        return resample_sequences(*snippets, length, self.resampling)
 
     def require_contract(self) -> TemporalContract:
         """Return the temporal contract; ContractError if neither data nor a checkpoint has set one."""

@@ -39,7 +39,7 @@ class Phase(ABC):
     Attributes:
         name: Key of the phase in logs.
         observed: Further scalars to log of the last step, by name; empty for most phases.
-        feature_bank: Features of the moments seen last, for the checkpoint; most phases have none.
+        feature_bank: What the checkpoint keeps of the data seen last; most phases have none.
     """
 
     name: str

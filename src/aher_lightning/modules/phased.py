@@ -121,7 +121,7 @@ class PhasedModule(BaseModule):
 
     @property
     def feature_bank(self) -> FeatureBank | None:
-        """Features of the moments that recognition has seen last; ``None`` if no phase keeps any."""
+        """Snippet features of the last moments and untrimmed videos; ``None`` if no phase keeps any."""
         return next((phase.feature_bank for phase in self.phases if phase.feature_bank is not None), None)
 
     @property
@@ -162,7 +162,9 @@ class PhasedModule(BaseModule):
         return self.decoder.shortlist(candidates)
 
     def iteration_data(self, batch: TrainingBatch) -> IterationData:
-        """Encode the parts of a batch; only untrimmed videos may carry gradients into the backbone.
+        """Encode the parts of a batch, for the phases and for the feature bank.
+
+        Only untrimmed videos may carry gradients into the backbone.
 
         Args:
             batch: Batch of the current iteration.
@@ -178,26 +180,34 @@ class PhasedModule(BaseModule):
             self.check_iteration(part.iteration)
         with torch.set_grad_enabled(self.trains_backbone):
             untrimmed = self._encode_videos(batch["untrimmed"]) if "untrimmed" in batch else None
-        length, moment_length = self.network.length, self.network.moment_length
         with torch.no_grad():
             return IterationData(
                 random_generator(self.seed, "phases", self.iteration, 0),  # the same on all processes, see batch_slice
                 untrimmed=untrimmed,
-                foreground=self._encode_clips(batch["foreground"], length) if "foreground" in batch else None,
-                moments=self._encode_clips(batch["moments"], moment_length) if "moments" in batch else None,
+                foreground=self._encode_foregrounds(batch["foreground"]) if "foreground" in batch else None,
+                moments=self._encode_moments(batch["moments"]) if "moments" in batch else None,
             )
 
     def _encode_videos(self, batch: UntrimmedBatch) -> LabelledVideos:
-        """Features and normalized ground truth of untrimmed videos."""
-        features = self.encode(batch.snippets, self.network.length)
-        segments = normalize_segments(batch.segments_sec, batch.durations_sec)
-        return LabelledVideos(
-            features, clip_segments(segments, 0.0, 1.0).to(features.dtype), batch.labels, batch.snippets.durations
-        )
+        """Features and normalized ground truth of untrimmed videos, which the feature bank keeps."""
+        snippets = batch.snippets._replace(values=self.snippet_features(batch.snippets.values))
+        features = self.resample(snippets, self.network.length)
+        segments = clip_segments(normalize_segments(batch.segments_sec, batch.durations_sec), 0.0, 1.0)
+        segments = segments.to(features.dtype)
+        if self.feature_bank is not None:
+            self.feature_bank.add_videos(snippets, segments, batch.labels)
+        return LabelledVideos(features, segments, batch.labels, snippets.durations)
 
-    def _encode_clips(self, batch: MomentBatch, length: int) -> LabelledClips:
-        """Features of trimmed clips."""
-        return LabelledClips(self.encode(batch.snippets, length), batch.labels, batch.snippets.durations)
+    def _encode_foregrounds(self, batch: MomentBatch) -> LabelledClips:
+        """Features of foreground segments."""
+        return LabelledClips(self.encode(batch.snippets, self.network.length), batch.labels, batch.snippets.durations)
+
+    def _encode_moments(self, batch: MomentBatch) -> LabelledClips:
+        """Features of moments, which the feature bank keeps."""
+        snippets = batch.snippets._replace(values=self.snippet_features(batch.snippets.values))
+        if self.feature_bank is not None:
+            self.feature_bank.add_moments(snippets, batch.labels)
+        return LabelledClips(self.resample(snippets, self.network.moment_length), batch.labels, snippets.durations)
 
     def run_phase(self, phase: Phase, data: IterationData) -> None:
         """Take the optimizer steps of a phase and log its losses; a disabled one is skipped.
@@ -306,8 +316,9 @@ class PhasedModule(BaseModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the feature bank."""
         super().on_save_checkpoint(checkpoint)
-        if self.feature_bank:
-            checkpoint[STATE_KEY][FEATURE_BANK_KEY] = self.feature_bank.state()
+        bank = self.feature_bank
+        if bank is not None and (bank.num_moments or bank.num_videos):
+            checkpoint[STATE_KEY][FEATURE_BANK_KEY] = bank.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Make room for added categories, and restore the feature bank.

@@ -13,7 +13,6 @@ from aher_lightning.losses.adversarial import generator_loss
 from aher_lightning.losses.classification import CellClassificationLoss, segment_classification_loss
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.feature_bank import FeatureBank
-from aher_lightning.models.segment_classifier import pool_levels
 from aher_lightning.modules.iteration_data import IterationData
 from aher_lightning.modules.phase import AdversarialPhase, Phase
 from aher_lightning.structures import CategorySet, LabelledVideos
@@ -28,12 +27,14 @@ class RecognitionPhase(Phase):
         parts: What is recognized: foregrounds by the classifier of the untrimmed set, moments by theirs.
         weight: Factor of both losses; 2 / B in the authors' code, beside the mean over the batch.
         levels: Whether the losses of the levels are summed, or averaged as in the authors' code.
-        feature_bank_size: How many of the last moments the checkpoint keeps pooled features of, as negatives for
+        feature_bank_size: How many of the last moments the checkpoint keeps snippet features of, as negatives for
             ``aher add-category``; 0 keeps none.
+        feature_bank_videos: How many of the last untrimmed videos, whose background categories that are added learn
+            in; 0 keeps none.
         **options: See :class:`Phase`.
 
     Raises:
-        ConfigError: If no part is named, or the size of the feature bank is negative.
+        ConfigError: If no part is named, or a size of the feature bank is negative.
     """
 
     name = "recognition"
@@ -46,6 +47,7 @@ class RecognitionPhase(Phase):
         weight: float = 1.0,
         levels: Literal["sum", "mean"] = "sum",
         feature_bank_size: int = 1024,
+        feature_bank_videos: int = 64,
         **options: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(groups=groups, **options)
@@ -54,7 +56,7 @@ class RecognitionPhase(Phase):
         self.parts = tuple(parts)
         self.weight = weight
         self.levels: Literal["sum", "mean"] = levels
-        self.feature_bank: FeatureBank = FeatureBank(feature_bank_size)
+        self.feature_bank: FeatureBank = FeatureBank(feature_bank_size, feature_bank_videos)
 
     @property
     def loss_names(self) -> tuple[str, ...]:
@@ -73,9 +75,7 @@ class RecognitionPhase(Phase):
     def _moment_loss(self, network: AherNet, data: IterationData) -> Tensor:
         with torch.set_grad_enabled("pyramid" in self.groups):
             levels = network.levels(data.moments.features)
-        pooled = pool_levels(levels)
-        self.feature_bank.add(pooled, data.moments.labels)
-        logits = network.classify_pooled(pooled, "moment")
+        logits = network.classify_segments(levels, "moment")
         return self.weight * segment_classification_loss(logits, data.moments.labels, levels=self.levels)
 
     def _foreground_loss(self, network: AherNet, data: IterationData) -> Tensor:

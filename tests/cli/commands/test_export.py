@@ -21,7 +21,9 @@ def test_a_checkpoint_becomes_a_folder_that_commands_take(
     folder = tmp_path / "shared"
     words = ["export", f"--checkpoint={checkpoint}", "--format=safetensors", f"--output={folder}"]
     assert main(words) == 0
-    assert f"{folder}: written, 0." in capsys.readouterr().out
+    written = capsys.readouterr().out
+    assert f"{folder}: written, 0." in written
+    assert "MiB are features of 30 moments and 6 videos, for adding categories (--feature-bank=false" in written
     assert main(["list-categories", f"--checkpoint={folder}"]) == 0
     assert "nod" in capsys.readouterr().out
     assert Localizer.from_pretrained(folder).categories == Localizer.from_checkpoint(checkpoint).categories
@@ -29,6 +31,7 @@ def test_a_checkpoint_becomes_a_folder_that_commands_take(
     assert "already exists; name another folder, or add --overwrite" in capsys.readouterr().err
     assert main([*words, "--overwrite", "--feature-bank=false"]) == 0
     assert not (folder / FEATURE_BANK_FILE).exists()
+    assert "; without a feature bank: adding categories to it needs --negatives" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from aher_lightning.checkpoints.pretrained_folder import read_trained, write_pretrained
-from aher_lightning.console import output_console
+from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
+from aher_lightning.checkpoints.content import STATE_KEY
+from aher_lightning.checkpoints.pretrained_folder import FEATURE_BANK_FILE, read_trained, write_pretrained
+from aher_lightning.console import counted, output_console
 from aher_lightning.errors import ConfigError
 from aher_lightning.inference.onnx_export import OPSET, export_onnx
 from aher_lightning.inference.rebuild import load_module
+from aher_lightning.models.bank_content import read_bank
 
 
 def export(
@@ -28,8 +31,8 @@ def export(
         output: Folder to make.
         format: onnx: two graphs and a description, for any runtime. safetensors: everything that this package needs, in
             a layout that model hubs know, and nothing that could run code.
-        feature_bank: Whether a folder to share includes the feature bank, the negatives of categories added
-            later.
+        feature_bank: Whether a folder to share includes the feature bank, the moments and background that categories
+            added later learn against.
         overwrite: Replace a folder that an export like this has written.
         trust_plugins: Whether the checkpoint may name classes outside this package, whose code runs then.
 
@@ -46,5 +49,19 @@ def export(
     else:
         write_pretrained(output, read_trained(checkpoint), with_feature_bank=feature_bank, overwrite=overwrite)
         size = sum(path.stat().st_size for path in output.iterdir())
-        output_console().print(f"{output}: written, {size / 2**20:.1f} MiB", markup=False)
+        output_console().print(f"{output}: written, {size / 2**20:.1f} MiB; {_describe_bank(output)}", markup=False)
     return output
+
+
+def _describe_bank(folder: Path) -> str:
+    """What the feature bank of a folder holds, or what is lost without it."""
+    path = folder / FEATURE_BANK_FILE
+    if not path.exists():
+        return (
+            "without a feature bank: adding categories to it needs --negatives, and they cannot be taught in background"
+        )
+    moments, videos = read_bank(read_trained(folder)[STATE_KEY][FEATURE_BANK_KEY])
+    return (
+        f"of these {path.stat().st_size / 2**20:.1f} MiB are features of {counted(len(moments.labels), 'moment')} and "
+        f"{counted(len(videos.labels), 'video')}, for adding categories (--feature-bank=false leaves them out)"
+    )

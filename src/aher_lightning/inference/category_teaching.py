@@ -1,0 +1,215 @@
+"""Teach rows of new categories at the cells of synthetic videos, everything else frozen; or fine-tune the network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from aher_lightning.checkpoints.added_categories import LevelRows
+from aher_lightning.inference.pasted_videos import PastedVideos
+from aher_lightning.models.aher_net import AherNet
+from aher_lightning.models.bank_content import BankContent
+from aher_lightning.modules.phased import PhasedModule
+from aher_lightning.modules.phases import localization_losses
+from aher_lightning.ops.precision import to_float32
+from aher_lightning.structures import LabelledVideos
+
+TEACHING_STEPS = 100
+"""Steps in which rows are taught."""
+
+FINE_TUNING_STEPS = 80
+"""Steps in which everything but the backbone is fine-tuned."""
+
+FINE_TUNED_GROUPS = ("pyramid", "heads", "moment_classifier", "transfer")
+"""Parameter groups that fine-tuning moves, beside the rows of added categories."""
+
+_TEACHING_RATE = 0.003
+_FINE_TUNING_RATE = 0.0005
+"""Learning rates of Adam, annealed to zero by a cosine."""
+
+_HALF_BATCH = 8
+"""Synthetic videos of new categories in a batch; as many show existing ones."""
+
+OnStep = Callable[[str], None]
+
+
+class Teaching(NamedTuple):
+    """What teaching works on.
+
+    Attributes:
+        module: The trained module, with its network on any device.
+        bank: Moments of existing and new categories, and videos with background.
+        existing: Rows of all existing moment categories on each level, ``(K, d_j)``.
+        new: Rows of the new ones, ``(A, d_j)``, whose labels follow.
+    """
+
+    module: PhasedModule
+    bank: BankContent
+    existing: list[LevelRows]
+    new: list[LevelRows]
+
+
+def teach_rows(teaching: Teaching, on_step: OnStep = lambda _: None) -> list[LevelRows]:
+    """Return new rows that have learnt to tell their categories at the cells of videos.
+
+    Rows learnt on whole clips are not calibrated there: cells see parts of actions, and background. Each step takes
+    synthetic videos of new and of existing categories, moments pasted into stored background, and minimizes the cell
+    classification loss of the module over all moment categories. Only the new rows move. The losses of new and
+    existing categories count by their numbers of categories, so that each category has the same weight.
+
+    Args:
+        teaching: Rows to start from, and what to learn from.
+        on_step: Called with a description after each of :data:`TEACHING_STEPS` steps.
+
+    Returns:
+        The rows of each level, on the CPU.
+    """
+    module = teaching.module
+    network, device = module.network, module.device
+    existing = [_on(rows, device) for rows in teaching.existing]
+    new = [_leaves(rows, device) for rows in teaching.new]
+    old_videos, new_videos = _draws(teaching)
+    parameters = [values for rows in new for values in rows]
+    optimizer, schedule = _optimizer(parameters, _TEACHING_RATE, TEACHING_STEPS)
+    for _ in range(TEACHING_STEPS):
+        rows = [_joined(*pair) for pair in zip(existing, new, strict=True)]
+        total = torch.zeros((), device=device)
+        for share, videos in zip(_shares(teaching), (old_videos, new_videos), strict=True):
+            synthetic = videos.draw(_HALF_BATCH)
+            with torch.no_grad():
+                levels = network.levels(synthetic.features)
+            total = total + share * _classification_loss(module, levels, rows, synthetic)
+        _step(parameters, total, optimizer, schedule)
+        on_step(f"loss {float(total.detach()):.2f}")
+    return [LevelRows(*(values.detach().cpu() for values in rows)) for rows in new]
+
+
+def fine_tune_network(teaching: Teaching, on_step: OnStep = lambda _: None) -> list[LevelRows]:
+    """Train everything in the network but its classifier of untrimmed categories; the network is changed.
+
+    Each step adds the localization loss of synthetic videos, see :func:`teach_rows`, and that of stored untrimmed
+    videos. Rows of categories that were added earlier are trained too.
+
+    Args:
+        teaching: Rows to start from, and what to learn from; those of existing categories are the network's.
+        on_step: Called with a description after each of :data:`FINE_TUNING_STEPS` steps.
+
+    Returns:
+        The new rows of each level, on the CPU.
+    """
+    module = teaching.module
+    network, added = module.network, module.network.added_classifier
+    old_videos, new_videos = _draws(teaching)
+    new = [_leaves(rows, module.device) for rows in teaching.new]
+    joined_before: list[LevelRows] = []
+    if added is not None:
+        pairs = [LevelRows(added.weights(level), added.biases(level)) for level in range(len(new))]
+        joined_before = [_leaves(rows, module.device) for rows in pairs]
+    parameters: list[Tensor] = [one for group in FINE_TUNED_GROUPS for one in network.parameter_group(group)]
+    parameters += [values for rows in (*joined_before, *new) for values in rows]
+    optimizer, schedule = _optimizer(parameters, _FINE_TUNING_RATE, FINE_TUNING_STEPS)
+    for _ in range(FINE_TUNING_STEPS):
+        rows = _trained_rows(network)
+        for more in (joined_before, new):
+            rows = [_joined(*pair) for pair in zip(rows, more, strict=True)] if more else rows
+        untrimmed = old_videos.untrimmed(_HALF_BATCH)
+        terms = localization_losses(network, module.loss, network.levels(untrimmed.features), untrimmed, "untrimmed")
+        total = terms.classification + terms.proposal
+        for share, videos in zip(_shares(teaching), (old_videos, new_videos), strict=True):
+            synthetic = videos.draw(_HALF_BATCH)
+            levels = network.levels(synthetic.features)
+            targets = network.head.match(synthetic.segments, synthetic.labels)
+            total = total + share * _classification_loss(module, levels, rows, synthetic)
+            total = total + network.head.proposal_loss(network.head(levels), targets) / 2
+        _step(parameters, total, optimizer, schedule)
+        on_step(f"loss {float(total.detach()):.2f}")
+    if added is not None:
+        for level, one in enumerate(joined_before):
+            added.set_rows(level, *one)
+    return [LevelRows(*(values.detach().cpu() for values in rows)) for rows in new]
+
+
+def existing_rows(network: AherNet) -> list[LevelRows]:
+    """Return the segment-level rows of all moment categories of a network on each level, added ones last."""
+    trained, added = _trained_rows(network), network.added_classifier
+    if added is not None:
+        earlier = [LevelRows(added.weights(level), added.biases(level)) for level in range(len(trained))]
+        trained = [_joined(*pair) for pair in zip(trained, earlier, strict=True)]
+    return [LevelRows(*(values.detach().cpu() for values in rows)) for rows in trained]
+
+
+def _trained_rows(network: AherNet) -> list[LevelRows]:
+    """The rows of trained moment categories: the network's own parameters."""
+    classifier = network.moment_classifier
+    return [LevelRows(classifier.weights(j), classifier.biases(j)) for j in range(len(network.level_channels))]
+
+
+def _draws(teaching: Teaching) -> tuple[PastedVideos, PastedVideos]:
+    """Synthetic videos of existing categories, and of new ones."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.unique(teaching.bank.moments.labels)
+    is_new = labels >= len(teaching.existing[0].bias)
+    old, new = (PastedVideos(teaching.module, teaching.bank, labels[mask], generator) for mask in (~is_new, is_new))
+    return old, new
+
+
+def _shares(teaching: Teaching) -> tuple[float, float]:
+    """Weights of the losses of existing and of new categories: their parts of the number of categories."""
+    num_existing, num_new = len(teaching.existing[0].bias), len(teaching.new[0].bias)
+    return num_existing / (num_existing + num_new), num_new / (num_existing + num_new)
+
+
+def _classification_loss(
+    module: PhasedModule, levels: Sequence[Tensor], rows: Sequence[LevelRows], videos: LabelledVideos
+) -> Tensor:
+    """The module's loss of cells over the categories of the rows."""
+    targets = module.network.head.match(videos.segments, videos.labels)
+    loss: Tensor = module.loss(_cell_logits(module.network, levels, rows), videos.labels, targets)
+    return loss
+
+
+def _cell_logits(network: AherNet, levels: Sequence[Tensor], rows: Sequence[LevelRows]) -> Tensor:
+    """Class logits ``(B, K, N)`` of all cells by segment-level rows, which are transferred first."""
+    logits = []
+    for transfer, features, one in zip(network.transfers, levels, rows, strict=True):
+        weight, bias = transfer(one.weight, one.bias)
+        logits.append(to_float32(torch.matmul(weight, features)) + bias.unsqueeze(-1))
+    return torch.cat(logits, dim=-1)
+
+
+def _optimizer(
+    parameters: list[Tensor], rate: float, steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    optimizer = torch.optim.Adam(parameters, lr=rate)
+    return optimizer, torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
+
+
+def _step(
+    parameters: list[Tensor],
+    loss: Tensor,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+) -> None:
+    """Take a step in the parameters alone; other parts of the network get no gradient."""
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    optimizer.step()
+    schedule.step()
+    optimizer.zero_grad()
+
+
+def _on(rows: LevelRows, device: torch.device) -> LevelRows:
+    return LevelRows(*(values.detach().to(device) for values in rows))
+
+
+def _leaves(rows: LevelRows, device: torch.device) -> LevelRows:
+    """Copies of rows that gradients reach."""
+    return LevelRows(*(values.detach().clone().to(device).requires_grad_() for values in rows))
+
+
+def _joined(existing: LevelRows, new: LevelRows) -> LevelRows:
+    return LevelRows(*(torch.cat(pair) for pair in zip(existing, new, strict=True)))
