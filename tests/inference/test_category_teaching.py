@@ -14,8 +14,10 @@ from aher_lightning.inference.category_teaching import (
     FINE_TUNED_GROUPS,
     Teaching,
     _cell_logits,
+    _count_batches,
     _draws,
     _shares,
+    count_teaching_steps,
     existing_rows,
     fine_tune_network,
     teach_rows,
@@ -35,6 +37,7 @@ LABELS = [0, 0, 1, 2, 3, 3, 3, 4, 4]
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(category_teaching, "TEACHING_STEPS", 12)
+    monkeypatch.setattr(category_teaching, "_FEWEST_VIDEOS", 20)
     monkeypatch.setattr(category_teaching, "FINE_TUNING_STEPS", 3)
 
 
@@ -78,7 +81,7 @@ def test_teaching_lowers_the_loss_and_changes_new_rows_alone(num_added: int) -> 
     given = teaching(num_added=num_added)
     before, notes = state(given.module), list[str]()
     rows = teach_rows(given, notes.append)
-    assert len(notes) == 12
+    assert len(notes) == count_teaching_steps(NEW) == 2 * 3 + 12
     assert [one.weight.shape for one in rows] == [(NEW, width) for width in LEVEL_CHANNELS]
     assert all(torch.equal(value, before[name]) for name, value in given.module.state_dict().items())
     assert all(not torch.equal(one.weight, old.weight) for one, old in zip(rows, given.new, strict=True))
@@ -107,6 +110,10 @@ def test_existing_rows_are_those_of_trained_and_then_of_added_categories() -> No
         assert torch.equal(rows.weight[:2], network.moment_classifier.weights(level))
         assert torch.equal(rows.weight[2:], network.added_classifier.weights(level))
         assert rows.bias.shape == (3,)
+
+
+def test_many_categories_get_videos_each() -> None:
+    assert [_count_batches(number) for number in (1, 5, 6, 100)] == [(3, 3), (3, 3), (3, 3), (3, 50)]
 
 
 def test_each_category_has_the_same_weight() -> None:

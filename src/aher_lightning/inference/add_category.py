@@ -27,8 +27,8 @@ from aher_lightning.inference.category_clips import (
 )
 from aher_lightning.inference.category_teaching import (
     FINE_TUNING_STEPS,
-    TEACHING_STEPS,
     Teaching,
+    count_teaching_steps,
     existing_rows,
     fine_tune_network,
     teach_rows,
@@ -162,7 +162,7 @@ def learn_categories(
     if not videos_with_background(bank.videos, module.network.length):
         return LearntCategories(training, is_taught=False)
     teaching = Teaching(module, bank, existing_rows(module.network), training.levels)
-    with show("Teaching in background", TEACHING_STEPS) as progress:
+    with show("Teaching in background", count_teaching_steps(num_new)) as progress:
         teaching = teaching._replace(new=teach_rows(teaching, lambda note: progress.advance(note=note)))
     if fine_tunes:
         with show("Fine-tuning", FINE_TUNING_STEPS) as progress:

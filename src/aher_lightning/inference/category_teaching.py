@@ -15,9 +15,8 @@ from aher_lightning.models.bank_content import BankContent
 from aher_lightning.modules.phased import PhasedModule
 from aher_lightning.modules.phases import localization_losses
 from aher_lightning.ops.precision import to_float32
-from aher_lightning.structures import LabelledVideos
 
-TEACHING_STEPS = 100
+TEACHING_STEPS = 200
 """Steps in which rows are taught."""
 
 FINE_TUNING_STEPS = 80
@@ -26,12 +25,19 @@ FINE_TUNING_STEPS = 80
 FINE_TUNED_GROUPS = ("pyramid", "heads", "moment_classifier", "transfer")
 """Parameter groups that fine-tuning moves, beside the rows of added categories."""
 
-_TEACHING_RATE = 0.003
-_FINE_TUNING_RATE = 0.0005
+_TEACHING_RATE = 0.01
+_FINE_TUNING_RATE = 0.001
 """Learning rates of Adam, annealed to zero by a cosine."""
 
-_HALF_BATCH = 8
-"""Synthetic videos of new categories in a batch; as many show existing ones."""
+_FEWEST_VIDEOS = 160
+_VIDEOS_PER_CATEGORY = 4
+"""Synthetic videos that rows are taught with: the first number shows existing categories, and new ones unless the
+second number for each of them is more."""
+
+_COMPUTED_AT_ONCE = 8
+_TAUGHT_AT_ONCE = 16
+_TUNED_AT_ONCE = 8
+"""Synthetic videos of new categories in a batch, and of existing ones."""
 
 OnStep = Callable[[str], None]
 
@@ -52,39 +58,74 @@ class Teaching(NamedTuple):
     new: list[LevelRows]
 
 
+class _Maps(NamedTuple):
+    """Feature maps of synthetic videos, with their instances."""
+
+    levels: list[Tensor]  # (P, d_j, n_j)
+    segments: Tensor  # (P, G, 2)
+    labels: Tensor  # (P, G)
+
+
+def count_teaching_steps(num_new: int) -> int:
+    """Return how many steps :func:`teach_rows` reports for A new categories."""
+    return sum(_count_batches(num_new)) + TEACHING_STEPS
+
+
 def teach_rows(teaching: Teaching, on_step: OnStep = lambda _: None) -> list[LevelRows]:
     """Return new rows that have learnt to tell their categories at the cells of videos.
 
-    Rows learnt on whole clips are not calibrated there: cells see parts of actions, and background. Each step takes
-    synthetic videos of new and of existing categories, moments pasted into stored background, and minimizes the cell
-    classification loss of the module over all moment categories. Only the new rows move. The losses of new and
-    existing categories count by their numbers of categories, so that each category has the same weight.
+    Rows learnt on whole clips are not calibrated there: cells see parts of actions, and background. Synthetic videos of
+    new and of existing categories, moments pasted into stored background, run through the frozen network once. Then
+    each step minimizes the module's cell classification loss over all moment categories on some of their feature maps.
+    Only the new rows move. The losses of new and existing categories count by their numbers of categories, so that
+    each category has the same weight.
 
     Args:
         teaching: Rows to start from, and what to learn from.
-        on_step: Called with a description after each of :data:`TEACHING_STEPS` steps.
+        on_step: Called with a description after each of :func:`count_teaching_steps` steps.
 
     Returns:
         The rows of each level, on the CPU.
     """
     module = teaching.module
-    network, device = module.network, module.device
-    existing = [_on(rows, device) for rows in teaching.existing]
-    new = [_leaves(rows, device) for rows in teaching.new]
-    old_videos, new_videos = _draws(teaching)
+    existing = [_on(rows, module.device) for rows in teaching.existing]
+    new = [_leaves(rows, module.device) for rows in teaching.new]
+    counted = zip(_draws(teaching), _count_batches(len(teaching.new[0].bias)), strict=True)
+    maps = [_compute_maps(module.network, videos, num_batches, on_step) for videos, num_batches in counted]
     parameters = [values for rows in new for values in rows]
     optimizer, schedule = _optimizer(parameters, _TEACHING_RATE, TEACHING_STEPS)
+    generator = torch.Generator().manual_seed(0)
     for _ in range(TEACHING_STEPS):
         rows = [_joined(*pair) for pair in zip(existing, new, strict=True)]
-        total = torch.zeros((), device=device)
-        for share, videos in zip(_shares(teaching), (old_videos, new_videos), strict=True):
-            synthetic = videos.draw(_HALF_BATCH)
-            with torch.no_grad():
-                levels = network.levels(synthetic.features)
-            total = total + share * _classification_loss(module, levels, rows, synthetic)
+        total = torch.zeros((), device=module.device)
+        for share, whole in zip(_shares(teaching), maps, strict=True):
+            chosen = torch.randperm(len(whole.labels), generator=generator)[:_TAUGHT_AT_ONCE].to(module.device)
+            total = total + share * _classification_loss(module, _rows_of(whole, chosen), rows)
         _step(parameters, total, optimizer, schedule)
         on_step(f"loss {float(total.detach()):.2f}")
     return [LevelRows(*(values.detach().cpu() for values in rows)) for rows in new]
+
+
+def _count_batches(num_new: int) -> tuple[int, int]:
+    """Batches of synthetic videos that show existing categories, and new ones."""
+    fewest, enough = (-(-count // _COMPUTED_AT_ONCE) for count in (_FEWEST_VIDEOS, _VIDEOS_PER_CATEGORY * num_new))
+    return fewest, max(fewest, enough)
+
+
+@torch.no_grad()
+def _compute_maps(network: AherNet, videos: PastedVideos, num_batches: int, on_step: OnStep) -> _Maps:
+    """Feature maps of some synthetic videos."""
+    found = []
+    for _ in range(num_batches):
+        synthetic = videos.draw(_COMPUTED_AT_ONCE)
+        found.append(_Maps(network.levels(synthetic.features), synthetic.segments, synthetic.labels))
+        on_step("synthetic videos")
+    levels = [torch.cat(parts) for parts in zip(*(one.levels for one in found), strict=True)]
+    return _Maps(levels, torch.cat([one.segments for one in found]), torch.cat([one.labels for one in found]))
+
+
+def _rows_of(maps: _Maps, chosen: Tensor) -> _Maps:
+    return _Maps([level[chosen] for level in maps.levels], maps.segments[chosen], maps.labels[chosen])
 
 
 def fine_tune_network(teaching: Teaching, on_step: OnStep = lambda _: None) -> list[LevelRows]:
@@ -115,15 +156,15 @@ def fine_tune_network(teaching: Teaching, on_step: OnStep = lambda _: None) -> l
         rows = _trained_rows(network)
         for more in (joined_before, new):
             rows = [_joined(*pair) for pair in zip(rows, more, strict=True)] if more else rows
-        untrimmed = old_videos.untrimmed(_HALF_BATCH)
+        untrimmed = old_videos.untrimmed(_TUNED_AT_ONCE)
         terms = localization_losses(network, module.loss, network.levels(untrimmed.features), untrimmed, "untrimmed")
         total = terms.classification + terms.proposal
         for share, videos in zip(_shares(teaching), (old_videos, new_videos), strict=True):
-            synthetic = videos.draw(_HALF_BATCH)
-            levels = network.levels(synthetic.features)
-            targets = network.head.match(synthetic.segments, synthetic.labels)
-            total = total + share * _classification_loss(module, levels, rows, synthetic)
-            total = total + network.head.proposal_loss(network.head(levels), targets) / 2
+            synthetic = videos.draw(_TUNED_AT_ONCE)
+            maps = _Maps(network.levels(synthetic.features), synthetic.segments, synthetic.labels)
+            targets = network.head.match(maps.segments, maps.labels)
+            total = total + share * _classification_loss(module, maps, rows)
+            total = total + network.head.proposal_loss(network.head(maps.levels), targets) / 2
         _step(parameters, total, optimizer, schedule)
         on_step(f"loss {float(total.detach()):.2f}")
     if added is not None:
@@ -162,12 +203,10 @@ def _shares(teaching: Teaching) -> tuple[float, float]:
     return num_existing / (num_existing + num_new), num_new / (num_existing + num_new)
 
 
-def _classification_loss(
-    module: PhasedModule, levels: Sequence[Tensor], rows: Sequence[LevelRows], videos: LabelledVideos
-) -> Tensor:
+def _classification_loss(module: PhasedModule, maps: _Maps, rows: Sequence[LevelRows]) -> Tensor:
     """The module's loss of cells over the categories of the rows."""
-    targets = module.network.head.match(videos.segments, videos.labels)
-    loss: Tensor = module.loss(_cell_logits(module.network, levels, rows), videos.labels, targets)
+    targets = module.network.head.match(maps.segments, maps.labels)
+    loss: Tensor = module.loss(_cell_logits(module.network, maps.levels, rows), maps.labels, targets)
     return loss
 
 

@@ -7,7 +7,7 @@ import pytest
 from aher_lightning.cli.commands.add_category import add_category
 from aher_lightning.cli.main import main
 from aher_lightning.inference.category_list import describe_categories
-from aher_lightning.inference.category_teaching import FINE_TUNING_STEPS, TEACHING_STEPS
+from aher_lightning.inference.category_teaching import FINE_TUNING_STEPS, count_teaching_steps
 from tests.helpers.added import remembering_checkpoint, write_clips
 
 
@@ -20,7 +20,7 @@ def test_categories_are_added_and_told(tmp_path: Path, capsys: pytest.CaptureFix
     written = capsys.readouterr()
     assert "Reading clips: 8/8 steps" in written.out
     assert "Training classifiers: 24/24 steps" in written.out
-    assert f"Teaching in background: {TEACHING_STEPS}/{TEACHING_STEPS} steps" in written.out
+    assert f"Teaching in background: {count_teaching_steps(2)}/{count_teaching_steps(2)} steps" in written.out
     assert "fine-tuned" not in written.out
     assert "bow: added from 2 clips\nyawn: added from 5 clips\n" in written.out
     assert "more.ckpt: 2 categories more, in " in written.out
