@@ -59,9 +59,10 @@ class Teaching(NamedTuple):
 
 
 class _Maps(NamedTuple):
-    """Feature maps of synthetic videos, with their instances."""
+    """Feature maps of synthetic videos, with their instances and what existing rows say about them."""
 
     levels: list[Tensor]  # (P, d_j, n_j)
+    existing_logits: Tensor  # (P, K, N)
     segments: Tensor  # (P, G, 2)
     labels: Tensor  # (P, G)
 
@@ -88,19 +89,19 @@ def teach_rows(teaching: Teaching, on_step: OnStep = lambda _: None) -> list[Lev
         The rows of each level, on the CPU.
     """
     module = teaching.module
-    existing = [_on(rows, module.device) for rows in teaching.existing]
     new = [_leaves(rows, module.device) for rows in teaching.new]
     counted = zip(_draws(teaching), _count_batches(len(teaching.new[0].bias)), strict=True)
-    maps = [_compute_maps(module.network, videos, num_batches, on_step) for videos, num_batches in counted]
+    maps = [_compute_maps(teaching, videos, num_batches, on_step) for videos, num_batches in counted]
     parameters = [values for rows in new for values in rows]
     optimizer, schedule = _optimizer(parameters, _TEACHING_RATE, TEACHING_STEPS)
     generator = torch.Generator().manual_seed(0)
     for _ in range(TEACHING_STEPS):
-        rows = [_joined(*pair) for pair in zip(existing, new, strict=True)]
         total = torch.zeros((), device=module.device)
         for share, whole in zip(_shares(teaching), maps, strict=True):
             chosen = torch.randperm(len(whole.labels), generator=generator)[:_TAUGHT_AT_ONCE].to(module.device)
-            total = total + share * _classification_loss(module, _rows_of(whole, chosen), rows)
+            some = _rows_of(whole, chosen)
+            logits = torch.cat([some.existing_logits, _cell_logits(module.network, some.levels, new)], dim=1)
+            total = total + share * _classification_loss(module, logits, some.segments, some.labels)
         _step(parameters, total, optimizer, schedule)
         on_step(f"loss {float(total.detach()):.2f}")
     return [LevelRows(*(values.detach().cpu() for values in rows)) for rows in new]
@@ -113,19 +114,21 @@ def _count_batches(num_new: int) -> tuple[int, int]:
 
 
 @torch.no_grad()
-def _compute_maps(network: AherNet, videos: PastedVideos, num_batches: int, on_step: OnStep) -> _Maps:
+def _compute_maps(teaching: Teaching, videos: PastedVideos, num_batches: int, on_step: OnStep) -> _Maps:
     """Feature maps of some synthetic videos."""
-    found = []
+    network, found = teaching.module.network, []
+    existing = [LevelRows(*(values.to(teaching.module.device) for values in rows)) for rows in teaching.existing]
     for _ in range(num_batches):
         synthetic = videos.draw(_COMPUTED_AT_ONCE)
-        found.append(_Maps(network.levels(synthetic.features), synthetic.segments, synthetic.labels))
+        levels = network.levels(synthetic.features)
+        found.append(_Maps(levels, _cell_logits(network, levels, existing), synthetic.segments, synthetic.labels))
         on_step("synthetic videos")
     levels = [torch.cat(parts) for parts in zip(*(one.levels for one in found), strict=True)]
-    return _Maps(levels, torch.cat([one.segments for one in found]), torch.cat([one.labels for one in found]))
+    return _Maps(levels, *(torch.cat(parts) for parts in list(zip(*found, strict=True))[1:]))
 
 
 def _rows_of(maps: _Maps, chosen: Tensor) -> _Maps:
-    return _Maps([level[chosen] for level in maps.levels], maps.segments[chosen], maps.labels[chosen])
+    return _Maps([level[chosen] for level in maps.levels], *(values[chosen] for values in maps[1:]))
 
 
 def fine_tune_network(teaching: Teaching, on_step: OnStep = lambda _: None) -> list[LevelRows]:
@@ -161,10 +164,11 @@ def fine_tune_network(teaching: Teaching, on_step: OnStep = lambda _: None) -> l
         total = terms.classification + terms.proposal
         for share, videos in zip(_shares(teaching), (old_videos, new_videos), strict=True):
             synthetic = videos.draw(_TUNED_AT_ONCE)
-            maps = _Maps(network.levels(synthetic.features), synthetic.segments, synthetic.labels)
-            targets = network.head.match(maps.segments, maps.labels)
-            total = total + share * _classification_loss(module, maps, rows)
-            total = total + network.head.proposal_loss(network.head(maps.levels), targets) / 2
+            levels = network.levels(synthetic.features)
+            logits = _cell_logits(network, levels, rows)
+            total = total + share * _classification_loss(module, logits, synthetic.segments, synthetic.labels)
+            targets = network.head.match(synthetic.segments, synthetic.labels)
+            total = total + network.head.proposal_loss(network.head(levels), targets) / 2
         _step(parameters, total, optimizer, schedule)
         on_step(f"loss {float(total.detach()):.2f}")
     if added is not None:
@@ -203,10 +207,9 @@ def _shares(teaching: Teaching) -> tuple[float, float]:
     return num_existing / (num_existing + num_new), num_new / (num_existing + num_new)
 
 
-def _classification_loss(module: PhasedModule, maps: _Maps, rows: Sequence[LevelRows]) -> Tensor:
-    """The module's loss of cells over the categories of the rows."""
-    targets = module.network.head.match(maps.segments, maps.labels)
-    loss: Tensor = module.loss(_cell_logits(module.network, maps.levels, rows), maps.labels, targets)
+def _classification_loss(module: PhasedModule, logits: Tensor, segments: Tensor, labels: Tensor) -> Tensor:
+    """The module's loss of cells, given their logits of all moment categories."""
+    loss: Tensor = module.loss(logits, labels, module.network.head.match(segments, labels))
     return loss
 
 
@@ -239,10 +242,6 @@ def _step(
     optimizer.step()
     schedule.step()
     optimizer.zero_grad()
-
-
-def _on(rows: LevelRows, device: torch.device) -> LevelRows:
-    return LevelRows(*(values.detach().to(device) for values in rows))
 
 
 def _leaves(rows: LevelRows, device: torch.device) -> LevelRows:
