@@ -8,6 +8,8 @@ import torch
 
 from aher_lightning.errors import ConfigError
 from aher_lightning.models.fingerprint import fingerprint
+from aher_lightning.models.postprocess import DetectionDecoder
+from aher_lightning.models.suppression import HardNMS
 from aher_lightning.modules.proposal_classifier import ProposalClassifierModule
 from aher_lightning.structures import SnippetSequences
 from tests.helpers.toy import CATEGORIES, CHANNELS, MeanBackbone, ToyDataModule, toy_network
@@ -63,13 +65,14 @@ def test_random_proposals_repeat_in_every_test_run(tmp_path: Path) -> None:
 
 @torch.no_grad()
 def test_a_video_has_the_same_random_proposals_in_whatever_batch_it_comes() -> None:
-    judge = module(proposals="random", num_random=5)
+    decoder = DetectionDecoder(suppression=HardNMS(1.0))  # moves no segment
+    judge = module(proposals="random", num_random=5, decoder=decoder)
     batch = untrimmed_batch(features(), [[[1.0, 2.0]]] * 2, [[0]] * 2)
     first, second = judge.detect_in_batch(batch)
     assert not torch.equal(first.segments, second.segments)
     (alone,) = judge.detect_in_batch(untrimmed_batch(features(1), [[[1.0, 2.0]]], [[0]])._replace(video_ids=["v1"]))
     assert set(map(tuple, alone.segments.tolist())) == set(map(tuple, second.segments.tolist()))
-    (other,) = module(proposals="random", num_random=5, seed=1).detect_in_batch(
+    (other,) = module(proposals="random", num_random=5, seed=1, decoder=decoder).detect_in_batch(
         untrimmed_batch(features(1), [[[1.0, 2.0]]], [[0]])
     )
     assert not torch.equal(other.segments, first.segments)
