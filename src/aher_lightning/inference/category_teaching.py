@@ -25,11 +25,11 @@ FINE_TUNING_STEPS = 80
 FINE_TUNED_GROUPS = ("pyramid", "heads", "moment_classifier", "transfer")
 """Parameter groups that fine-tuning moves, beside the rows of added categories."""
 
-_TEACHING_RATE = 0.01
+_TEACHING_RATE = 0.03
 _FINE_TUNING_RATE = 0.001
 """Learning rates of Adam, annealed to zero by a cosine."""
 
-_FEWEST_VIDEOS = 160
+_FEWEST_VIDEOS = 400
 _VIDEOS_PER_CATEGORY = 4
 """Synthetic videos that rows are taught with: the first number shows existing categories, and new ones unless the
 second number for each of them is more."""
