@@ -23,9 +23,14 @@ from aher_lightning.inference.add_category import add_categories
 from aher_lightning.inference.category_list import describe_categories, remove_categories
 from aher_lightning.inference.localizer import Localizer
 from aher_lightning.inference.rebuild import load_module
-from tests.helpers.added import remembering_checkpoint, write_clips
+from tests.helpers.added import remembering_checkpoint, teach_briefly, write_clips
 from tests.helpers.training import toy_localizer
 from tests.helpers.videos import VideoSpec, write_video
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    teach_briefly(monkeypatch)
 
 
 @pytest.fixture

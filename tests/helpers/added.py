@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.checkpoints.pretrained_folder import read_trained
+from aher_lightning.inference import category_teaching
 from aher_lightning.models.bank_content import BankContent, StoredMoments, StoredVideos
 from aher_lightning.structures import Categories, SnippetSequences
 from tests.helpers.toy import CATEGORIES, CHANNELS
@@ -65,3 +67,10 @@ def write_clips(root: Path, **counts: int) -> Path:
             spec = VideoSpec(num_frames=12 + number, first_number=50 * place)
             write_video(root / name / f"{number}.mp4", spec)
     return root
+
+
+def teach_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make teaching and fine-tuning as short as tests want them."""
+    monkeypatch.setattr(category_teaching, "TEACHING_STEPS", 5)
+    monkeypatch.setattr(category_teaching, "FINE_TUNING_STEPS", 2)
+    monkeypatch.setattr(category_teaching, "_FEWEST_VIDEOS", 8)

@@ -11,7 +11,6 @@ from aher_lightning import __version__
 from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
 from aher_lightning.errors import AherError, CheckpointError, ConfigError, ContractError, DataError
-from aher_lightning.inference import category_teaching
 from aher_lightning.inference.add_category import add_categories, level_problems
 from aher_lightning.inference.category_list import describe_categories, remove_categories
 from aher_lightning.inference.category_training import train_categories
@@ -21,7 +20,7 @@ from aher_lightning.models.backbones.p3d_small import P3DSmall
 from aher_lightning.models.bank_content import read_bank
 from aher_lightning.modules.phased import PhasedModule
 from aher_lightning.structures import AddedCategory, Categories, LevelOutputs
-from tests.helpers.added import remembering_checkpoint, stored_labels, write_clips
+from tests.helpers.added import remembering_checkpoint, stored_labels, teach_briefly, write_clips
 from tests.helpers.toy import MOMENT, UNTRIMMED
 from tests.helpers.trained import checkpointed_localizer
 from tests.helpers.training import quiet_trainer, small_contract, toy_classifier
@@ -30,9 +29,7 @@ from tests.helpers.videos import VideoSpec, write_video
 
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(category_teaching, "TEACHING_STEPS", 5)
-    monkeypatch.setattr(category_teaching, "FINE_TUNING_STEPS", 2)
-    monkeypatch.setattr(category_teaching, "_FEWEST_VIDEOS", 8)
+    teach_briefly(monkeypatch)
 
 
 @pytest.fixture

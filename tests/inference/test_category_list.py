@@ -12,8 +12,13 @@ from aher_lightning.inference.add_category import add_categories
 from aher_lightning.inference.category_list import ListedCategory, describe_categories, remove_categories
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.structures import AddedCategory
-from tests.helpers.added import remembering_checkpoint, stored_labels, write_clips
+from tests.helpers.added import remembering_checkpoint, stored_labels, teach_briefly, write_clips
 from tests.helpers.toy import MOMENT, UNTRIMMED
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    teach_briefly(monkeypatch)
 
 
 @pytest.fixture
