@@ -22,10 +22,12 @@ from tests.helpers.command_line import TrainedRun, cached, extract_words, traine
 pytestmark = pytest.mark.slow
 
 
-def read_report(run: TrainedRun, output: Path, *options: str) -> dict[str, dict[str, float]]:
-    """Score the predictions of the test run by ``aher evaluate``."""
+def read_report(
+    run: TrainedRun, output: Path, *options: str, file: str = "predictions.json"
+) -> dict[str, dict[str, float]]:
+    """Score what the test run wrote by ``aher evaluate``."""
     words = ["evaluate", "--ground-truth", str(run.data / "annotations.json"), "--proposals"]
-    words += ["--predictions", str(run.folder / "aher" / "predictions.json")]
+    words += ["--predictions", str(run.folder / "aher" / file)]
     words += ["--categories", str(run.data / "split.json"), "--group", "moment", "--output", str(output), *options]
     assert main(words) == 0
     report: dict[str, dict[str, float]] = json.loads(output.read_text())
@@ -53,6 +55,9 @@ def test_every_step_leaves_its_files(trained_run: TrainedRun) -> None:
 def test_the_saved_predictions_score_what_the_test_said(trained_run: TrainedRun, tmp_path: Path) -> None:
     said = json.loads((trained_run.folder / "aher" / "metrics.json").read_text())
     scored = named(read_report(trained_run, tmp_path / "report.json"))
+    # AR@AN and AUC are those of the proposals, in which a segment is there once whatever its labels.
+    proposals = named(read_report(trained_run, tmp_path / "report.json", file="proposals.json"))
+    scored |= {key: value for key, value in proposals.items() if key.startswith("A")}
     for oracle in ("labels", "segments"):
         report = read_report(trained_run, tmp_path / "report.json", "--oracle", oracle)
         scored[f"oracle_{oracle}/mAP"] = report["mAP"]["average"]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from aher_lightning.metrics.functional.segment_table import table_from_detections, without_copies
 from aher_lightning.structures import Detections
 from tests.helpers.metric_reference import Prediction, Truth
 
@@ -71,3 +72,9 @@ def detections(segments: object, scores: object, labels: object) -> Detections:
 def _lists(one: Detections) -> tuple[list[int], list[float], list[list[float]]]:
     """Return labels, scores and segments as lists."""
     return one.labels.tolist(), one.scores.tolist(), one.segments.tolist()
+
+
+def once(found: Detections) -> Detections:
+    """Return each segment of a video once, as AR@AN counts them."""
+    table = without_copies(table_from_detections([found], [0]))
+    return Detections(*(torch.from_numpy(field) for field in (table.segments, table.scores, table.labels)))

@@ -10,6 +10,8 @@ from aher_lightning.inference.add_category import add_categories
 from aher_lightning.inference.onnx_graphs import BackboneGraph, LocalizerGraph
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.models.backbones.p3d_small import P3DSmall
+from aher_lightning.models.postprocess import DetectionDecoder
+from aher_lightning.models.suppression import HardNMS
 from aher_lightning.modules.phased import PhasedModule
 from aher_lightning.structures import Categories, EvaluatedSet
 from tests.helpers.added import remembering_checkpoint, write_clips
@@ -24,6 +26,7 @@ def random_features(count: int = 3) -> Tensor:
 @torch.no_grad()
 def check(module: PhasedModule) -> None:
     """The graph's outputs make the detections of the module."""
+    module.decoder = DetectionDecoder(suppression=HardNMS(1.0))  # moves no segment
     features, durations_sec = random_features(), torch.tensor([10.0, 20.0, 5.0], dtype=torch.float64)
     evaluated = module.categories.evaluated
     expected = module.decoder(module.network(features, evaluated), module.network.head, durations_sec)

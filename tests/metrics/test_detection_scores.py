@@ -8,12 +8,12 @@ import torch
 
 from aher_lightning.metrics.detection_scores import DetectionScores
 from aher_lightning.metrics.functional.oracle import with_true_labels, with_true_segments
-from aher_lightning.metrics.functional.segment_table import table_from_detections, without_copies
+from aher_lightning.metrics.functional.segment_table import table_from_detections
 from aher_lightning.metrics.functional.temporal_map import average_precisions
 from aher_lightning.metrics.proposal_recall import ProposalRecall
 from aher_lightning.metrics.temporal_map import TemporalMeanAveragePrecision
 from aher_lightning.structures import Detections
-from tests.helpers.metric_cases import MetricCase, random_case
+from tests.helpers.metric_cases import MetricCase, once, random_case
 
 GROUPS = {"untrimmed": range(2), "moment": range(2, 4)}
 
@@ -32,12 +32,6 @@ def together(case: MetricCase, groups: dict[str, range] | None = None) -> dict[s
 @pytest.fixture(params=range(3))
 def case(request: pytest.FixtureRequest) -> MetricCase:
     return random_case(request.param)
-
-
-def once(found: Detections) -> Detections:
-    """Return each segment of a video once, as AR@AN counts them."""
-    table = without_copies(table_from_detections([found], [0]))
-    return Detections(*(torch.from_numpy(field) for field in (table.segments, table.scores, table.labels)))
 
 
 def test_labels_of_a_segment_are_one_proposal() -> None:

@@ -119,7 +119,5 @@ def test_another_context_may_have_several_instances_and_no_generators() -> None:
     losses = DetectorPhase().losses(network, toy_loss(), iteration_data())
     assert all(value.isfinite() for value in losses.values())
     assert network.parameter_group("generators") == []
-    with pytest.raises(
-        ConfigError, match=r"^phase 'contexts' trains the generators of a GeneratedContexts.*TwiceInOne"
-    ):
+    with pytest.raises(ConfigError, match=r"^phase 'contexts' trains the generators of GeneratedContexts.*TwiceInOne"):
         ContextPhase(enabled=True).check(network)

@@ -9,7 +9,7 @@ from aher_lightning.errors import ConfigError
 from aher_lightning.models.base import Head, ScoreFusion, Suppression
 from aher_lightning.models.score_fusion import QualityFusion
 from aher_lightning.models.suppression import SegmentVoting
-from aher_lightning.ops.segments import denormalize_segments
+from aher_lightning.ops.segments import clip_segments, denormalize_segments
 from aher_lightning.structures import Candidates, Detections, LevelOutputs, Proposals, Survivors
 
 _PROSPECTS = 3
@@ -104,7 +104,8 @@ class DetectionDecoder:
         # What suppression took from the best category, it takes from the others too.
         factors = (survivors.scores / before[..., 0]).nan_to_num(0.0)
         scores = before * factors.unsqueeze(-1)
-        segments_sec = denormalize_segments(survivors.segments.double(), durations_sec)
+        # The mean of segments that end with the video may exceed it by a rounding error.
+        segments_sec = denormalize_segments(clip_segments(survivors.segments.double()), durations_sec)
         counts = (survivors.indices >= 0).sum(dim=1).tolist()
         return [
             _ranked(segments_sec[row, :count], scores[row, :count], labels[row, :count])

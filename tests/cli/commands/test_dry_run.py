@@ -43,7 +43,7 @@ def test_everything_is_told_and_nothing_is_written(
     assert said.err == ""
     assert said.out.startswith("AherModule: ")
     total = int(said.out.split()[1].replace(",", ""))
-    for phase in ("recognition", "transfer", "generator", "detector"):
+    for phase in ("recognition", "transfer", "detector"):
         trainable, frozen = (int(count.replace(",", "")) for count in row(said.out, phase)[3:5])
         assert trainable + frozen == total
         assert float(row(said.out, phase)[5]) > 0
