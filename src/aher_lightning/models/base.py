@@ -291,9 +291,6 @@ class Suppression(ABC):
     def __call__(self, segments: Tensor, scores: Tensor, labels: Tensor, max_keep: int) -> Survivors:
         """Return the survivors, best first.
 
-        Suppressing the survivors of several sets of segments together, with the scores that they had before, must
-        give a good result for all: long videos are localized window by window.
-
         Args:
             segments: ``(start, end)``, shape ``(B, A, 2)``.
             scores: Not negative, shape ``(B, A)``; ``-inf`` marks an absent candidate.

@@ -8,7 +8,7 @@ from torch import Tensor
 from aher_lightning.errors import ConfigError
 from aher_lightning.models.base import Head, ScoreFusion, Suppression
 from aher_lightning.models.score_fusion import QualityFusion
-from aher_lightning.models.suppression import SegmentVoting
+from aher_lightning.models.suppression import SegmentVoting, gather_rows
 from aher_lightning.ops.segments import clip_segments, denormalize_segments
 from aher_lightning.structures import Candidates, Detections, LevelOutputs, Proposals, Survivors
 
@@ -100,7 +100,7 @@ class DetectionDecoder:
             One entry per video, best first; segments are float64, so that no end exceeds its duration.
         """
         candidates, survivors = self._suppress(candidates, self.max_segments * num_windows)
-        before, labels = (_rows_at(values, survivors.indices) for values in (candidates.scores, candidates.labels))
+        before, labels = (gather_rows(values, survivors.indices) for values in (candidates.scores, candidates.labels))
         # What suppression took from the best category, it takes from the others too.
         factors = (survivors.scores / before[..., 0]).nan_to_num(0.0)
         scores = before * factors.unsqueeze(-1)
@@ -126,7 +126,7 @@ class DetectionDecoder:
         """
         count = min(_PROSPECTS * self.max_segments, candidates.scores.shape[1])
         best = candidates.scores[..., 0].argsort(dim=1, descending=True, stable=True)[:, :count]
-        return Candidates(*(_rows_at(values, best) for values in candidates))
+        return Candidates(*(gather_rows(values, best) for values in candidates))
 
     def _suppress(self, candidates: Candidates, max_segments: int) -> tuple[Candidates, Survivors]:
         """Return the candidates as suppression compares them, and its survivors."""
@@ -141,11 +141,6 @@ def _one_category_each(candidates: Candidates) -> Candidates:
     count = candidates.scores.shape[-1]
     segments = candidates.segments.repeat_interleave(count, dim=1)
     return Candidates(segments, candidates.scores.flatten(1).unsqueeze(-1), candidates.labels.flatten(1).unsqueeze(-1))
-
-
-def _rows_at(values: Tensor, indices: Tensor) -> Tensor:
-    """Values ``(B, A, ...)`` at indices ``(B, M)``; those of the first row at padding."""
-    return values[torch.arange(len(indices), device=indices.device).unsqueeze(1), indices.clamp(min=0)]
 
 
 def _ranked(segments_sec: Tensor, scores: Tensor, labels: Tensor) -> Detections:

@@ -31,7 +31,7 @@ class HardNMS(Suppression):
         """Return the survivors; see :meth:`Suppression.__call__`."""
         compared = None if self.class_agnostic else labels
         indices = batched_nms(segments, scores, self.threshold, labels=compared, max_keep=max_keep)
-        return Survivors(indices, _gather(segments, indices), _gather(scores, indices))
+        return Survivors(indices, gather_rows(segments, indices), gather_rows(scores, indices))
 
 
 class SoftNMS(Suppression):
@@ -68,7 +68,7 @@ class SoftNMS(Suppression):
         """Return the survivors; see :meth:`Suppression.__call__`."""
         compared = None if self.class_agnostic else labels
         kept = batched_soft_nms(segments, scores, self.decay, labels=compared, max_keep=max_keep)
-        return Survivors(kept.indices, _gather(segments, kept.indices), kept.scores)
+        return Survivors(kept.indices, gather_rows(segments, kept.indices), kept.scores)
 
 
 class SegmentVoting(Suppression):
@@ -95,10 +95,18 @@ class SegmentVoting(Suppression):
     def __call__(self, segments: Tensor, scores: Tensor, labels: Tensor, max_keep: int) -> Survivors:
         """Return the survivors; see :meth:`Suppression.__call__`."""
         kept = self.suppression(segments, scores, labels, max_keep)
-        compared = None if self.class_agnostic else (_gather(labels, kept.indices), labels)
+        compared = None if self.class_agnostic else (gather_rows(labels, kept.indices), labels)
         return kept._replace(segments=vote_segments(kept.segments, segments, scores, self.threshold, labels=compared))
 
 
-def _gather(values: Tensor, indices: Tensor) -> Tensor:
-    """Values ``(B, A)`` or ``(B, A, 2)`` at the indices ``(B, M)``; the first one's at padding."""
+def gather_rows(values: Tensor, indices: Tensor) -> Tensor:
+    """Return the values of survivors.
+
+    Args:
+        values: Values of all candidates, shape ``(B, A, ...)``.
+        indices: Of the survivors, int64 ``(B, M)``; -1 marks padding.
+
+    Returns:
+        Values, shape ``(B, M, ...)``; those of the first candidate at padding.
+    """
     return values[torch.arange(len(indices), device=indices.device).unsqueeze(1), indices.clamp(min=0)]

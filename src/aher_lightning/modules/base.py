@@ -131,7 +131,7 @@ class BaseModule(pl.LightningModule, ABC):
         """
 
     def shortlist(self, candidates: Candidates) -> Candidates:
-        """Return fewer candidates for each window, of which :meth:`select` makes the same detections."""
+        """Return the candidates of each window that :meth:`select` needs; all of them unless overridden."""
         return candidates
 
     def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
