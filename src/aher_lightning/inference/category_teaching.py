@@ -10,11 +10,13 @@ from torch import Tensor
 
 from aher_lightning.checkpoints.added_categories import LevelRows
 from aher_lightning.inference.pasted_videos import PastedVideos
+from aher_lightning.models.added_classifier import AddedClassifier
 from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.bank_content import BankContent
 from aher_lightning.modules.phased import PhasedModule
 from aher_lightning.modules.phases import localization_losses
 from aher_lightning.ops.precision import to_float32
+from aher_lightning.structures import LabelledVideos
 
 TEACHING_STEPS = 200
 """Steps in which rows are taught."""
@@ -101,7 +103,8 @@ def teach_rows(teaching: Teaching, on_step: OnStep = lambda _: None) -> list[Lev
             chosen = torch.randperm(len(whole.labels), generator=generator)[:_TAUGHT_AT_ONCE].to(module.device)
             some = _rows_of(whole, chosen)
             logits = torch.cat([some.existing_logits, _cell_logits(module.network, some.levels, new)], dim=1)
-            total = total + share * _classification_loss(module, logits, some.segments, some.labels)
+            targets = module.network.head.match(some.segments, some.labels)
+            total = total + share * module.loss(logits, some.labels, targets)
         _step(parameters, total, optimizer, schedule)
         on_step(f"loss {float(total.detach()):.2f}")
     return [LevelRows(*(values.detach().cpu() for values in rows)) for rows in new]
@@ -144,45 +147,50 @@ def fine_tune_network(teaching: Teaching, on_step: OnStep = lambda _: None) -> l
     Returns:
         The new rows of each level, on the CPU.
     """
-    module = teaching.module
-    network, added = module.network, module.network.added_classifier
+    module, added = teaching.module, teaching.module.network.added_classifier
     old_videos, new_videos = _draws(teaching)
     new = [_leaves(rows, module.device) for rows in teaching.new]
-    joined_before: list[LevelRows] = []
-    if added is not None:
-        pairs = [LevelRows(added.weights(level), added.biases(level)) for level in range(len(new))]
-        joined_before = [_leaves(rows, module.device) for rows in pairs]
-    parameters: list[Tensor] = [one for group in FINE_TUNED_GROUPS for one in network.parameter_group(group)]
-    parameters += [values for rows in (*joined_before, *new) for values in rows]
+    earlier = [] if added is None else [_leaves(rows, module.device) for rows in _added_rows(added, len(new))]
+    parameters: list[Tensor] = [one for group in FINE_TUNED_GROUPS for one in module.network.parameter_group(group)]
+    parameters += [values for rows in (*earlier, *new) for values in rows]
     optimizer, schedule = _optimizer(parameters, _FINE_TUNING_RATE, FINE_TUNING_STEPS)
     for _ in range(FINE_TUNING_STEPS):
-        rows = _trained_rows(network)
-        for more in (joined_before, new):
+        rows = _trained_rows(module.network)
+        for more in (earlier, new):
             rows = [_joined(*pair) for pair in zip(rows, more, strict=True)] if more else rows
-        untrimmed = old_videos.untrimmed(_TUNED_AT_ONCE)
-        terms = localization_losses(network, module.loss, network.levels(untrimmed.features), untrimmed, "untrimmed")
-        total = terms.classification + terms.proposal
+        total = _untrimmed_loss(module, old_videos.untrimmed(_TUNED_AT_ONCE))
         for share, videos in zip(_shares(teaching), (old_videos, new_videos), strict=True):
-            synthetic = videos.draw(_TUNED_AT_ONCE)
-            levels = network.levels(synthetic.features)
-            logits = _cell_logits(network, levels, rows)
-            total = total + share * _classification_loss(module, logits, synthetic.segments, synthetic.labels)
-            targets = network.head.match(synthetic.segments, synthetic.labels)
-            total = total + network.head.proposal_loss(network.head(levels), targets) / 2
+            total = total + _synthetic_loss(module, videos.draw(_TUNED_AT_ONCE), rows, share)
         _step(parameters, total, optimizer, schedule)
         on_step(f"loss {float(total.detach()):.2f}")
     if added is not None:
-        for level, one in enumerate(joined_before):
+        for level, one in enumerate(earlier):
             added.set_rows(level, *one)
     return [LevelRows(*(values.detach().cpu() for values in rows)) for rows in new]
+
+
+def _untrimmed_loss(module: PhasedModule, videos: LabelledVideos) -> Tensor:
+    """Localization loss of stored untrimmed videos."""
+    levels = module.network.levels(videos.features)
+    terms = localization_losses(module.network, module.loss, levels, videos, "untrimmed")
+    return terms.classification + terms.proposal
+
+
+def _synthetic_loss(module: PhasedModule, videos: LabelledVideos, rows: Sequence[LevelRows], share: float) -> Tensor:
+    """Localization loss of synthetic videos by segment-level rows; the share is the weight of their categories."""
+    network = module.network
+    levels = network.levels(videos.features)
+    targets = network.head.match(videos.segments, videos.labels)
+    classification = module.loss(_cell_logits(network, levels, rows), videos.labels, targets)
+    loss: Tensor = share * classification + network.head.proposal_loss(network.head(levels), targets) / 2
+    return loss
 
 
 def existing_rows(network: AherNet) -> list[LevelRows]:
     """Return the segment-level rows of all moment categories of a network on each level, added ones last."""
     trained, added = _trained_rows(network), network.added_classifier
     if added is not None:
-        earlier = [LevelRows(added.weights(level), added.biases(level)) for level in range(len(trained))]
-        trained = [_joined(*pair) for pair in zip(trained, earlier, strict=True)]
+        trained = [_joined(*pair) for pair in zip(trained, _added_rows(added, len(trained)), strict=True)]
     return [LevelRows(*(values.detach().cpu() for values in rows)) for rows in trained]
 
 
@@ -190,6 +198,11 @@ def _trained_rows(network: AherNet) -> list[LevelRows]:
     """The rows of trained moment categories: the network's own parameters."""
     classifier = network.moment_classifier
     return [LevelRows(classifier.weights(j), classifier.biases(j)) for j in range(len(network.level_channels))]
+
+
+def _added_rows(added: AddedClassifier, num_levels: int) -> list[LevelRows]:
+    """The rows of categories that were added earlier."""
+    return [LevelRows(added.weights(level), added.biases(level)) for level in range(num_levels)]
 
 
 def _draws(teaching: Teaching) -> tuple[PastedVideos, PastedVideos]:
@@ -205,12 +218,6 @@ def _shares(teaching: Teaching) -> tuple[float, float]:
     """Weights of the losses of existing and of new categories: their parts of the number of categories."""
     num_existing, num_new = len(teaching.existing[0].bias), len(teaching.new[0].bias)
     return num_existing / (num_existing + num_new), num_new / (num_existing + num_new)
-
-
-def _classification_loss(module: PhasedModule, logits: Tensor, segments: Tensor, labels: Tensor) -> Tensor:
-    """The module's loss of cells, given their logits of all moment categories."""
-    loss: Tensor = module.loss(logits, labels, module.network.head.match(segments, labels))
-    return loss
 
 
 def _cell_logits(network: AherNet, levels: Sequence[Tensor], rows: Sequence[LevelRows]) -> Tensor:

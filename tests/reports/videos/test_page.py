@@ -369,6 +369,9 @@ def test_a_thousand_detections_in_every_window(browser: Browser, folder: Path, w
         page = seen.page
         assert page.evaluate("document.documentElement.scrollWidth") == width
         assert page.locator(".segment").count() == 1008
+        assert page.locator("#shown").inner_text() == "10 of 1,008 detections shown"  # a tenth of the best, or more
+        page.get_by_role("slider", name="Minimum score").fill("0")
+        assert page.locator("#shown").inner_text() == "1,008 of 1,008 detections shown"
         tops = page.locator(".segment[aria-label^=crowd]").evaluate_all("all => all.map(one => one.style.top)")
         assert len({*tops}) == 6  # however many overlap, a row stays low
         took_ms = page.evaluate(

@@ -7,6 +7,9 @@
   const LANE = 15;
   const TRUTH_LANE = 10;
   const COLOURS = 7;
+  // A page of more detections than FEW opens without those below this part of the highest score.
+  const FEW = 20;
+  const STRONG = 0.1;
   // Players round times to microseconds: a segment must not seem to begin after its own start.
   const ROUNDING = 0.001;
 
@@ -319,7 +322,8 @@
   };
   const slider = $("threshold");
   const sliderValue = $("threshold-value");
-  Object.assign(slider, { min: lowest, max: highest, step: "any", value: lowest });
+  const initial = scores.length > FEW && highest > 0 ? Math.max(STRONG * highest, lowest) : lowest;
+  Object.assign(slider, { min: lowest, max: highest, step: "any", value: initial });
   const setThreshold = () => {
     threshold = slider.valueAsNumber <= lowest ? -Infinity : slider.valueAsNumber;
     sliderValue.textContent = scoreText(slider.valueAsNumber);
