@@ -25,10 +25,8 @@ resumed run is that of its last attempt.
 from __future__ import annotations
 
 import json
-import shlex
 import statistics
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,15 +34,14 @@ from typing import Any, NamedTuple
 import yaml
 from jsonargparse import auto_cli
 
-from ablation_runs import Bench, Run
 from ablation_tables import DECODINGS, METRICS, Differences, compare, difference_table, score_table
 from aher_lightning import __version__
 from aher_lightning.cli.argument_spelling import spell_flags, spell_lists
-from aher_lightning.cli.main import main
 from aher_lightning.cli.shipped_configs import configs_folder
 from aher_lightning.console import output_console
 from aher_lightning.errors import DataError
 from aher_lightning.files.json_files import write_json
+from training_runs import Bench, Run, run_all
 
 
 class Sizes(NamedTuple):
@@ -166,12 +163,12 @@ def _pretrainings(sizes: Sizes, systems: Mapping[str, System], overrides: Sequen
     """What several trainings start from, as far as it is needed."""
     needed = {name for system in systems.values() for name in system.weights}
     if needed & {"stage0", "contexts"}:
-        yield _training("stage0", ("demo_stage0.yaml",), ("recognition",), sizes.stage0, overrides)
+        yield training("stage0", ("demo_stage0.yaml",), ("recognition",), sizes.stage0, overrides)
     if "contexts" in needed:
-        yield _training("contexts", (*_GENERATED, "variants/contexts.yaml"), ("stage0",), sizes.contexts, overrides)
+        yield training("contexts", (*_GENERATED, "variants/contexts.yaml"), ("stage0",), sizes.contexts, overrides)
     for system in (TRANSFERS[name] for name in TRANSFERS if name in systems):
         overlays = (*system.overlays, "demo_stage0.yaml")
-        yield _training(system.weights[0], overlays, ("recognition",), sizes.stage0, overrides)
+        yield training(system.weights[0], overlays, ("recognition",), sizes.stage0, overrides)
 
 
 def _runs_of(name: str, system: System, sizes: Sizes, overrides: Sequence[str]) -> Iterator[Run]:
@@ -180,13 +177,13 @@ def _runs_of(name: str, system: System, sizes: Sizes, overrides: Sequence[str]) 
     if system.iterations is not None:
         checkpoint, weights = name, ()
         iterations = getattr(sizes, system.iterations)
-        yield _training(name, system.overlays, system.weights, iterations, overrides)
+        yield training(name, system.overlays, system.weights, iterations, overrides)
     for decoding in DECODINGS if system.is_decoded else DECODINGS[:1]:
         overlays = system.overlays + (("variants/paper_decoding.yaml",) if decoding == "paper" else ())
         yield Run(folder_of_test(name, decoding), "test", ("demo.yaml", *overlays), system.options, weights, checkpoint)
 
 
-def _training(
+def training(
     name: str, overlays: Sequence[str], weights: tuple[str, ...], iterations: int, overrides: Sequence[str]
 ) -> Run:
     """A training on cached features."""
@@ -197,32 +194,6 @@ def _training(
 def folder_of_test(name: str, decoding: str) -> str:
     """Return the folder of the test of a system; both decodings have the same one where there is no decoder."""
     return f"{name}_test" if decoding == "demo" or not EVERY_SYSTEM[name].is_decoded else f"{name}_test_{decoding}"
-
-
-def run_all(benches: Mapping[int, Bench]) -> None:
-    """Run what is not finished, for every seed, and report which of all runs it is.
-
-    Raises:
-        SystemExit: If a command fails, or finished or interrupted runs were started with another configuration.
-    """
-    changed = [line for bench in benches.values() for line in bench.outdated()]
-    if changed:
-        raise SystemExit("\n".join([*changed, "remove these folders to repeat their runs, or give another --output"]))
-    started = time.monotonic()
-    every_run = [(seed, bench, run) for seed, bench in benches.items() for run in bench.runs]
-    for number, (seed, bench, run) in enumerate(every_run, 1):
-        if not bench.is_finished(run):
-            minutes = (time.monotonic() - started) / 60
-            place = f"run {number} of {len(every_run)}, {minutes:.1f} min"
-            output_console().print(f"[{place}] seed {seed}: {run.name}", markup=False)
-            bench.finish(run, aher)
-
-
-def aher(words: Sequence[str]) -> None:
-    """Show and run one command."""
-    output_console().print(f"$ aher {shlex.join(words)}", style="dim", markup=False)
-    if main(list(words)) != 0:
-        raise SystemExit(f"aher {words[0]} failed; fix the reported error and run the benchmark again")
 
 
 def collect(benches: Mapping[int, Bench], names: Sequence[str]) -> dict[str, Any]:
@@ -251,7 +222,7 @@ def differences_of(benches: Mapping[int, Bench], names: Sequence[str], resamples
     if "ahernet" not in names or len(names) == 1:
         return {}
     output_console().print(f"resampling test videos {resamples:,} times per seed")
-    data = {seed: bench.data for seed, bench in benches.items()}
+    data = {seed: bench.data() for seed, bench in benches.items()}
     found = {}
     for decoding in DECODINGS:
         tests = {name: folder_of_test(name, decoding) for name in names}

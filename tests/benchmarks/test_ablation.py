@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -57,7 +58,7 @@ def options_of(words: Sequence[str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def asked(ablation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+def asked(ablation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:  # noqa: ARG001 - imports first
     """The commands of a run in which each succeeds at once; scores grow with the seed, AherNet finds one video more."""
     commands: list[list[str]] = []
 
@@ -74,7 +75,7 @@ def asked(ablation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[list[st
             write_found(folder / "predictions.json", range(3 if folder.name.startswith("ahernet_test") else 2))
         return 0
 
-    monkeypatch.setattr(ablation, "main", pretend)
+    monkeypatch.setattr(sys.modules["training_runs"], "main", pretend)
     return commands
 
 
@@ -88,12 +89,12 @@ def test_every_system_with_both_decodings_and_differences(
 ) -> None:
     ablation.run(["--seeds", "0", "1", "--output", str(tmp_path), "--resamples", "200"])
     lines = capsys.readouterr().out.splitlines()
-    assert sum(line.startswith("[run ") for line in lines) == len(asked) == 2 * 28
-    assert any(line.startswith("[run 56 of 56, ") and line.endswith("ahernet_star_stage0_test_paper") for line in lines)
+    assert sum(line.startswith("[run ") for line in lines) == len(asked) == 2 * 31
+    assert any(line.startswith("[run 62 of 62, ") and line.endswith("ahernet_star_stage0_test_paper") for line in lines)
     rows = rows_of(lines)
-    assert len(rows) == 2 * (9 + 9) + 2 * 8
+    assert len(rows) == 2 * (10 + 10) + 2 * 9
     assert rows[0] == ["chance", "20.5 ±0.7", "30.5 ±0.7", "20.5 ±0.7", "10.5 ±0.7"]
-    assert rows[9 + 6] == ["AherNet", "50.5 ±0.7", "75.5 ±0.7", "100.5 ±0.7"]
+    assert rows[10 + 7] == ["AherNet", "50.5 ±0.7", "75.5 ±0.7", "100.5 ±0.7"]
     assert rows[-1][0] == "AherNet* from stage 0"
     assert rows[-1][1].startswith("+16.7 (")
     line, everything = json.loads(lines[-1]), json.loads((tmp_path / "results.json").read_text())
@@ -229,7 +230,7 @@ def test_one_seed_without_ahernet_has_neither_deviations_nor_differences(
 
 
 def test_failures_end_the_benchmark(ablation: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(ablation, "main", lambda _: 1)
+    monkeypatch.setattr(sys.modules["training_runs"], "main", lambda _: 1)
     with pytest.raises(SystemExit, match="aher render failed; fix the reported error"):
         ablation.ablation(seeds=[1], output=tmp_path)
     with pytest.raises(SystemExit, match="no system AherNet; there are chance, ahernet_0"):
@@ -265,8 +266,8 @@ def test_every_configuration_parses_as_it_is_run(
     ablation: ModuleType, tiny_benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bench = ablation.Bench(tmp_path, 1, ablation.plan(ablation.DEMO, list(ablation.SYSTEMS)))
-    bench.data.parent.mkdir()
-    bench.data.symlink_to(tiny_benchmark)
+    bench.data().parent.mkdir()
+    bench.data().symlink_to(tiny_benchmark)
     # One command of each configuration; what tests and trainings add is the same for all.
     distinct = {(run.configs, "--model.proposals=random" in run.options): run for run in bench.runs}
     assert {run.verb for run in distinct.values()} == {"render", "fit", "extract", "test"}
@@ -274,4 +275,4 @@ def test_every_configuration_parses_as_it_is_run(
         if run.verb in {"fit", "test"}:
             checked = [word for word in bench.words(run) if not word.startswith("--ckpt_path")]
             assert main([*checked, "--print_config"]) == 0, checked
-            assert str(bench.data) in capsys.readouterr().out
+            assert str(bench.data()) in capsys.readouterr().out

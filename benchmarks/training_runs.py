@@ -1,17 +1,20 @@
-"""The runs of the ablation benchmark: one folder each, finished once, refused where their configuration has changed."""
+"""Runs of ``aher`` for benchmarks: a folder each, finished once, refused where their configuration has changed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
+from aher_lightning.cli.main import main
 from aher_lightning.cli.shipped_configs import find_config
+from aher_lightning.console import output_console
 from aher_lightning.errors import DataError
 from aher_lightning.files.json_files import read_json_object, write_json
 
@@ -27,6 +30,7 @@ class Run(NamedTuple):
         weights: Runs whose checkpoints it starts from.
         checkpoint: Run whose checkpoint it extracts with or tests.
         data: Run that makes its data: "render" for videos, "extract" for features; ``None`` for rendering itself.
+        rendered: Run that renders its videos, annotations and moments.
     """
 
     name: str
@@ -36,11 +40,13 @@ class Run(NamedTuple):
     weights: tuple[str, ...] = ()
     checkpoint: str | None = None
     data: str | None = "extract"
+    rendered: str = "render"
 
     @property
     def uses(self) -> list[str]:
         """Earlier runs whose results it uses."""
-        return [name for name in (self.data, *self.weights, self.checkpoint) if name is not None]
+        made = (self.data, *self.weights, self.checkpoint, self.rendered if self.verb != "render" else None)
+        return list(dict.fromkeys(name for name in made if name is not None))
 
 
 class Bench:
@@ -60,10 +66,9 @@ class Bench:
         for run in runs:
             self._records[run.name] = self._record(run)
 
-    @property
-    def data(self) -> Path:
-        """The rendered benchmark."""
-        return self.folder / "render" / "data"
+    def data(self, rendered: str = "render") -> Path:
+        """The benchmark that a run has rendered."""
+        return self.folder / rendered / "data"
 
     def is_finished(self, run: Run) -> bool:
         """Whether a run has ended well."""
@@ -95,16 +100,16 @@ class Bench:
         """Return the arguments of ``aher``."""
         configs = [f"--config={name}" for name in run.configs]
         if run.verb == "render":
-            return ["render", f"--output={self.data}", f"--seed={self.seed}", *run.options]
-        features = self.folder / "extract" / "features"
+            return ["render", f"--output={self.data(run.name)}", f"--seed={self.seed}", *run.options]
+        root, features = f"--data.root={self.data(run.rendered)}", self.folder / "extract" / "features"
         if run.verb == "extract":
             checkpoint = f"--checkpoint={self._checkpoint(run.checkpoint)}"
-            return ["extract", *configs, f"--data.root={self.data}", checkpoint, f"--output={features}", *run.options]
+            return ["extract", *configs, root, checkpoint, f"--output={features}", *run.options]
         weights = json.dumps([str(self._checkpoint(name)) for name in run.weights])
         resumed = "last" if run.verb == "fit" else run.checkpoint and self._checkpoint(run.checkpoint)
         return [
             *(run.verb, *configs, f"--trainer.default_root_dir={self.folder / run.name}", "--trainer.logger=false"),
-            *(f"--seed_everything={self.seed}", f"--data.root={self.data}", f"--model.initial_weights={weights}"),
+            *(f"--seed_everything={self.seed}", root, f"--model.initial_weights={weights}"),
             *([f"--data.features.root={features}"] if run.data == "extract" else []),
             *(["--trainer.limit_val_batches=0"] if run.verb == "fit" else []),
             *([f"--ckpt_path={resumed}"] if resumed else []),
@@ -124,6 +129,32 @@ class Bench:
 
     def _path(self, name: str) -> Path:
         return self.folder / name / "result.json"
+
+
+def run_all(benches: Mapping[int, Bench]) -> None:
+    """Run what is not finished, for every seed, and report which of all runs it is.
+
+    Raises:
+        SystemExit: If a command fails, or finished or interrupted runs were started with another configuration.
+    """
+    changed = [line for bench in benches.values() for line in bench.outdated()]
+    if changed:
+        raise SystemExit("\n".join([*changed, "remove these folders to repeat their runs, or give another --output"]))
+    started = time.monotonic()
+    every_run = [(seed, bench, run) for seed, bench in benches.items() for run in bench.runs]
+    for number, (seed, bench, run) in enumerate(every_run, 1):
+        if not bench.is_finished(run):
+            minutes = (time.monotonic() - started) / 60
+            place = f"run {number} of {len(every_run)}, {minutes:.1f} min"
+            output_console().print(f"[{place}] seed {seed}: {run.name}", markup=False)
+            bench.finish(run, aher)
+
+
+def aher(words: Sequence[str]) -> None:
+    """Show and run one command."""
+    output_console().print(f"$ aher {shlex.join(words)}", style="dim", markup=False)
+    if main(list(words)) != 0:
+        raise SystemExit(f"aher {words[0]} failed; fix the reported error and run the benchmark again")
 
 
 def _describe(key: str, before: object, now: object) -> str:
