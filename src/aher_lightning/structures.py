@@ -137,6 +137,14 @@ class SnippetSequences(NamedTuple):
         values = torch.cat([self.values[:0], *(parts[row] for row in chosen)])
         return SnippetSequences(values, self.lengths[chosen], self.first_centres[chosen], self.steps[chosen])
 
+    def split(self) -> list[SnippetSequence]:
+        """Return the sequences one by one."""
+        values = torch.split(self.values, self.lengths.tolist())
+        return [
+            SnippetSequence(*fields)
+            for fields in zip(values, self.first_centres.tolist(), self.steps.tolist(), strict=True)
+        ]
+
 
 class UntrimmedSample(NamedTuple):
     """A long video with its annotated instances.
@@ -261,7 +269,8 @@ class Targets(NamedTuple):
 
     Attributes:
         is_foreground: Cells that show an instance, bool ``(B, N)``.
-        instances: The instance that each cell speaks for, int64 ``(B, N)``; 0 where there is none.
+        instances: The instance that each cell speaks for, the nearest one where it shows none, int64 ``(B, N)``; 0 in
+            videos without any.
         is_background: Predictions where nothing happens, bool ``(B, A)``.
         details: What else the head compares its outputs with, under names of its own.
     """

@@ -114,7 +114,7 @@ def test_what_trainings_name_is_known() -> None:
         precision=None,
         moment_ratios=(0.1, 0.6),
         is_frozen=True,
-        labels="video",
+        instances="single",
     )
     assert check_class_paths(known, FILE) is None  # type: ignore[func-returns-value]
 

@@ -408,3 +408,30 @@ def test_samplers_that_lightning_would_replace_are_refused(tmp_path: Path) -> No
     trainer = quiet_trainer(tmp_path, overfit_batches=1)
     with pytest.raises(ConfigError, match=r"^'trainer\.overfit_batches' replaces samplers; remove it, and train on"):
         trainer.fit(toy_localizer(), datamodule=ToyDataModule())
+
+
+class OfHours(ToyDataModule):
+    """Training videos of an hour, with actions of 4.5 seconds."""
+
+    def untrimmed_videos(self) -> list[AnnotatedVideo]:
+        return [video._replace(duration_sec=3600.0) for video in super().untrimmed_videos()]
+
+
+def test_long_training_videos_are_cut_into_windows_of_a_given_or_suitable_length() -> None:
+    assert OfHours().training_window_sec is None
+    assert OfHours().window_sec == 3600.0
+    assert OfHours(window_sec=90).training_window_sec == OfHours(window_sec=90).window_sec == 90
+    assert OfHours(window_sec="auto").training_window_sec == 16 * 4.5
+    (whole,), (cut,) = batches(OfHours(), 1), batches(OfHours(window_sec="auto"), 1)
+    assert whole["untrimmed"].durations_sec.tolist() == [3600.0] * 4
+    assert cut["untrimmed"].durations_sec.tolist() == pytest.approx([72.0] * 4)
+    assert [batch.durations_sec.tolist() for batch in evaluation(OfHours(window_sec="auto"))] == [[DURATION_SEC] * 4]
+
+
+def test_window_lengths_are_checked() -> None:
+    with pytest.raises(ConfigError, match="'window_sec' is -1, but must be positive; correct it or leave it out"):
+        ToyDataModule(window_sec=-1)
+    data = ToyDataModule(window_sec="auto")
+    data.untrimmed_videos = list  # type: ignore[method-assign]
+    with pytest.raises(ConfigError, match="'window_sec: auto' needs annotated actions; give a length in seconds"):
+        _ = data.training_window_sec

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from aher_lightning.datasets.collate import collate_moments, collate_readable, collate_untrimmed, pack_snippets
+from aher_lightning.datasets.collate import collate_moments, collate_readable, collate_untrimmed
+from aher_lightning.ops.packing import pack_snippets
 from aher_lightning.structures import MomentSample, SnippetSequence, UntrimmedSample
 
 

@@ -12,7 +12,6 @@ from aher_lightning.annotations.records import AnnotatedVideo, Instance
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.snippet_source import VideoSource
-from aher_lightning.features.spans import snippets_in_span
 from aher_lightning.losses.classification import CellClassificationLoss
 from aher_lightning.losses.options import MatchingOptions
 from aher_lightning.models.aher_net import AherNet
@@ -20,6 +19,7 @@ from aher_lightning.models.anchor_head import AnchorHead
 from aher_lightning.models.base import Backbone
 from aher_lightning.models.pyramid import TemporalPyramid
 from aher_lightning.ops.randomness import random_generator
+from aher_lightning.ops.spans import snippets_in_span
 from aher_lightning.structures import Categories, SnippetSequence
 from aher_lightning.video.contract import TemporalContract
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from aher_lightning.datasets.collate import pack_snippets
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import ConfigError, DataError
 from aher_lightning.inference.category_clips import (
@@ -19,6 +18,7 @@ from aher_lightning.inference.category_clips import (
 )
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.modules.phased import PhasedModule
+from aher_lightning.ops.packing import pack_snippets
 from tests.helpers.added import random_moments
 from tests.helpers.trained import checkpointed_localizer
 from tests.helpers.videos import VideoSpec, write_video

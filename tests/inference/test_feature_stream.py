@@ -9,9 +9,9 @@ import torch
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import VideoError
 from aher_lightning.inference.feature_stream import stream_features, window_snippets
-from aher_lightning.inference.windows import Window, split_windows
 from aher_lightning.models.base import CLIPS_AT_ONCE
 from aher_lightning.modules.base import BaseModule
+from aher_lightning.ops.windows import Window, split_windows
 from aher_lightning.video.clips import count_clips
 from aher_lightning.video.frame_source import FrameSource
 from tests.helpers.trained import small_localizer

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from aher_lightning.checkpoints.content import STATE_KEY
-from aher_lightning.datasets.collate import pack_snippets
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, VideoError
 from aher_lightning.inference.localizer import Localizer
-from aher_lightning.inference.merge import merge_windows
-from aher_lightning.inference.windows import split_windows
+from aher_lightning.ops.merge import merge_windows
+from aher_lightning.ops.packing import pack_snippets
+from aher_lightning.ops.windows import split_windows
 from aher_lightning.video.clips import count_clips
 from tests.helpers.broken_readers import BrokenReader
 from tests.helpers.detectors import DETECTORS

@@ -115,12 +115,6 @@ def test_each_cell_learns_the_category_of_its_instance(
     torch.testing.assert_close(CellClassificationLoss(cells=cells, weight=2)(logits, LABELS, TARGETS), 2 * expected)
 
 
-def test_all_cells_can_have_the_category_of_the_video() -> None:
-    logits, labels = logits_like(3, 3, 2), torch.tensor([[2, 2], [1, 1], [-1, -1]])
-    expected = torch.nn.functional.cross_entropy(logits, labels, ignore_index=-1)
-    torch.testing.assert_close(CellClassificationLoss(labels="video")(logits, LABELS, TARGETS), expected)
-
-
 def test_cells_can_be_summed() -> None:
     mean, total = (CellClassificationLoss(reduction=one)(logits_like(3, 3, 2), LABELS, TARGETS) for one in REDUCTIONS)
     torch.testing.assert_close(total, mean * 4 / 3)  # four cells have a category; there are three videos

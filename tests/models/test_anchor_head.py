@@ -71,6 +71,14 @@ def test_cells_and_anchors_are_matched_with_ground_truth() -> None:
     assert loose.match(SEGMENTS, LABELS).details["states"].tolist() == [[1, 1, 1, 1], [1, 0, 0, 0], [0, 0, 0, 0]]
 
 
+def test_a_cell_without_overlap_speaks_for_the_nearest_instance() -> None:
+    head = AnchorHead([1], [8], scale_ratios=(1.0,))
+    segments = torch.tensor([[[0.75, 1.0], [0.125, 0.25], [0.0, 0.0]], [[0.5, 0.6], [0.0, 0.0], [0.0, 0.0]]])
+    labels = torch.tensor([[2, 1, -1], [0, -1, -1]])
+    targets = head.match(segments, labels)
+    assert targets.instances.tolist() == [[1, 1, 1, 1, 0, 0, 0, 0], [0] * 8]  # never the padding at 0
+
+
 def test_a_foreground_anchor_decides_for_its_cell() -> None:
     # The first anchor overlaps the first instance most; the second is the best one of the second instance.
     matching = MatchingOptions(foreground=0.9, match_best_anchor=True)

@@ -125,10 +125,12 @@ def test_a_single_instance_has_a_part_of_the_given_range() -> None:
     assert widths[:, 0].max() == pytest.approx(0.4, abs=0.02)
 
 
-def test_a_video_without_instances_gets_a_single_one() -> None:
-    made = paste(moments(2), untrimmed([[], [(0.3, 0.5)]]), moment_ratios=(0.2, 0.4))
+def test_a_video_without_instances_gets_a_single_one_as_long_as_the_moment() -> None:
+    made = paste(moments(2, duration=0.2), untrimmed([[], [(0.3, 0.5)]]))
     assert (made.labels >= 0).sum(dim=1).tolist() == [1, 1]
-    assert 0.2 <= float(made.segments[0, 0].diff()) <= 0.4
+    widths = made.segments[:, 0].diff().flatten()
+    assert widths.tolist() == pytest.approx([0.2 / 20, 0.2])  # a hundredth of the video, and as annotated
+    assert float(paste(moments(1, duration=30.0), untrimmed([[]])).segments[0, 0].diff()) == pytest.approx(0.95)
 
 
 def test_instances_leave_some_background_and_are_limited_in_number() -> None:

@@ -172,6 +172,19 @@ def test_a_checkpoint_says_how_long_the_videos_of_training_were(tmp_path: Path) 
     assert module.window_sec is None
 
 
+def test_long_videos_are_evaluated_in_the_windows_of_the_data(tmp_path: Path) -> None:
+    module = toy_localizer()
+    trainer = train(module, tmp_path)
+    found = {}
+    for window_sec in (None, 8.0):
+        data = ToyDataModule(window_sec=window_sec)
+        outputs = cast("Any", trainer.predict(module, datamodule=data))
+        assert module.evaluation_window_sec == window_sec
+        found[window_sec] = outputs[0].detections[0].segments
+    assert (found[8.0].diff(dim=1) <= 8.0).all()
+    assert (found[None].diff(dim=1) > 8.0).any()
+
+
 def test_checkpoints_of_something_else_are_refused() -> None:
     module = toy_localizer()
     with pytest.raises(CheckpointError, match="not written by this package"):

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from aher_lightning.datasets.collate import pack_snippets
-from aher_lightning.features.spans import place_snippets
-from aher_lightning.inference.merge import merge_windows
-from aher_lightning.inference.windows import split_windows
+from aher_lightning.ops.merge import merge_windows
+from aher_lightning.ops.packing import pack_snippets
 from aher_lightning.ops.randomness import random_generator
+from aher_lightning.ops.spans import place_snippets
+from aher_lightning.ops.windows import split_windows
 from aher_lightning.structures import Candidates, Detections, SnippetSequence
 from aher_lightning.video.clips import count_clips
 from aher_lightning.video.contract import TemporalContract

@@ -25,11 +25,13 @@ from aher_lightning.datasets.readable import OmittingDataset, SubstitutingDatase
 from aher_lightning.datasets.sample_rules import SampleRules
 from aher_lightning.datasets.sampling import EvaluationSampler, IterationSampler
 from aher_lightning.datasets.snippet_source import VideoSource
+from aher_lightning.datasets.training_windows import choose_window_sec
 from aher_lightning.datasets.untrimmed import UntrimmedDataset
 from aher_lightning.datasets.video_availability import OnMissing, VideoAvailability
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import ConfigError
 from aher_lightning.features.store import FeatureStore
+from aher_lightning.ops.windows import split_windows
 from aher_lightning.structures import Categories, EvaluatedSet, MomentBatch, UntrimmedBatch
 from aher_lightning.video.contract import PROVENANCE, TemporalContract
 from aher_lightning.video.reader import VideoReader
@@ -74,6 +76,10 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         max_snippets: If given, training moments and foregrounds are random runs of so many snippets.
         any_start: Whether snippets of training moments and foregrounds start at any frame, at random, instead of where
             features are extracted; from pixels only.
+        window_sec: If given, untrimmed videos much longer than this are cut into windows: in training random ones, so
+            that short actions keep enough time steps, in evaluation overlapping ones, as in localization. "auto" takes
+            a length that suits the annotated actions, see
+            :func:`~aher_lightning.datasets.training_windows.choose_window_sec`.
         num_workers: Loader processes per part.
         seed: Seed of the order of samples.
         on_missing: What to do with missing videos and moments: "leave_out" of training and evaluation, which lowers
@@ -85,7 +91,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         time_limit_sec: Time limit for decoding a video; ``None`` sets none.
 
     Raises:
-        ConfigError: If a size is not positive, or options are incompatible.
+        ConfigError: If a size or length is not positive, or options are incompatible.
     """
 
     def __init__(  # noqa: PLR0913 - one option each, all by name
@@ -103,6 +109,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         eval_batch_size: int = 8,
         max_snippets: int | None = None,
         any_start: bool = False,
+        window_sec: float | Literal["auto"] | None = None,
         num_workers: int = 0,
         seed: int = 0,
         on_missing: OnMissing = "leave_out",
@@ -114,6 +121,8 @@ class MixedDataModule(pl.LightningDataModule, ABC):
             raise ConfigError(f"'label_fraction' is {label_fraction}, but must be above 0 and at most 1; correct it")
         if min(batch_size, eval_batch_size) < 1 or (max_snippets is not None and max_snippets < 1):
             raise ConfigError("'batch_size', 'eval_batch_size' and 'max_snippets' must be at least 1; correct them")
+        if window_sec is not None and window_sec != "auto":
+            split_windows(0.0, window_sec)  # refuses an impossible length
         self._contract = contract
         self.features = features
         self.reader = reader
@@ -126,6 +135,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         self.eval_batch_size = eval_batch_size
         self.max_snippets = max_snippets
         self.any_start = any_start
+        self._window: float | Literal["auto"] | None = window_sec
         self.num_workers = num_workers
         self.seed = seed
         self.on_missing: OnMissing = on_missing
@@ -190,8 +200,27 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         return len(self.evaluation_videos())
 
     @property
+    def training_window_sec(self) -> float | None:
+        """Length in seconds of the windows that long videos are cut into; ``None`` takes them as a whole.
+
+        Raises:
+            ConfigError: If it is "auto" and no action is annotated.
+        """
+        if self._window != "auto":
+            return self._window
+        chosen = choose_window_sec(self.untrimmed_videos())
+        if chosen is None:
+            raise ConfigError("'window_sec: auto' needs annotated actions; give a length in seconds")
+        return chosen
+
+    @property
     def window_sec(self) -> float | None:
-        """Seconds that nine of ten untrimmed training videos do not exceed; ``None`` without such videos."""
+        """Length of the windows in which longer videos are localized, in seconds.
+
+        That of training windows, or what nine of ten untrimmed training videos do not exceed; ``None`` without either.
+        """
+        if self._window is not None:
+            return self.training_window_sec
         durations = sorted(video.duration_sec for video in self.untrimmed_videos()) if "untrimmed" in self.parts else []
         return durations[math.ceil(_WINDOW_QUANTILE * len(durations)) - 1] if durations else None
 
@@ -290,7 +319,8 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         return self._training_videos()
 
     def _untrimmed_dataset(self) -> UntrimmedDataset:
-        return UntrimmedDataset(self._untrimmed_samples(), self.source, self.categories.untrimmed)
+        samples, categories = self._untrimmed_samples(), self.categories.untrimmed
+        return UntrimmedDataset(samples, self.source, categories, self.training_window_sec)
 
     def _foreground_dataset(self) -> MomentDataset:
         clips = self.rules.cut_foregrounds(self._training_videos(), self.contract)

@@ -6,24 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
-from aher_lightning.structures import (
-    MomentBatch,
-    MomentSample,
-    SnippetSequence,
-    SnippetSequences,
-    UntrimmedBatch,
-    UntrimmedSample,
-)
-
-
-def pack_snippets(sequences: Sequence[SnippetSequence]) -> SnippetSequences:
-    """Pack sequences with values ``(N_i, ...)`` of equal trailing shape into one with values ``(sum N_i, ...)``."""
-    return SnippetSequences(
-        values=torch.cat([sequence.values for sequence in sequences]),
-        lengths=torch.tensor([len(sequence.values) for sequence in sequences]),
-        first_centres=torch.tensor([sequence.first_centre for sequence in sequences]),
-        steps=torch.tensor([sequence.step for sequence in sequences]),
-    )
+from aher_lightning.ops.packing import pack_snippets
+from aher_lightning.structures import MomentBatch, MomentSample, UntrimmedBatch, UntrimmedSample
 
 
 def collate_untrimmed(samples: Sequence[tuple[int, UntrimmedSample]]) -> UntrimmedBatch:

@@ -9,7 +9,7 @@ from typing import Literal
 from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.annotations.trimmed_clips import TrimmedClip, foreground_clips
 from aher_lightning.errors import ConfigError
-from aher_lightning.features.spans import widen_span
+from aher_lightning.ops.spans import widen_span
 from aher_lightning.video.clips import count_clips
 from aher_lightning.video.contract import TemporalContract
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from aher_lightning.errors import DataError
-from aher_lightning.features.spans import place_snippets
 from aher_lightning.files.video_files import find_by_stem, list_videos
+from aher_lightning.ops.spans import place_snippets
 from aher_lightning.structures import SnippetSequence
 from aher_lightning.video.clips import clips_from_frames, count_clips, delay_clips, frame_times
 from aher_lightning.video.contract import TemporalContract

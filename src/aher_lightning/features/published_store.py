@@ -17,9 +17,9 @@ import torch
 
 from aher_lightning.errors import DataError
 from aher_lightning.features.published_manifest import MANIFEST_NAME, PublishedManifest, parse_durations
-from aher_lightning.features.spans import place_snippets
 from aher_lightning.features.store import FeatureStore
 from aher_lightning.files.json_files import MalformedError, read_json_object
+from aher_lightning.ops.spans import place_snippets
 from aher_lightning.structures import SnippetSequence
 from aher_lightning.video.contract import TemporalContract
 

@@ -17,7 +17,7 @@ from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.errors import DataError
 from aher_lightning.features.arrays import REMEDY, file_sha256, map_array, write_array
 from aher_lightning.features.manifest import FeatureManifest, StoredVideo
-from aher_lightning.features.spans import place_snippets
+from aher_lightning.ops.spans import place_snippets
 from aher_lightning.structures import SnippetSequence
 from aher_lightning.video.contract import PROVENANCE, TemporalContract
 

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from aher_lightning.annotations.category_lists import plain_name
 from aher_lightning.annotations.trimmed_clips import find_moments, scan_moment_folder
-from aher_lightning.datasets.collate import pack_snippets
 from aher_lightning.datasets.unusable_videos import UnusableVideo
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import ConfigError, DataError
@@ -20,6 +19,7 @@ from aher_lightning.models.bank_content import StoredMoments
 from aher_lightning.models.feature_bank import FeatureBank
 from aher_lightning.models.segment_classifier import pool_levels
 from aher_lightning.modules.phased import PhasedModule
+from aher_lightning.ops.packing import pack_snippets
 from aher_lightning.video.reader import VideoReader
 
 FEWEST_CLIPS = 2

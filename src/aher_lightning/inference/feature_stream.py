@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from aher_lightning.features.spans import place_snippets
-from aher_lightning.inference.windows import Window
 from aher_lightning.models.base import CLIPS_AT_ONCE
 from aher_lightning.modules.base import BaseModule
+from aher_lightning.ops.spans import place_snippets
+from aher_lightning.ops.windows import Window
 from aher_lightning.structures import SnippetSequence
 from aher_lightning.video.clips import count_clips, frame_times, iter_clips
 from aher_lightning.video.frame_source import FrameSource

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from aher_lightning.datasets.collate import pack_snippets
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.inference.detection_selection import category_labels, select_detections
 from aher_lightning.inference.device import choose_device
 from aher_lightning.inference.feature_stream import stream_features, window_snippets
-from aher_lightning.inference.merge import merge_windows
 from aher_lightning.inference.rebuild import load_module
-from aher_lightning.inference.windows import length_in_windows, split_windows
 from aher_lightning.modules.base import BaseModule
-from aher_lightning.structures import Candidates, Detections, SnippetSequence
+from aher_lightning.modules.windowed_detection import candidates_in_windows
+from aher_lightning.ops.merge import merge_windows
+from aher_lightning.ops.windows import length_in_windows, split_windows
+from aher_lightning.structures import Detections
 from aher_lightning.video.frame_source import FrameSource
 from aher_lightning.video.reader import VideoInfo, VideoReader
-
-_WINDOWS_AT_ONCE = 8
-"""Windows that run through the network at once."""
 
 
 class LocalizedVideo(NamedTuple):
@@ -33,7 +29,8 @@ class LocalizedVideo(NamedTuple):
         path: The video file.
         info: Facts about it.
         detections: What was found, in seconds, best first, on the CPU.
-        num_windows: Length of the video in windows, at least 1; see :func:`~.windows.length_in_windows`.
+        num_windows: Length of the video in windows, at least 1; see
+            :func:`~aher_lightning.ops.windows.length_in_windows`.
     """
 
     path: Path
@@ -176,7 +173,8 @@ class Localizer:
         info = self.frames.probe(path)
         windows = split_windows(info.duration_sec, self.window_sec)
         features = stream_features(self.module, self.frames, path, report)
-        found = list(self._candidates(window_snippets(features, windows, self.module), len(windows)))
+        snippets = window_snippets(features, windows, self.module)
+        found = list(candidates_in_windows(self.module, snippets, len(windows)))
         num_windows = length_in_windows(info.duration_sec, self.window_sec)
         merged = merge_windows(windows, found, info.duration_sec)
         (detections,) = self.module.select(merged, torch.tensor([info.duration_sec], dtype=torch.float64), num_windows)
@@ -187,14 +185,3 @@ class Localizer:
             labels=labels,
         )
         return LocalizedVideo(path, info, kept, num_windows)
-
-    def _candidates(self, snippets: Iterator[SnippetSequence], num_windows: int) -> Iterator[Candidates]:
-        """Candidates of each window, on the CPU."""
-        for first in range(0, num_windows, _WINDOWS_AT_ONCE):
-            packed = pack_snippets(list(islice(snippets, min(_WINDOWS_AT_ONCE, num_windows - first))))
-            found = self.module.candidates(packed.on(self.module.device))
-            if num_windows > 1:
-                found = self.module.shortlist(found)
-            yield from (
-                Candidates(*(field[row : row + 1].cpu() for field in found)) for row in range(len(found.scores))
-            )

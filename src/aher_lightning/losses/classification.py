@@ -71,11 +71,11 @@ def cell_classification_loss(
 class CellClassificationLoss(nn.Module):
     """Weighted :func:`cell_classification_loss` (L_cls) with the targets of a head.
 
+    A cell learns the category of the instance that it speaks for; see :class:`~aher_lightning.structures.Targets`.
+
     Args:
         weight: Factor of the loss; 2 in the authors' code.
         cells: Which cells learn: "all" of them, as in the authors' code, or the "foreground" ones.
-        labels: Category of a cell: that of the "instance" assigned to it (of the video's first instance if there is
-            none), or always the first one's, "video", as in the authors' code.
         reduction: "mean" over cells, or "sum" over the cells of a video and mean over videos, as in the
             authors' code.
     """
@@ -85,13 +85,11 @@ class CellClassificationLoss(nn.Module):
         *,
         weight: float = 1.0,
         cells: Literal["all", "foreground"] = "all",
-        labels: Literal["instance", "video"] = "instance",
         reduction: Literal["mean", "sum"] = "mean",
     ) -> None:
         super().__init__()
         self.weight = weight
         self.cells: Literal["all", "foreground"] = cells
-        self.labels: Literal["instance", "video"] = labels
         self.reduction: Literal["mean", "sum"] = reduction
 
     def forward(self, logits: Tensor, labels: Tensor, targets: Targets) -> Tensor:
@@ -106,10 +104,6 @@ class CellClassificationLoss(nn.Module):
             Scalar; 0 if no cell counts.
         """
         # A last instance of padding serves videos without any.
-        padded = functional.pad(labels, (0, 1), value=-1)
-        if self.labels == "instance":
-            cell_labels = padded.gather(1, targets.instances)
-        else:
-            cell_labels = padded[:, :1].expand(-1, logits.shape[-1])
+        cell_labels = functional.pad(labels, (0, 1), value=-1).gather(1, targets.instances)
         mask = targets.is_foreground if self.cells == "foreground" else None
         return self.weight * cell_classification_loss(logits, cell_labels, mask, reduction=self.reduction)

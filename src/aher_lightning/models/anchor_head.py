@@ -13,7 +13,7 @@ from aher_lightning.models.anchors import generate_anchors
 from aher_lightning.models.base import Head
 from aher_lightning.models.convolution import SameConv1d
 from aher_lightning.ops.coding import decode_offsets
-from aher_lightning.ops.matching import BACKGROUND, FOREGROUND, AnchorMatches
+from aher_lightning.ops.matching import BACKGROUND, FOREGROUND, AnchorMatches, nearest_instances
 from aher_lightning.ops.precision import to_float32
 from aher_lightning.ops.segments import centre_width_to_segments, clip_segments
 from aher_lightning.structures import HeadOutputs, Proposals, Targets
@@ -100,16 +100,18 @@ class AnchorHead(Head):
     def match(self, segments: Tensor, labels: Tensor) -> Targets:
         """Match anchors with ground truth; see :meth:`Head.match`.
 
-        A cell takes the instance of its best anchor, foreground ones first; without any overlap, the first instance.
+        A cell takes the instance of its best anchor, foreground ones first; without any overlap, the nearest instance.
         """
         matches = self.loss.match(self.anchors, segments, labels)
         by_cell = (len(segments), len(self.anchors) // self.predictions_per_cell, self.predictions_per_cell)
         overlaps, indices, states = (field.view(by_cell) for field in matches)
         is_foreground = states == FOREGROUND  # (B, N, R)
-        best = (overlaps + is_foreground).argmax(dim=-1, keepdim=True)
+        best_overlaps, best = (overlaps + is_foreground).max(dim=-1, keepdim=True)
+        centres = self.anchors[:: self.predictions_per_cell, 0]
+        nearest = nearest_instances(centres, segments, labels >= 0)
         return Targets(
             is_foreground=is_foreground.any(dim=-1),
-            instances=indices.gather(-1, best).squeeze(-1),
+            instances=torch.where(best_overlaps > 0, indices.gather(-1, best), nearest.unsqueeze(-1)).squeeze(-1),
             is_background=matches.states == BACKGROUND,
             details={**matches._asdict(), "segments": segments},
         )

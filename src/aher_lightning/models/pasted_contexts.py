@@ -34,15 +34,14 @@ class PastedContexts(Context):
 
     A moment gets the background of the untrimmed video in its row of the batch: the stretches outside all annotated
     instances, joined, from a random point on. Into it the moment is pasted as often, and for as long, as instances
-    are annotated in that video, in random order at random places. Where the untrimmed video has no background, that
-    of the next video of the batch which has some is taken.
+    are annotated in that video, in random order at random places; once at its own length where none is. Where the
+    untrimmed video has no background, that of the next video of the batch which has some is taken.
 
     Args:
         channels: Channels C of the feature sequences; not needed.
         length: Time steps T of a synthetic video.
         instances: Whether the untrimmed video says how many instances there are and how long, or there is one.
-        moment_ratios: Smallest and largest part of the time steps that a single instance takes, also where an
-            untrimmed video has no instance.
+        moment_ratios: Smallest and largest part of the time steps that a single instance takes.
         max_instances: Most instances of a synthetic video; the first ones of the untrimmed video count.
         fill: How a moment fills an instance of another duration: at its own speed, which takes a random part of a
             longer moment and repeats a shorter one, or stretched.
@@ -89,7 +88,7 @@ class PastedContexts(Context):
         """
         videos = _rows_for(len(moments.features), untrimmed)
         draws = self._draw(moments, generator)
-        segments = self._place(videos, draws)
+        segments = self._place(moments, videos, draws)
         is_real = segments[..., 1] > segments[..., 0]
         weights, instances = action_weights(segments, self._ramps(videos), self.length).max(dim=1)  # (B, T)
         action = read_features(moments.features, self._positions(moments, videos, segments, instances, draws.parts))
@@ -105,13 +104,14 @@ class PastedContexts(Context):
         gaps, order, parts, ratio, shift = numbers.split_with_sizes(sizes, dim=1)
         return _Draws(gaps, order, parts, ratio.squeeze(1), shift.squeeze(1))
 
-    def _place(self, videos: LabelledVideos, draws: _Draws) -> Tensor:
+    def _place(self, moments: LabelledClips, videos: LabelledVideos, draws: _Draws) -> Tensor:
         """Segments of the instances, normalized, ``(B, G, 2)``; padding is empty and comes last."""
         low, high = self.moment_ratios
+        is_single = self.instances == "single"
+        one = low + (high - low) * draws.ratio if is_single else moments.durations / videos.durations
+        single = functional.pad(one.unsqueeze(1), (0, self.max_instances - 1))
         widths = functional.pad(_annotated_widths(videos), (0, self.max_instances))[:, : self.max_instances]
-        single = functional.pad((low + (high - low) * draws.ratio).unsqueeze(1), (0, self.max_instances - 1))
-        is_single = (widths.sum(dim=1, keepdim=True) == 0) | (self.instances == "single")
-        widths = torch.where(is_single, single, widths)
+        widths = torch.where((widths.sum(dim=1, keepdim=True) == 0) | is_single, single, widths)
         widths = widths / (widths.sum(dim=1, keepdim=True) / _LARGEST_PART).clamp(min=1)
         order = torch.where(widths > 0, draws.order, 1.0).argsort(dim=1)
         # Exponential variates: all ways to share the rest among the gaps are equally likely.

@@ -22,14 +22,18 @@ from aher_lightning.errors import CheckpointError, ConfigError, ContractError, D
 from aher_lightning.models.base import Backbone, ReadsPublicWeights
 from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.modules.detection_metrics import DetectionMetrics
+from aher_lightning.modules.windowed_detection import candidates_in_windows, cut_windows
+from aher_lightning.ops.merge import merge_windows
 from aher_lightning.ops.precision import to_float32
 from aher_lightning.ops.randomness import key_seed
 from aher_lightning.ops.resample import Resampling, resample_sequences
+from aher_lightning.ops.windows import Window, length_in_windows, split_windows
 from aher_lightning.structures import (
     AddedCategory,
     Candidates,
     Categories,
     Detections,
+    SnippetSequence,
     SnippetSequences,
     UntrimmedBatch,
 )
@@ -53,6 +57,11 @@ class _HasContract(Protocol):
     @property
     def window_sec(self) -> float | None:
         """Length of training videos in seconds, for the windows of longer ones; ``None`` without videos."""
+        ...
+
+    @property
+    def training_window_sec(self) -> float | None:
+        """Length in seconds of the windows that long videos are cut into; ``None`` takes them as a whole."""
         ...
 
 
@@ -80,6 +89,8 @@ class BaseModule(pl.LightningModule, ABC):
         contract: How frames become snippets; set by the data or a checkpoint.
         window_sec: The 90 % quantile of the length of training videos in seconds; localization cuts longer videos into
             windows of this length. Set by training on videos.
+        evaluation_window_sec: Length of the windows that longer videos are evaluated in, set by the data; ``None``
+            evaluates them as a whole.
         iteration: Finished training iterations.
         configuration: Class path and arguments of this module, so that a checkpoint can rebuild it.
         added: The moment categories added after training, the last ones of ``categories.moment``.
@@ -106,6 +117,7 @@ class BaseModule(pl.LightningModule, ABC):
         self.resampling = resampling or Resampling()
         self.contract: TemporalContract | None = None
         self.window_sec: float | None = None
+        self.evaluation_window_sec: float | None = None
         self.iteration = 0
         self.configuration: dict[str, Any] = {}
         self.added: list[AddedCategory] = []
@@ -134,17 +146,40 @@ class BaseModule(pl.LightningModule, ABC):
         """Return the candidates of each window that :meth:`select` needs; all of them unless overridden."""
         return candidates
 
-    def detect(self, snippets: SnippetSequences, durations_sec: Tensor) -> list[Detections]:
-        """Localize actions in B whole videos, given their durations in seconds ``(B,)``.
+    def detect(
+        self, snippets: SnippetSequences, durations_sec: Tensor, window_sec: float | None = None
+    ) -> list[Detections]:
+        """Localize actions in B whole videos.
+
+        Args:
+            snippets: Their snippets.
+            durations_sec: Their durations in seconds ``(B,)``.
+            window_sec: Length in seconds of the windows of longer videos, as in
+                :class:`~aher_lightning.inference.localizer.Localizer`; ``None`` localizes them as a whole.
 
         Returns:
             One entry per video, in seconds, labels indexing ``categories.names``.
         """
-        return self.select(self.candidates(snippets), durations_sec)
+        windows = [split_windows(duration_sec, window_sec) for duration_sec in durations_sec.tolist()]
+        if all(len(one) == 1 for one in windows):
+            return self.select(self.candidates(snippets), durations_sec)
+        encoded = snippets._replace(values=self.snippet_features(snippets.values)).split()  # overlaps encoded once
+        return [self._detect_in_windows(*one, window_sec) for one in zip(encoded, windows, durations_sec, strict=True)]
+
+    def _detect_in_windows(
+        self, video: SnippetSequence, windows: Sequence[Window], duration_sec: Tensor, window_sec: float | None
+    ) -> Detections:
+        """Localize actions in one video, window by window."""
+        whole_sec = float(duration_sec)
+        parts = iter([video]) if len(windows) == 1 else cut_windows(video, windows, whole_sec)
+        found = list(candidates_in_windows(self, parts, len(windows)))
+        merged = merge_windows(windows, found, whole_sec)
+        (detections,) = self.select(merged, duration_sec.view(1).cpu(), length_in_windows(whole_sec, window_sec))
+        return Detections(*(field.to(self.device) for field in detections))
 
     def detect_in_batch(self, batch: UntrimmedBatch) -> list[Detections]:
         """Localize actions in a batch; subclasses whose detections depend on the video's name override this."""
-        return self.detect(batch.snippets, batch.durations_sec)
+        return self.detect(batch.snippets, batch.durations_sec, self.evaluation_window_sec)
 
     def snippet_features(self, values: Tensor, augmentation: nn.Module | None = None) -> Tensor:
         """Return features of snippets ``(N, C)``, float32 even under mixed precision.
@@ -246,6 +281,7 @@ class BaseModule(pl.LightningModule, ABC):
         data = cast("_HasContract | None", getattr(self.trainer, "datamodule", None))
         if data is not None:
             self.contract = data.contract
+            self.evaluation_window_sec = data.training_window_sec
             if stage == TrainerFn.FITTING:
                 self.window_sec = data.window_sec
 

@@ -93,6 +93,8 @@ class ProposalClassifierModule(BaseModule):
 
     def detect_in_batch(self, batch: UntrimmedBatch) -> list[Detections]:
         """Localize actions; a video has the same random proposals in whatever batch, order and process it comes."""
+        if self.evaluation_window_sec is not None:  # random proposals then go by the place of a window in its video
+            return super().detect_in_batch(batch)
         return self.select(self._candidates(batch.snippets, batch.video_ids), batch.durations_sec)
 
     def training_step(self, batch: object, batch_idx: int) -> None:

@@ -86,6 +86,30 @@ def match_anchors(
     return AnchorMatches(overlaps, indices, states)
 
 
+def nearest_instances(points: Tensor, segments: Tensor, is_real: Tensor) -> Tensor:
+    """Return the instance nearest to each point in time, the first of several.
+
+    Args:
+        points: Normalized positions, shape ``(N,)``.
+        segments: Ground truth ``(start, end)``, normalized, shape ``(B, G, 2)``; G may be 0.
+        is_real: False at padding, bool, shape ``(B, G)``.
+
+    Returns:
+        Indices into G, int64 ``(B, N)``; 0 in videos without any instance.
+
+    Example:
+        >>> points, segments = torch.tensor([0.1, 0.8]), torch.tensor([[[0.2, 0.4], [0.5, 0.6], [0.0, 0.0]]])
+        >>> nearest_instances(points, segments, torch.tensor([[True, True, False]]))
+        tensor([[0, 1]])
+    """
+    if segments.shape[1] == 0:
+        return torch.zeros(segments.shape[0], len(points), dtype=torch.int64, device=segments.device)
+    starts, ends = segments.unsqueeze(1).unbind(dim=-1)  # (B, 1, G)
+    places = points.unsqueeze(-1)
+    distances = torch.maximum(starts - places, places - ends).clamp(min=0)
+    return distances.masked_fill(~is_real.unsqueeze(1), torch.inf).argmin(dim=-1)
+
+
 def gather_matched_segments(segments: Tensor, indices: Tensor) -> Tensor:
     """Return the matched segment of each anchor, shape ``(B, A, 2)``.
 

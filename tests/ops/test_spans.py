@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aher_lightning.features.spans import place_snippets, snippets_in_span, widen_span
+from aher_lightning.ops.spans import place_snippets, snippets_in_span, widen_span
 
 # Centres at 1, 3, 5, 7, 9 seconds.
 GRID = (5, 1.0, 2.0)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from aher_lightning.errors import ConfigError
-from aher_lightning.inference.windows import _LONGEST_IN_ONE, Window, length_in_windows, split_windows
+from aher_lightning.ops.windows import _LONGEST_IN_ONE, Window, length_in_windows, split_windows
 
 
 @pytest.mark.parametrize("duration_sec", [50.1, 60.0, 61.0, 80.0, 99.9, 100.0, 1234.5, 86_400.0])

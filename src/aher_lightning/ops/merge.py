@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from aher_lightning.inference.windows import Window
+from aher_lightning.ops.windows import Window
 from aher_lightning.structures import Candidates
 
 _TOUCHING = 0.01
