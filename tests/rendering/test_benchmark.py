@@ -105,6 +105,32 @@ def test_more_videos_leave_the_first_ones_as_they_are(rendered: Path, tmp_path: 
         assert (rendered / name).read_bytes() == (tmp_path / "fewer" / name).read_bytes()
 
 
+def test_recordings_show_short_actions_of_all_categories(tmp_path: Path) -> None:
+    parameters = replace(
+        TINY, training_videos=2, validation_videos=1, untrimmed_validation_videos=0, recording_sec=60.0
+    )
+    render_benchmark(tmp_path / "long", replace(parameters, actions_per_hour=360))
+    database = json.loads((tmp_path / "long" / "annotations.json").read_text())["database"]
+
+    assert {entry["duration"] for entry in database.values()} == {60.0}
+    assert [len(entry["annotations"]) for entry in database.values()] == [6, 6, 6]
+    labels = [annotation["label"] for entry in database.values() for annotation in entry["annotations"]]
+    assert {*labels[:12]} == {"circling_clockwise", "zigzagging"}
+    assert 2 in {len({*labels[first : first + 6]}) for first in (0, 6, 12)}  # within one recording
+
+
+def test_folders_that_are_older_than_an_option_are_reused(rendered: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "older"
+    shutil.copytree(rendered, folder)
+    record = json.loads((folder / "benchmark.json").read_text())
+    del record["parameters"]["recording_sec"]
+    (folder / "benchmark.json").write_text(json.dumps(record))
+
+    assert render_benchmark(folder, TINY).is_reused
+    with pytest.raises(DataError, match=r"holds a benchmark with recording_sec=0.0, not 90.0"):
+        render_benchmark(folder, replace(TINY, recording_sec=90.0))
+
+
 def test_an_identical_benchmark_is_reused(rendered: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in rendered.rglob("*")}
     result = render_benchmark(rendered, TINY)

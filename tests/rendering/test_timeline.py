@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aher_lightning.rendering.timeline import _ACTION_SEC, _EDGE_GAP_SEC, _INNER_GAP_SEC, draw_timeline
+from aher_lightning.rendering.timeline import (
+    _ACTION_SEC,
+    _EDGE_GAP_SEC,
+    _INNER_GAP_SEC,
+    draw_recording,
+    draw_timeline,
+)
 
 TIMELINES = [draw_timeline(380, 10.0, np.random.default_rng(seed)) for seed in range(300)]
 
@@ -42,3 +48,24 @@ def test_one_action_is_cut_down_in_short_videos(num_frames: int) -> None:
 
         assert len(spans) >= 1
         assert 0 < spans[0][0] < spans[-1][1] < num_frames
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_recordings_hold_short_actions_far_apart(seed: int) -> None:
+    spans = draw_recording(36_000, 10.0, 18, np.random.default_rng(seed))
+
+    assert len(spans) == 18
+    assert all(20 <= end - start <= 40 for start, end in spans)
+    assert 0.01 < sum(end - start for start, end in spans) / 36_000 < 0.02
+    edges = np.array(spans).flatten()
+    assert (np.diff(edges) > 0).all()
+    assert np.median(np.diff(edges)[1::2]) > 600  # a minute
+
+
+def test_a_short_recording_holds_as_many_actions_as_fit() -> None:
+    spans = draw_recording(200, 10.0, 18, np.random.default_rng(0))
+
+    assert len(spans) == 3
+    assert spans[0][0] > 0
+    assert spans[-1][1] < 200
+    assert len(draw_recording(60, 10.0, 18, np.random.default_rng(0))) == 1

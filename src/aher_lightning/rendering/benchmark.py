@@ -16,10 +16,11 @@ import numpy as np
 
 from aher_lightning.errors import DataError
 from aher_lightning.files.atomic import atomic_folder
+from aher_lightning.rendering.categories import Category
 from aher_lightning.rendering.encoding import write_video
 from aher_lightning.rendering.plan import GROUPS, BenchmarkParameters, VideoTask, list_videos
 from aher_lightning.rendering.scene import Action, draw_scene, render_frames
-from aher_lightning.rendering.timeline import draw_timeline
+from aher_lightning.rendering.timeline import draw_recording, draw_timeline
 from aher_lightning.video.encoders import choose_encoder
 
 _RENDERER_VERSION = 1
@@ -116,9 +117,11 @@ def _find_benchmark(output: Path, parameters: BenchmarkParameters) -> dict[str, 
         raise DataError(f"{output} is not empty and holds no rendered benchmark: {remedy}") from error
     if version != _RENDERER_VERSION:
         raise DataError(f"{output} was rendered by version {version}, this is version {_RENDERER_VERSION}: {remedy}")
+    defaults = asdict(BenchmarkParameters())  # of parameters that are newer than the folder
     for name, value in asdict(parameters).items():
-        if found.get(name) != value:
-            raise DataError(f"{output} holds a benchmark with {name}={found.get(name)}, not {value}: {remedy}")
+        before = found.get(name, defaults[name])
+        if before != value:
+            raise DataError(f"{output} holds a benchmark with {name}={before}, not {value}: {remedy}")
     missing = [task.path for task in list_videos(parameters) if not (output / task.path).is_file()]
     if missing:
         raise DataError(f"{output} lacks {len(missing)} of its videos ({missing[0]} first): delete it and render again")
@@ -176,6 +179,8 @@ def _draw_actions(
     if task.group == "moment":
         num_frames = round(generator.uniform(*_MOMENT_SEC) * parameters.fps)
         return num_frames, [Action(category, 0, num_frames)]
+    if parameters.recording_sec:
+        return _draw_recording(parameters, categories, generator)
     duration_sec = generator.uniform(parameters.min_duration_sec, parameters.max_duration_sec)
     num_frames = round(duration_sec * parameters.fps)
     spans = draw_timeline(num_frames, parameters.fps, generator)
@@ -183,6 +188,17 @@ def _draw_actions(
     if generator.random() < _SECOND_CATEGORY_FRACTION and len(spans) > 1:
         played[-1] = categories[generator.integers(len(categories))]
     return num_frames, [Action(each, *span) for each, span in zip(played, spans, strict=True)]
+
+
+def _draw_recording(
+    parameters: BenchmarkParameters, categories: Sequence[Category], generator: np.random.Generator
+) -> tuple[int, list[Action]]:
+    """Length of a recording in frames, and its actions in order, each of any category."""
+    num_frames = round(parameters.recording_sec * parameters.fps)
+    count = max(1, round(parameters.actions_per_hour * parameters.recording_sec / 3600))
+    spans = draw_recording(num_frames, parameters.fps, count, generator)
+    played = generator.integers(len(categories), size=len(spans)).tolist()
+    return num_frames, [Action(categories[index], *span) for index, span in zip(played, spans, strict=True)]
 
 
 def _write_records(folder: Path, parameters: BenchmarkParameters, videos: Sequence[_RenderedVideo]) -> dict[str, int]:

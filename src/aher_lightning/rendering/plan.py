@@ -29,6 +29,8 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "fps": (5, 60),
     "min_duration_sec": (5, 3600),
     "max_duration_sec": (5, 3600),
+    "recording_sec": (0, 86_400),
+    "actions_per_hour": (1, 500),
 }
 
 
@@ -50,6 +52,9 @@ class BenchmarkParameters:
         fps: Frames per second.
         min_duration_sec: Shortest untrimmed video, seconds.
         max_duration_sec: Longest untrimmed video, seconds.
+        recording_sec: If not 0, untrimmed videos are recordings of this length, with short actions of all categories of
+            their set.
+        actions_per_hour: Actions in an hour of such a recording.
     """
 
     seed: int = 0
@@ -65,6 +70,8 @@ class BenchmarkParameters:
     fps: int = 10
     min_duration_sec: float = 30.0
     max_duration_sec: float = 45.0
+    recording_sec: float = 0.0
+    actions_per_hour: int = 18
 
     def __post_init__(self) -> None:
         """Refuse parameters out of range."""

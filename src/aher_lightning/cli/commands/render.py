@@ -22,6 +22,8 @@ def render(
     validation_videos: int = 64,
     untrimmed_validation_videos: int = 16,
     moment_training_videos: int = 0,
+    recording_sec: float = 0.0,
+    actions_per_hour: int = 18,
     workers: int = 0,
 ) -> RenderResult:
     """Render a small benchmark: video files, annotations in ActivityNet's format, and the split of the categories.
@@ -37,6 +39,9 @@ def render(
         untrimmed_validation_videos: Untrimmed validation videos of the annotated categories.
         moment_training_videos: Untrimmed training videos of the categories known from moments, which only a fully
             supervised upper bound may use.
+        recording_sec: Length of untrimmed videos in seconds, as recordings with actions of 2 to 4 seconds of all
+            categories of their set; 0 renders videos of 30 to 45 seconds with one category each.
+        actions_per_hour: Actions in an hour of such a recording.
         workers: Number of processes; 0 takes one per core.
 
     Raises:
@@ -55,6 +60,8 @@ def render(
         validation_videos=validation_videos,
         untrimmed_validation_videos=untrimmed_validation_videos,
         moment_training_videos=moment_training_videos,
+        recording_sec=recording_sec,
+        actions_per_hour=actions_per_hour,
     )
     total = len(list_videos(parameters))
     with ProgressReporter("Rendering", total, unit="videos") as progress:
