@@ -69,7 +69,7 @@ def test_every_analysis_has_help(kind: str, capsys: pytest.CaptureFixture[str]) 
     assert f"usage: aher analyze {kind}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [[], ["no-such-kind"], ["--config", "demo.yaml"]])
+@pytest.mark.parametrize("words", [[], [""], ["--config", "demo.yaml"]])
 def test_an_analysis_has_a_kind(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["analyze", "--help"]) == 0
     kinds = capsys.readouterr().out
@@ -78,6 +78,14 @@ def test_an_analysis_has_a_kind(words: list[str], capsys: pytest.CaptureFixture[
     written = capsys.readouterr()
     assert written.out == ""
     assert written.err == kinds
+
+
+def test_an_unknown_kind_of_analysis_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyze", "level"]) == 2
+    line = "aher analyze: unknown kind 'level', did you mean 'levels'? 'aher analyze --help' lists all\n"
+    assert capsys.readouterr().err == line
+    assert main(["analyze", "xyz"]) == 2
+    assert capsys.readouterr().err == "aher analyze: unknown kind 'xyz'; 'aher analyze --help' lists all\n"
 
 
 def test_no_words_show_the_overview(capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,15 +179,28 @@ def test_wrong_options_are_usage_errors(words: list[str], capsys: pytest.Capture
     assert main([str(CONFIGS / "tiny.yaml") if word == "tiny" else word for word in words]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"aher {words[0]}: ")
-    assert line.endswith(f"; 'aher {words[0]} --help' lists the options")
+    where = "'aher configs' lists the shipped ones" if "no_such.yaml" in words else f"'aher {words[0]} --help' lists"
+    assert f"; {where}" in line
     assert len(line) < 200
 
 
 def test_shipped_configurations_are_found_by_name() -> None:
     shipped = str(configs_folder() / "demo.yaml")
     assert _find_configs(["fit", "--config", "demo.yaml"]) == ["fit", "--config", shipped]
-    assert _find_configs(["fit", "--config=demo.yaml", "-c", "demo.yaml"])[1:] == [f"--config={shipped}", "-c", shipped]
+    assert _find_configs(["fit", "--config=demo.yaml", "-c", "demo"])[1:] == [f"--config={shipped}", "-c", shipped]
+    assert _find_configs(["fit", "-c=demo.yaml", "--config"])[1:] == [f"-c={shipped}", "--config"]
+    assert _find_configs(["fit", "-c", "--print_config"]) == ["fit", "-c", "--print_config"]
     assert _find_configs(["demo.yaml", "--output", "demo.yaml"]) == ["demo.yaml", "--output", "demo.yaml"]
+
+
+@pytest.mark.parametrize("verb", ["fit", "check"])
+def test_a_configuration_may_be_given_in_short(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    more = [] if verb == "fit" else ["--output=x.json"]
+    for words in (["-c", "demo"], ["-c=demo.yaml"], ["--config=demo"]):
+        assert main([verb, *words, *more, "--print_config"]) == 0
+        assert "class_path: aher_lightning.datamodules.RenderedDataModule" in capsys.readouterr().out
+    assert main([verb, "-c=dmo", *more]) == 2
+    assert "did you mean 'demo.yaml'; 'aher configs' lists the shipped ones" in capsys.readouterr().err
 
 
 def test_an_interruption_is_no_failure_of_the_program(

@@ -22,7 +22,7 @@ def run_function(name: str, verb: Verb, arguments: Sequence[str]) -> object:
     module, function_name = verb.target.split(":")
     function: Callable[..., object] = getattr(import_module(module, "aher_lightning.cli"), function_name)
     parser = VerbParser(prog=f"aher {name}", description=verb.summary, epilog=DEBUG_HELP)
-    parser.add_argument("--config", action="config", help="YAML file with any of the options below.")
+    parser.add_argument("-c", "--config", action="config", help="YAML file with any of the options below.")
     skip: set[str | int] = set()
     if verb.positional is not None:
         parser.add_argument(verb.positional, nargs="+", type=Path, help="Files to work on.")

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from difflib import get_close_matches
 from importlib.metadata import version
 
 from rich.markup import escape
@@ -18,10 +17,12 @@ from aher_lightning import __version__
 from aher_lightning.cli.shipped_configs import check_config, find_config
 from aher_lightning.cli.verbs import DEBUG, DEBUG_HELP, TRAINER_VERBS, VERBS, VerbGroup
 from aher_lightning.console import error_console, output_console
-from aher_lightning.errors import AherError, ConfigError, DataError, UsageError
+from aher_lightning.errors import AherError, ConfigError, DataError, UsageError, did_you_mean
 
 _HOW_TO_RESUME = {"fit": "; if it has saved a checkpoint, resume with --ckpt_path last"}
 """How to resume after an interruption, unless by running the same command again."""
+
+_CONFIG_OPTIONS = ("--config", "-c")
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,9 +33,7 @@ def _run_verb(name: str, arguments: Sequence[str]) -> object:
     if isinstance(verb, VerbGroup):
         kind = arguments[0] if arguments else ""
         if kind not in verb.kinds:
-            is_asked = kind in {"--help", "-h"}
-            (output_console() if is_asked else error_console()).print(_group_usage(name, verb), markup=False)
-            raise SystemExit(0 if is_asked else 2)
+            raise SystemExit(_show_kinds(name, verb, kind))
         name, verb, arguments = f"{name} {kind}", verb.kinds[kind], arguments[1:]
     from aher_lightning.cli.function_verbs import run_function
 
@@ -47,16 +46,22 @@ def usage() -> str:
     return _overview("aher COMMAND", summaries)
 
 
-def _unknown_verb(verb: str) -> str:
-    """Return the error line about an unknown command."""
-    alike = get_close_matches(verb, [*VERBS, *TRAINER_VERBS], n=1)
-    meant = f", did you mean '{alike[0]}'?" if alike else ";"
-    return f"aher: unknown command '{verb:.40}'{meant} 'aher --help' lists all"
+def _unknown(command: str, what: str, word: str, known: Iterable[str]) -> str:
+    """Return the error line about an unknown command, or subcommand."""
+    meant = did_you_mean(word, known)
+    return f"{command}: unknown {what} '{word:.40}'{meant}{'?' if meant else ';'} '{command} --help' lists all"
 
 
-def _group_usage(name: str, group: VerbGroup) -> str:
-    """Return the overview of a command with subcommands."""
-    return _overview(f"aher {name} KIND", {kind: verb.summary for kind, verb in group.kinds.items()})
+def _show_kinds(name: str, group: VerbGroup, kind: str) -> int:
+    """Show the subcommands of a command, or that one is unknown; return the exit code."""
+    is_asked = kind in {"--help", "-h"}
+    console = output_console() if is_asked else error_console()
+    if kind.startswith("-") or not kind:
+        kinds = {one: verb.summary for one, verb in group.kinds.items()}
+        console.print(_overview(f"aher {name} KIND", kinds), markup=False)
+    else:
+        console.print(_unknown(f"aher {name}", "kind", kind, group.kinds), markup=False)
+    return 0 if is_asked else 2
 
 
 def _overview(command: str, summaries: Mapping[str, str]) -> str:
@@ -86,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output_console().print(usage(), markup=False)
         return 0
     if verb not in {*VERBS, *TRAINER_VERBS}:
-        error_console().print(_unknown_verb(verb) if verb else usage(), markup=False)
+        unknown = _unknown("aher", "command", verb, [*VERBS, *TRAINER_VERBS])
+        error_console().print(unknown if verb else usage(), markup=False)
         return 2
     with _show_tracebacks() if DEBUG in given else nullcontext():
         return run(verb, words[1:])
@@ -148,9 +154,12 @@ def _report_interruption(verb: str) -> int:
 
 def _report_failure(verb: str, error: AherError) -> int:
     """Print the error in one line; return the exit code."""
-    hint = f"; 'aher {verb} --help' lists the options" if isinstance(error, UsageError) else ""
-    error_console().print(f"[bold red]aher {verb}:[/] {escape(str(error) + hint)}")
-    return 2 if isinstance(error, UsageError) else 1
+    line, code = str(error), 1
+    if isinstance(error, UsageError):
+        hint = error.hint or f"'aher {verb} --help' lists the options"
+        line, code = f"{line}; {hint}", 2
+    error_console().print(f"[bold red]aher {verb}:[/] {escape(line)}")
+    return code
 
 
 def _find_user_error(error: BaseException) -> AherError | None:
@@ -179,9 +188,10 @@ def _find_configs(arguments: Sequence[str]) -> list[str]:
     """Return arguments in which each ``--config`` that is not a local file is the shipped one of that name."""
     words = list(arguments)
     for position, word in enumerate(words):
-        if word.startswith("--config="):
-            words[position] = f"--config={check_config(find_config(word.removeprefix('--config=')))}"
-        elif position and words[position - 1] in {"--config", "-c"}:
+        option, equals, name = word.partition("=")
+        if option in _CONFIG_OPTIONS and equals:
+            words[position] = f"{option}={check_config(find_config(name))}"
+        elif position and words[position - 1] in _CONFIG_OPTIONS and not word.startswith("-"):
             words[position] = check_config(find_config(word))
     return words
 
