@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from aher_lightning.cli import shipped_configs
-from aher_lightning.cli.shipped_configs import check_config, configs_folder, find_config, find_shipped, list_configs
+from aher_lightning.cli.shipped_configs import (
+    check_config,
+    configs_folder,
+    describe_config,
+    find_config,
+    find_shipped,
+    list_configs,
+)
 from aher_lightning.errors import ConfigError, UsageError
 
 
@@ -80,6 +87,26 @@ def test_a_wheel_carries_its_own_configurations(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(shipped_configs, "_PACKAGE", tmp_path)
     assert configs_folder() == tmp_path / "configs"
     assert find_config("mine.yaml") == str(tmp_path / "configs" / "mine.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "description"),
+    [
+        ("# One.\niterations: 1\n", "One."),
+        ("# One\n# line more\n", "One ..."),
+        ("# One:\n#   aher fit\n", "One"),
+        ("#!/bin/sh\n# One.\n", "One."),
+        ("iterations: 1 # One\n", ""),
+        ("", ""),
+    ],
+)
+def test_a_configuration_is_described_by_its_first_comment(content: str, description: str, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(content)
+    assert describe_config(tmp_path / "c.yaml") == description
+
+
+def test_every_shipped_configuration_says_what_it_is() -> None:
+    assert all(describe_config(configs_folder() / name) for name in list_configs())
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import get_type_hints
+from typing import get_origin, get_type_hints
 
 from jsonargparse import SUPPRESS
 
@@ -25,7 +25,10 @@ def run_function(name: str, verb: Verb, arguments: Sequence[str]) -> object:
     parser.add_argument("-c", "--config", action="config", help="YAML file with any of the options below.")
     skip: set[str | int] = set()
     if verb.positional is not None:
-        parser.add_argument(verb.positional, nargs="+", type=Path, help="Files to work on.")
+        if _takes_files(function, verb):
+            parser.add_argument(verb.positional, nargs="+", type=Path, help="Files to work on.")
+        else:
+            parser.add_argument(verb.positional, nargs="?", help="Which one to show; without it, all are listed.")
         skip.add(verb.positional)
     for option in verb.ignored:
         parser.add_argument(f"--{option}", type=_ignore, help=SUPPRESS)
@@ -40,12 +43,17 @@ def _spell(function: Callable[..., object], verb: Verb, arguments: Sequence[str]
     """Return the arguments in the form that the parser expects; refuse empty paths."""
     hints = {name: hint for name, hint in get_type_hints(function).items() if name != "return"}
     paths = {name for name, hint in hints.items() if Path in choices(hint)}
-    if empty := find_empty_path(arguments, paths, is_positional=verb.positional is not None):
+    if empty := find_empty_path(arguments, paths, is_positional=_takes_files(function, verb)):
         raise UsageError(f"{empty} is empty where a path is expected; is a shell variable unset?")
     switches = {name for name, hint in hints.items() if hint is bool}
     # With positional arguments, an option can take only one.
     most = 1 if verb.positional is not None else None
     return spell_flags(spell_lists(arguments, list_kinds(hints), most=most), switches)
+
+
+def _takes_files(function: Callable[..., object], verb: Verb) -> bool:
+    """Whether the arguments without an option are files."""
+    return verb.positional is not None and get_origin(get_type_hints(function)[verb.positional]) is list
 
 
 def _ignore(value: object) -> None:

@@ -40,6 +40,21 @@ def find_shipped(name: str) -> Path | None:
     return next((configs_folder() / one for one in (name, name + _SUFFIX) if one in shipped), None)
 
 
+def describe_config(path: Path) -> str:
+    """Return the first comment line of a configuration or script, with dots if its sentence goes on; empty without one.
+
+    Example:
+        >>> describe_config(configs_folder() / "loggers" / "csv.yaml")
+        'Logs to a CSV table, with images as files beside it.'
+    """
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#!")]
+    if not lines or not lines[0].startswith("#"):
+        return ""
+    first = lines[0].lstrip("#").strip()
+    goes_on = len(lines) > 1 and lines[1].startswith("#") and not first.endswith((".", ":", ";"))
+    return f"{first} ..." if goes_on else first.rstrip(":;")
+
+
 def find_config(name: str) -> str:
     """Return the path of a local file, or else of the shipped configuration of that name.
 

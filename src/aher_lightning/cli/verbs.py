@@ -17,7 +17,8 @@ class Verb(NamedTuple):
     Attributes:
         target: ``module:function``, relative to ``aher_lightning.cli``; imported when the command runs.
         summary: What it does, one line.
-        positional: Parameter that takes the arguments without an option, if any.
+        positional: Parameter that takes the arguments without an option, if any: files if its type is a list, else at
+            most one name.
         names_classes: Whether its options name classes, which are imported for their short names.
         ignored: Options of other commands that the same configuration may have.
     """
@@ -71,6 +72,7 @@ VERBS: dict[str, Verb | VerbGroup] = {
     "list-categories": Verb(".commands.list_categories:list_categories", "the categories of a checkpoint"),
     "remove-category": Verb(".commands.remove_category:remove_category", "remove added categories"),
     "export": Verb(".commands.export:export", "a checkpoint as ONNX, or as safetensors for sharing"),
+    "configs": Verb(".commands.configs:configs", "list the shipped configurations, print or copy one", "name"),
     "analyze": VerbGroup(f"figures of the paper: {', '.join(_ANALYSES)}", _ANALYSES),
 }
 
