@@ -73,6 +73,11 @@ VERBS: dict[str, Verb | VerbGroup] = {
     "remove-category": Verb(".commands.remove_category:remove_category", "remove added categories"),
     "export": Verb(".commands.export:export", "a checkpoint as ONNX, or as safetensors for sharing"),
     "configs": Verb(".commands.configs:configs", "list the shipped configurations, print or copy one", "name"),
+    "components": Verb(
+        ".commands.components:components",
+        "list the classes that configurations may name, or show their options",
+        "name",
+    ),
     "analyze": VerbGroup(f"figures of the paper: {', '.join(_ANALYSES)}", _ANALYSES),
 }
 
