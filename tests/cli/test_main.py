@@ -179,8 +179,8 @@ def test_wrong_options_are_usage_errors(words: list[str], capsys: pytest.Capture
     assert main([str(CONFIGS / "tiny.yaml") if word == "tiny" else word for word in words]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"aher {words[0]}: ")
-    where = "'aher configs' lists the shipped ones" if "no_such.yaml" in words else f"'aher {words[0]} --help' lists"
-    assert f"; {where}" in line
+    assert "; 'aher " in line
+    assert " lists " in line
     assert len(line) < 200
 
 

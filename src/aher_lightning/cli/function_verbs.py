@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import get_origin, get_type_hints
+from types import NoneType
+from typing import get_type_hints
 
 from jsonargparse import SUPPRESS
 
@@ -53,7 +54,7 @@ def _spell(function: Callable[..., object], verb: Verb, arguments: Sequence[str]
 
 def _takes_files(function: Callable[..., object], verb: Verb) -> bool:
     """Whether the arguments without an option are files."""
-    return verb.positional is not None and get_origin(get_type_hints(function)[verb.positional]) is list
+    return verb.positional is not None and NoneType not in choices(get_type_hints(function)[verb.positional])
 
 
 def _ignore(value: object) -> None:

@@ -17,8 +17,8 @@ class Verb(NamedTuple):
     Attributes:
         target: ``module:function``, relative to ``aher_lightning.cli``; imported when the command runs.
         summary: What it does, one line.
-        positional: Parameter that takes the arguments without an option, if any: files if its type is a list, else at
-            most one name.
+        positional: Parameter that takes the arguments without an option, if any: files, or at most one name if it
+            may be ``None``.
         names_classes: Whether its options name classes, which are imported for their short names.
         ignored: Options of other commands that the same configuration may have.
     """
