@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from aher_lightning.cli.main import main
+from aher_lightning.cli.shipped_configs import configs_folder
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -62,6 +63,24 @@ def test_a_command_parses(
     words = shlex.split(command, comments=True)[1:]
     assert main([*words, "--print_config"] if "--help" not in words else words) == 0
     assert capsys.readouterr().out
+
+
+def test_names_are_found_as_the_page_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "getting_started.md").read_text(encoding="utf-8")
+    section = text.split("## Finding names")[1].split("\n## ")[0]
+    shown = [one for found in FENCE.finditer(section) for one in found[2].split("$ aher ") if one]
+    assert len(shown) == 4
+    for one in shown:
+        command, expected = one.split("\n", 1)
+        main(shlex.split(command))
+        written = capsys.readouterr()
+        assert (written.out + written.err).replace(str(configs_folder().parent), "...") == expected
+    for command in re.findall(r"^\| `aher (\w+.*?)` \|", section, re.MULTILINE):
+        assert main(shlex.split(command)) == 0
+    assert (tmp_path / "mine.yaml").is_file()
 
 
 def test_the_documents_show_commands_of_all_kinds() -> None:

@@ -63,7 +63,7 @@ def test_a_misspelt_category_suggests_its_folder(folder: Path) -> None:
 def test_a_category_that_names_no_folder_is_refused(name: str, folder: Path) -> None:
     (folder / "jump" / "high").mkdir()
     for function in (scan_moment_folder, find_moments):
-        with pytest.raises(DataError, match=r"category '.*' cannot have a folder of moments, .*/<category>; rename it"):
+        with pytest.raises(DataError, match=r"category '.*' cannot be the name of a folder in .*; rename it"):
             function(folder, ["wave", name])
 
 
@@ -82,7 +82,7 @@ def test_every_category_needs_a_clip() -> None:
 def test_categories_of_one_clip_are_told(caplog: pytest.LogCaptureFixture) -> None:
     clips = [TrimmedClip(name, None, name[0]) for name in ("a1", "a2", "b1", "c1")]
     warn_of_single_clips(clips)
-    line = "2 of 3 categories have one moment only (b, c); add clips, as one cannot show how others vary"
+    line = "2 of 3 categories have a single moment (b, c), too few to learn from; add clips"
     warn_of_single_clips(clips[:2])
     assert caplog.messages == [line]
 

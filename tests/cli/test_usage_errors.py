@@ -122,7 +122,7 @@ def test_an_option_of_a_group_is_suggested_with_its_group(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (["--backbone=Nope"], "'aher components' lists those of this package, others have their full path as name"),
+        (["--backbone=Nope"], "'aher components' lists those of this package, and any other needs its full path"),
         (["--backbone=P3DSmall", "--backbone.chanels=3"], "'aher components P3DSmall' lists its options"),
         ([f"--backbone={BACKBONE}", "--backbone.chanels=3"], None),
         (["--nope"], None),

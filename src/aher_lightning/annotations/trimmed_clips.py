@@ -81,7 +81,9 @@ def _check_folder(root: Path, category: str) -> None:
     if not root.is_dir():
         raise DataError(f"{root}: no such folder of moments; put clips into {root}/<category>, or correct the path")
     if any(sign in category for sign in "/\\") or category in {"", ".", ".."}:
-        raise DataError(f"category '{category:.80}' cannot have a folder of moments, {root}/<category>; rename it")
+        raise DataError(
+            f"category '{category:.80}' cannot be the name of a folder in {root}; rename it without slashes"
+        )
     if not (root / category).is_dir():
         found = sorted(path.name for path in root.iterdir() if path.is_dir())
         raise DataError(
@@ -120,7 +122,7 @@ def warn_of_single_clips(clips: Iterable[TrimmedClip]) -> None:
     counts = Counter(clip.label for clip in clips)
     single = [category for category, count in counts.items() if count == 1]
     if single:
-        message = "%d of %d categories have one moment only (%s); add clips, as one cannot show how others vary"
+        message = "%d of %d categories have a single moment (%s), too few to learn from; add clips"
         _LOG.warning(message, len(single), len(counts), name_some(single))
 
 

@@ -68,7 +68,7 @@ def _overview(command: str, summaries: Mapping[str, str]) -> str:
     """Return the text that lists the commands, or subcommands, with their one-line summaries."""
     lines = [f"usage: {command} [options]     ({command} --help lists the options)", ""]
     lines += [f"  {name:<18} {summary}" for name, summary in summaries.items()]
-    lines += ["", "A --config that is not a local file is looked up among the shipped ones."]
+    lines += ["", "A --config that is not a local file is looked up among the shipped ones: 'aher configs' lists them."]
     return "\n".join([*lines, DEBUG_HELP])
 
 

@@ -166,5 +166,5 @@ def _unknown_class(where: str, name: str, module: str | None) -> UsageError:
 
     return UsageError(
         f"{where}unknown class '{name}'{did_you_mean(name, class_names())}",
-        hint="'aher components' lists those of this package, others have their full path as name",
+        hint="'aher components' lists those of this package, and any other needs its full path",
     )

@@ -95,9 +95,11 @@ def check(
         clips=_count_clips(data, durations_sec),
     )
     result.write(output)
-    output_console().print(result.table())
+    console = output_console()
+    console.print(result.table())
     if result.clips:
-        output_console().print("\n", result.clip_table(), sep="")
+        console.print()
+        console.print(result.clip_table())
     if unusable:
         raise DataError(f"{len(unusable)} of {result.files} videos are unusable, see {output}")
     return output
