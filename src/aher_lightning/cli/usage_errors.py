@@ -80,8 +80,8 @@ class OneLineErrors(ArgumentParser):
 
     def add_class_arguments(self, theclass: type, *arguments: Any, **options: Any) -> list[str]:  # noqa: ANN401
         """Add the options of a class, and remember the class for errors."""
-        self.component = theclass
         added: list[str] = super().add_class_arguments(theclass, *arguments, **options)
+        self.component = theclass
         return added
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
