@@ -84,8 +84,8 @@ def test_names_are_found_as_the_page_shows(
 
 
 def test_the_documents_show_commands_of_all_kinds() -> None:
-    verbs = {shlex.split(command)[1] for _, command in COMMANDS}
-    assert verbs >= {"fit", "test", "demo", "render", "extract", "evaluate", "localize", "analyze"}
+    named = {shlex.split(command)[1] for _, command in COMMANDS}
+    assert named >= {"fit", "test", "demo", "render", "extract", "evaluate", "localize", "analyze"}
     assert len(COMMANDS) > 40
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from aher_lightning.cli.usage_errors import OneLineErrors, VerbParser
+from aher_lightning.cli.usage_errors import CommandParser, OneLineErrors
 from aher_lightning.datasets.sample_rules import SampleRules
 from aher_lightning.errors import UsageError
 from aher_lightning.models.base import Backbone
@@ -27,8 +27,8 @@ def function(
     """Take options of the types that commands have."""
 
 
-def parser() -> VerbParser:
-    parser = VerbParser(prog="aher test")
+def parser() -> CommandParser:
+    parser = CommandParser(prog="aher test")
     parser.add_argument("--config", action="config")
     parser.add_argument("--backbone", type=Backbone)
     parser.add_function_arguments(function, as_group=False, as_positional=False)
@@ -99,7 +99,7 @@ def test_options_in_files_are_checked_too(tmp_path: Path) -> None:
 
 
 def test_the_parser_of_a_subcommand_suggests_its_own_options(tmp_path: Path) -> None:
-    outer = VerbParser(prog="aher", exit_on_error=True)
+    outer = CommandParser(prog="aher", exit_on_error=True)
     outer.add_subcommands(dest="subcommand").add_subcommand("fit", parser())
     outer.add_argument("--config", action="config")
     path = tmp_path / "c.yaml"
@@ -109,7 +109,7 @@ def test_the_parser_of_a_subcommand_suggests_its_own_options(tmp_path: Path) -> 
 
 
 def test_an_option_of_a_group_is_suggested_with_its_group(tmp_path: Path) -> None:
-    grouped = VerbParser(prog="aher test")
+    grouped = CommandParser(prog="aher test")
     grouped.add_argument("--config", action="config")
     grouped.add_class_arguments(SampleRules, "rules")
     path = tmp_path / "c.yaml"

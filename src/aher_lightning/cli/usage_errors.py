@@ -95,7 +95,7 @@ class OneLineErrors(ArgumentParser):
         raise _explain(message, ex, parser._option_string_actions)
 
 
-class VerbParser(OneLineErrors):
+class CommandParser(OneLineErrors):
     """The parser of a command that is a plain function."""
 
 

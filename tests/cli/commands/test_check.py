@@ -217,7 +217,7 @@ def test_the_command_fails_with_one_line(root: Path, tmp_path: Path, capfd: pyte
     assert capfd.readouterr().err == f"aher check: 1 of {total} videos are unusable, see {output}\n"
 
 
-def test_configurations_of_other_verbs_do(tiny_benchmark: Path, tmp_path: Path) -> None:
+def test_configurations_of_other_commands_do(tiny_benchmark: Path, tmp_path: Path) -> None:
     config = tmp_path / "extract.yaml"
     config.write_text((CONFIGS / "tiny_extract.yaml").read_text() + "checkpoint: some.ckpt\ntrainer: {devices: 2}\n")
     output = tmp_path / "check.json"

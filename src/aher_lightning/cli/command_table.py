@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 DEBUG = "--debug"
-"""The option of every verb that shows the traceback of whatever fails."""
+"""The option of every command that shows the traceback of whatever fails."""
 
 DEBUG_HELP = f"{DEBUG}, after any command, shows the traceback of every failure."
 
 
-class Verb(NamedTuple):
+class Command(NamedTuple):
     """A command that is a plain function.
 
     Attributes:
@@ -30,22 +30,24 @@ class Verb(NamedTuple):
     ignored: tuple[str, ...] = ()
 
 
-class VerbGroup(NamedTuple):
+class CommandGroup(NamedTuple):
     """A command with subcommands that are plain functions, such as ``aher analyze levels``; its one-line summary."""
 
     summary: str
-    kinds: Mapping[str, Verb]
+    kinds: Mapping[str, Command]
 
 
 _ANALYSES = {
-    "levels": Verb(".commands.analyze.levels:levels", "classification accuracy per pyramid level", names_classes=True),
-    "contexts": Verb(
+    "levels": Command(
+        ".commands.analyze.levels:levels", "classification accuracy per pyramid level", names_classes=True
+    ),
+    "contexts": Command(
         ".commands.analyze.contexts:contexts", "real and synthetic background in a plane", names_classes=True
     ),
-    "label-fractions": Verb(
+    "label-fractions": Command(
         ".commands.analyze.label_fractions:label_fractions", "full supervision on fractions of the annotations"
     ),
-    "timelines": Verb(".commands.analyze.timelines:timelines", "detections over the time of videos"),
+    "timelines": Command(".commands.analyze.timelines:timelines", "detections over the time of videos"),
 }
 
 _BESIDE_DATA = (
@@ -56,32 +58,34 @@ _BESIDE_DATA = (
 )
 """Options besides the data that configurations may have, ignored by commands that use the data alone."""
 
-VERBS: dict[str, Verb | VerbGroup] = {
-    "demo": Verb(".demo:demo", "the complete pipeline on rendered videos, in minutes"),
-    "render": Verb(".commands.render:render", "write the rendered benchmark: videos and annotations"),
-    "check": Verb(".commands.check:check", "read every video of a data set", names_classes=True, ignored=_BESIDE_DATA),
-    "extract": Verb(".commands.extract:extract", "clip features of every video of a data set", names_classes=True),
-    "evaluate": Verb(".commands.evaluate:evaluate", "score, diagnose or compare prediction files"),
-    "localize": Verb(".commands.localize:localize", "find the actions in your own videos", "videos"),
-    "import-annotations": Verb(
+COMMANDS: dict[str, Command | CommandGroup] = {
+    "demo": Command(".demo:demo", "the complete pipeline on rendered videos, in minutes"),
+    "render": Command(".commands.render:render", "write the rendered benchmark: videos and annotations"),
+    "check": Command(
+        ".commands.check:check", "read every video of a data set", names_classes=True, ignored=_BESIDE_DATA
+    ),
+    "extract": Command(".commands.extract:extract", "clip features of every video of a data set", names_classes=True),
+    "evaluate": Command(".commands.evaluate:evaluate", "score, diagnose or compare prediction files"),
+    "localize": Command(".commands.localize:localize", "find the actions in your own videos", "videos"),
+    "import-annotations": Command(
         ".commands.import_annotations:import_annotations",
         "annotations of ELAN, VIA, CVAT and Label Studio, for training and evaluation",
         "files",
     ),
-    "add-category": Verb(".commands.add_category:add_category", "new categories for a checkpoint, from clips"),
-    "list-categories": Verb(".commands.list_categories:list_categories", "the categories of a checkpoint"),
-    "remove-category": Verb(".commands.remove_category:remove_category", "remove added categories"),
-    "export": Verb(".commands.export:export", "a checkpoint as ONNX, or as safetensors for sharing"),
-    "configs": Verb(".commands.configs:configs", "list the shipped configurations, print or copy one", "name"),
-    "components": Verb(
+    "add-category": Command(".commands.add_category:add_category", "new categories for a checkpoint, from clips"),
+    "list-categories": Command(".commands.list_categories:list_categories", "the categories of a checkpoint"),
+    "remove-category": Command(".commands.remove_category:remove_category", "remove added categories"),
+    "export": Command(".commands.export:export", "a checkpoint as ONNX, or as safetensors for sharing"),
+    "configs": Command(".commands.configs:configs", "list the shipped configurations, print or copy one", "name"),
+    "components": Command(
         ".commands.components:components",
         "list the classes that configurations may name, or show their options",
         "name",
     ),
-    "analyze": VerbGroup(f"figures of the paper: {', '.join(_ANALYSES)}", _ANALYSES),
+    "analyze": CommandGroup(f"figures of the paper: {', '.join(_ANALYSES)}", _ANALYSES),
 }
 
-TRAINER_VERBS = {
+TRAINER_COMMANDS = {
     "fit": "train a module on a data module",
     "validate": "compute the metrics of a checkpoint",
     "test": "compute the metrics of a checkpoint and write its detections",

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from aher_lightning.cli.function_verbs import run_function
-from aher_lightning.cli.verbs import Verb
+from aher_lightning.cli.command_table import Command
+from aher_lightning.cli.function_commands import run_function
 from aher_lightning.errors import UsageError
 
-SHOW = Verb(f"{__name__}:show", "shows", positional="name")
-COUNT = Verb(f"{__name__}:count", "counts", positional="files", ignored=("model",))
+SHOW = Command(f"{__name__}:show", "shows", positional="name")
+COUNT = Command(f"{__name__}:count", "counts", positional="files", ignored=("model",))
 
 
 def count(files: list[Path], *, limit: int = 3, is_loud: bool = False) -> tuple[list[Path], int, bool]:
