@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from aher_lightning.cli.main import main
+from aher_lightning.cli.shipped_configs import configs_folder
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -64,9 +65,27 @@ def test_a_command_parses(
     assert capsys.readouterr().out
 
 
+def test_names_are_found_as_the_page_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "getting_started.md").read_text(encoding="utf-8")
+    section = text.split("## Finding names")[1].split("\n## ")[0]
+    shown = [one for found in FENCE.finditer(section) for one in found[2].split("$ aher ") if one]
+    assert len(shown) == 4
+    for one in shown:
+        command, expected = one.split("\n", 1)
+        main(shlex.split(command))
+        written = capsys.readouterr()
+        assert (written.out + written.err).replace(str(configs_folder().parent), "...") == expected
+    for command in re.findall(r"^\| `aher (\w+.*?)` \|", section, re.MULTILINE):
+        assert main(shlex.split(command)) == 0
+    assert (tmp_path / "mine.yaml").is_file()
+
+
 def test_the_documents_show_commands_of_all_kinds() -> None:
-    verbs = {shlex.split(command)[1] for _, command in COMMANDS}
-    assert verbs >= {"fit", "test", "demo", "render", "extract", "evaluate", "localize", "analyze"}
+    named = {shlex.split(command)[1] for _, command in COMMANDS}
+    assert named >= {"fit", "test", "demo", "render", "extract", "evaluate", "localize", "analyze"}
     assert len(COMMANDS) > 40
 
 

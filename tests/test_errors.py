@@ -6,11 +6,21 @@ from email.message import Message
 import pytest
 
 from aher_lightning import errors
-from aher_lightning.errors import AherError, ConfigError, first_cause, require_extra
+from aher_lightning.errors import (
+    AherError,
+    ConfigError,
+    UsageError,
+    did_you_mean,
+    first_cause,
+    name_some,
+    nearest,
+    require_extra,
+)
 
 
 def test_every_error_of_a_user_can_be_caught_at_once() -> None:
-    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
+    classes = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
+    kinds = [kind for kind in classes if kind.__module__ == errors.__name__]
     assert len(kinds) >= 8
     assert all(issubclass(kind, AherError) for kind in kinds)
     assert all(kind.__name__.endswith("Error") for kind in kinds)
@@ -27,6 +37,34 @@ def test_the_first_cause_is_what_others_were_raised_from() -> None:
     assert first_cause(third) is first_cause(first) is first
     second.__suppress_context__ = True
     assert first_cause(third) is second
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("AncherHead", "AnchorHead"),
+        ("anchor_head", "AnchorHead"),
+        ("top_k", "top-k"),
+        ("p3d", "P3D"),
+        ("yawning", None),
+    ],
+)
+def test_the_nearest_name_is_found_in_any_case(word: str, name: str | None) -> None:
+    known = ["P3D", "P3DSmall", "AnchorHead", "top-k"]
+    assert nearest(word, known) == name
+    assert did_you_mean(word, known) == ("" if name is None else f", did you mean '{name}'")
+
+
+def test_some_names_stand_for_many() -> None:
+    assert name_some([]) == "none"
+    assert name_some(["a"]) == "a"
+    assert name_some(["a"] * 5) == "a, a, a, a, a"
+    assert name_some(["a"] * 600) == "a, a, a, a, a and 595 more"
+
+
+def test_wrong_usage_may_name_what_lists_the_valid_names() -> None:
+    assert UsageError("no").hint is None
+    assert (str(UsageError("no", hint="look")), UsageError("no", hint="look").hint) == ("no", "look")
 
 
 def test_an_extra_is_asked_for_by_its_name_and_with_its_versions(monkeypatch: pytest.MonkeyPatch) -> None:

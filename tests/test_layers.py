@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """What each layer may import besides itself; the command line may import everything."""
 
-TOP = ("cli",)
+TOP = ("cli", "__main__")
 """Layers that may import every layer of the table, and those of this list that stand before them."""
 
 LIGHTNING = {"modules", "datamodules", "inference", "callbacks", "cli"}

@@ -18,6 +18,7 @@ MOST_FILES_AT_THE_ROOT = 6
 MOST_FILES_IN_A_FOLDER = 20
 
 TWO_SIDES = (
+    {"cli", "cli/commands"},
     {"cli/commands", "inference"},
     {"cli/commands/analyze", "analyses", "reports/videos"},
     {"annotations", "datamodules"},

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from functools import cache
+
+MOST_NAMED = 5
+"""How many names an error message lists; a setting may have hundreds of categories."""
 
 
 class AherError(Exception):
@@ -38,7 +43,16 @@ class TrainingError(AherError):
 
 
 class UsageError(ConfigError):
-    """Invalid arguments or configuration; the command line exits with 2."""
+    """Invalid arguments or configuration; the command line exits with 2.
+
+    Args:
+        message: What is wrong.
+        hint: What lists the valid names, such as "'aher configs' lists them"; by default the help of the command.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class VideoError(AherError):
@@ -54,6 +68,40 @@ def first_cause(error: BaseException) -> BaseException:
     while (before := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
         error = before
     return error
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known name most like a word, whatever the case, or ``None`` if none is like it.
+
+    Example:
+        >>> nearest("anchor_head", ["AnchorHead", "PointHead"]), nearest("x", ["AnchorHead"])
+        ('AnchorHead', None)
+    """
+    plain = {name.casefold().replace("_", "-"): name for name in known}
+    alike = get_close_matches(word.casefold().replace("_", "-"), plain, n=1)
+    return plain[alike[0]] if alike else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the end of an error message that suggests the known name most like a word; empty if none is like it.
+
+    Example:
+        >>> did_you_mean("localise", ["localize", "export"])
+        ", did you mean 'localize'"
+    """
+    name = nearest(word, known)
+    return "" if name is None else f", did you mean '{name}'"
+
+
+def name_some(names: Sequence[str]) -> str:
+    """Return the first few of some names, and how many more there are; "none" without any.
+
+    Example:
+        >>> name_some(["clap", "wave"]), name_some("abcdefg"), name_some([])
+        ('clap, wave', 'a, b, c, d, e and 2 more', 'none')
+    """
+    more = len(names) - MOST_NAMED
+    return (", ".join(names[:MOST_NAMED]) or "none") + (f" and {more} more" if more > 0 else "")
 
 
 @cache

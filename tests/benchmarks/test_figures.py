@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from aher_lightning.cli.verbs import TRAINER_VERBS, VERBS, VerbGroup
+from aher_lightning.cli.command_table import COMMANDS, TRAINER_COMMANDS, CommandGroup
 from tests.helpers.benchmarks import load_benchmark
 
 ROOT = Path(__file__).parents[2]
@@ -39,10 +39,10 @@ def test_every_picture_is_made_and_shown(benchmark: ModuleType, runs: Path) -> N
 
 def test_the_commands_exist(benchmark: ModuleType, runs: Path) -> None:
     commands = list(benchmark.commands(runs))
-    for verb, *words in commands:
-        group = VERBS.get(verb)
-        assert group is not None or verb in TRAINER_VERBS
-        assert not isinstance(group, VerbGroup) or words[0] in group.kinds
+    for command, *words in commands:
+        group = COMMANDS.get(command)
+        assert group is not None or command in TRAINER_COMMANDS
+        assert not isinstance(group, CommandGroup) or words[0] in group.kinds
     assert [words[1] for words in commands if words[0] == "analyze"] == [
         *("levels", "contexts", "label-fractions", "timelines")
     ]

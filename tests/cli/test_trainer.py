@@ -24,9 +24,11 @@ def miniature(tmp_path_factory: pytest.TempPathFactory) -> Miniature:
 
 @pytest.fixture
 def fit(miniature: Miniature, tmp_path: Path) -> Train:
-    def run(verb: str, *words: str) -> int:
+    def run(command: str, *words: str) -> int:
         configs = [f"--config={miniature.config}", f"--config={miniature.overlay}"]
-        return main([verb, *configs, f"--trainer.default_root_dir={tmp_path}", "--trainer.limit_val_batches=0", *words])
+        return main(
+            [command, *configs, f"--trainer.default_root_dir={tmp_path}", "--trainer.limit_val_batches=0", *words]
+        )
 
     return run
 

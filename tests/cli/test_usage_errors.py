@@ -6,7 +6,8 @@ from typing import Literal
 
 import pytest
 
-from aher_lightning.cli.usage_errors import OneLineErrors, VerbParser
+from aher_lightning.cli.usage_errors import CommandParser, OneLineErrors
+from aher_lightning.datasets.sample_rules import SampleRules
 from aher_lightning.errors import UsageError
 from aher_lightning.models.base import Backbone
 from tests.helpers.toy import MeanBackbone
@@ -26,8 +27,8 @@ def function(
     """Take options of the types that commands have."""
 
 
-def parser() -> VerbParser:
-    parser = VerbParser(prog="aher test")
+def parser() -> CommandParser:
+    parser = CommandParser(prog="aher test")
     parser.add_argument("--config", action="config")
     parser.add_argument("--backbone", type=Backbone)
     parser.add_function_arguments(function, as_group=False, as_positional=False)
@@ -48,8 +49,27 @@ def line_of(parser: OneLineErrors, words: list[str]) -> str:
     [
         (["--chekpoint", "x"], "unknown option 'chekpoint', did you mean '--checkpoint'"),
         (["--zzz=3", "--yyy"], "unknown option 'zzz'"),
+        (["--backbone=MeanBackbon"], "'backbone': unknown class 'MeanBackbon', did you mean 'MeanBackbone'"),
+        (["--backbone=p3dsmall"], "'backbone': unknown class 'p3dsmall', did you mean 'P3DSmall'"),
+        (
+            ["--backbone=torch.nn.Lineaar"],
+            "'backbone': module 'torch.nn' has no class 'Lineaar', did you mean 'Linear'",
+        ),
+        (
+            ["--backbone=no_such.Backbone"],
+            "'backbone': no module 'no_such'; install its package, or add its folder to PYTHONPATH",
+        ),
+        (
+            [f"--backbone={BACKBONE}", "--backbone.channel=3"],
+            "'backbone': unknown option 'channel' of MeanBackbone, did you mean 'channels'",
+        ),
+        (
+            [f"--backbone={BACKBONE}", "--backbone.chanels.size=3"],
+            "'backbone': unknown option 'chanels.size' of MeanBackbone, did you mean 'channels'",
+        ),
+        (["--backbon.channels=3"], "unknown option 'backbon.channels', did you mean '--backbone'"),
         (["--top-k=5"], "unknown option 'top-k', did you mean '--top-k'"),
-        ([f"--backbone={BACKBONE}", "--backbone.width=3"], "'backbone': unknown option 'width'"),
+        ([f"--backbone={BACKBONE}", "--backbone.width=3"], "'backbone': unknown option 'width' of MeanBackbone"),
         (["more", "words"], "unexpected argument 'more words'"),
         (["--checkpoint"], "--checkpoint has no value"),
         (["--backbone=Nope"], "'backbone': unknown class 'Nope'"),
@@ -79,13 +99,39 @@ def test_options_in_files_are_checked_too(tmp_path: Path) -> None:
 
 
 def test_the_parser_of_a_subcommand_suggests_its_own_options(tmp_path: Path) -> None:
-    outer = VerbParser(prog="aher", exit_on_error=True)
+    outer = CommandParser(prog="aher", exit_on_error=True)
     outer.add_subcommands(dest="subcommand").add_subcommand("fit", parser())
     outer.add_argument("--config", action="config")
     path = tmp_path / "c.yaml"
     path.write_text("fit: {checkpoint: a, top-l: 3}\n")
     line = line_of(outer, [f"--config={path}", "fit"])
     assert line == "unknown option 'top-l', did you mean '--top-k'"
+
+
+def test_an_option_of_a_group_is_suggested_with_its_group(tmp_path: Path) -> None:
+    grouped = CommandParser(prog="aher test")
+    grouped.add_argument("--config", action="config")
+    grouped.add_class_arguments(SampleRules, "rules")
+    path = tmp_path / "c.yaml"
+    path.write_text("rules: {one_lable: true}\n")
+    assert (
+        line_of(grouped, [f"--config={path}"]) == "unknown option 'rules.one_lable', did you mean '--rules.one_label'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["--backbone=Nope"], "'aher components' lists those of this package, and any other needs its full path"),
+        (["--backbone=P3DSmall", "--backbone.chanels=3"], "'aher components P3DSmall' lists its options"),
+        ([f"--backbone={BACKBONE}", "--backbone.chanels=3"], None),
+        (["--nope"], None),
+    ],
+)
+def test_an_error_says_what_lists_the_valid_names(words: list[str], hint: str | None) -> None:
+    with pytest.raises(UsageError) as failure:
+        parser().parse_args([*words, "--checkpoint=c"])
+    assert failure.value.hint == hint
 
 
 def test_other_texts_are_passed_on_in_one_line() -> None:

@@ -12,6 +12,7 @@ from aher_lightning.annotations.records import Instance
 from aher_lightning.annotations.trimmed_clips import TrimmedClip
 from aher_lightning.datamodules.folder import FolderDataModule
 from aher_lightning.datasets.sample_rules import SampleRules
+from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import AnnotationError, ConfigError, DataError
 from aher_lightning.modules.aher import AherModule
 from aher_lightning.modules.localizer import LocalizerModule
@@ -212,6 +213,41 @@ def test_what_is_lacking_is_told(root: Path) -> None:
     (root / "none").mkdir()
     with pytest.raises(DataError, match=r"none: has no video file '\*'; add background videos, correct"):
         data_module(root, background=root / "none", **SETS).video_paths()
+
+
+def test_a_category_without_moments_names_those_that_have_some(root: Path) -> None:
+    touch(root, "flat/s1_0_clap.mp4", "flat/s1_1_nod.mp4", "videos/t0.mp4")
+    named = {"moments": root / "flat", "moment_names": "s1_*_{category}", "untrimmed_categories": ["jump"]}
+    data = data_module(root, moment_categories=["Nod"], parts=["moments"], **named)
+    message = r"no trimmed clip for Nod, did you mean 'nod'; add clips or remove .* \(categories found: clap, nod\)$"
+    with pytest.raises(DataError, match=message):
+        data.train_dataloader()
+    data = data_module(root, parts=["moments"], **(SETS | {"moment_categories": ["clap", "sneeze"]}))
+    with pytest.raises(DataError, match=r"'sneeze'; put its clips there, or .* \(folders found: clap, jump, nod\)$"):
+        data.train_dataloader()
+    (root / "moments" / "yawn").mkdir()
+    data = data_module(root, parts=["moments"], **(SETS | {"moment_categories": ["clap", "yawn"]}))
+    data.__dict__["source"] = VideoFolder({}, CONTRACT)
+    with pytest.raises(DataError, match=r"no trimmed clip for yawn; add .* \(categories found: clap, jump, nod\)$"):
+        data.train_dataloader()
+
+
+def test_files_of_no_use_are_listed_by_the_reason(root: Path) -> None:
+    assert data_module(root, **SETS).unmatched_files() == {}
+    touch(root, "moments/loose.mp4")
+    data = data_module(root, background=root / "street", background_names="a*", **SETS)
+    assert data.unmatched_files() == {
+        "moments, in no folder of a category": [root / "moments" / "loose.mp4"],
+        "background, no name like 'a*'": [root / "street" / "b.mp4"],
+    }
+    assert data_module(root, moments=None, **SETS).unmatched_files() == {}
+
+
+def test_moments_are_optional_where_none_are_read(root: Path) -> None:
+    assert data_module(root, **SETS).has_moments
+    assert not data_module(root, moments=None, **SETS).has_moments
+    assert not data_module(root, parts=["untrimmed"], **SETS).has_moments
+    assert data_module(root, **SETS).found_categories() == ["clap", "jump", "nod"]
 
 
 def test_two_files_of_one_name_are_refused(root: Path) -> None:

@@ -17,6 +17,7 @@ def test_folders_are_categories(tmp_path: Path) -> None:
     assert layout.categories == ["clap", "wave"]
     assert layout.clips(["wave"]) == [TrimmedClip("wave--1", None, "wave")]
     assert layout.paths(["clap"]) == {"clap--2": tmp_path / "clap" / "2.webm"}
+    assert layout.unmatched == {"moments, in no folder of a category": [tmp_path / "loose.mp4"]}
 
 
 def test_names_are_categories(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -27,6 +28,7 @@ def test_names_are_categories(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
         TrimmedClip("wave--a1_wave", None, "wave"),
         TrimmedClip("wave--a3_wave", None, "wave"),
     ]
+    assert layout.unmatched == {"moments, no name like 'a?_{category}'": [tmp_path / "b1_wave.mp4"]}
     assert list(layout.paths(["clap", "wave"])) == ["wave--a1_wave", "clap--a2_clap", "wave--a3_wave"]
     assert caplog.messages == [
         f"{tmp_path}: skipped 1 file that is not a video (.txt 1)",
@@ -45,6 +47,7 @@ def test_instances_are_cut_out(tmp_path: Path) -> None:
     assert [clip.video_id for clip in clips] == ["v", "v", "w", "w"]
     assert layout.paths(["clap"]) == {"v": tmp_path / "v.mp4"}
     assert layout.paths(["yawn"]) == {}
+    assert layout.unmatched == {}
 
 
 def test_a_pattern_that_fits_no_file_is_refused(tmp_path: Path) -> None:

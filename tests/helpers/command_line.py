@@ -11,10 +11,10 @@ from aher_lightning.cli.main import main
 CONFIGS = Path(__file__).parents[1] / "configs"
 
 
-def trainer_words(verb: str, data: Path, output: Path, *overlays: str) -> list[str]:
+def trainer_words(command: str, data: Path, output: Path, *overlays: str) -> list[str]:
     """Return the words of a training or evaluation command on a tiny benchmark."""
     configs = [f"--config={CONFIGS / f'{name}.yaml'}" for name in ("tiny", *overlays)]
-    return [verb, *configs, f"--data.init_args.root={data}", f"--trainer.default_root_dir={output}"]
+    return [command, *configs, f"--data.init_args.root={data}", f"--trainer.default_root_dir={output}"]
 
 
 def extract_words(data: Path, checkpoint: Path, output: Path) -> list[str]:

@@ -1,1 +1,1 @@
-"""The command line: verbs, their parsers and commands, and how errors are reported."""
+"""The command line: which commands there are, their parsers and functions, and how errors are reported."""

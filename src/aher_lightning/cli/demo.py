@@ -36,12 +36,12 @@ def demo_steps(output: Path, seed: int, overrides: Sequence[str] = ()) -> list[S
     data, features = output / "data", output / "features"
     recognition, stage0, aher = (output / name / "last.ckpt" for name in ("recognition", "stage0", "aher"))
 
-    def run(verb: str, config: str, folder: str, weights: Sequence[Path], *options: str) -> list[str]:
+    def run(command: str, config: str, folder: str, weights: Sequence[Path], *options: str) -> list[str]:
         files = [str(path) for path in weights]
         return [
-            *(verb, "--config", "demo.yaml", *(("--config", config) if config else ())),
+            *(command, "--config", "demo.yaml", *(("--config", config) if config else ())),
             *(f"--trainer.default_root_dir={output / folder}", f"--data.root={data}", f"--seed_everything={seed}"),
-            *([f"--trainer.logger.save_dir={output / folder}"] if verb == "fit" else ["--trainer.logger=false"]),
+            *([f"--trainer.logger.save_dir={output / folder}"] if command == "fit" else ["--trainer.logger=false"]),
             *([f"--model.initial_weights={json.dumps(files)}"] if files else []),
             *options,
         ]

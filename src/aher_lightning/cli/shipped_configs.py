@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aher_lightning.errors import UsageError
+from aher_lightning.errors import UsageError, nearest
 
 _PACKAGE = Path(__file__).parents[1]
+
+_SUFFIX = ".yaml"
 
 
 def configs_folder() -> Path:
@@ -15,17 +17,80 @@ def configs_folder() -> Path:
     return installed if installed.is_dir() else _PACKAGE.parents[1] / "configs"
 
 
+def list_configs() -> list[str]:
+    """Return the paths of all shipped configurations and job scripts below their folder; those of sub-folders last.
+
+    Example:
+        >>> {"demo.yaml", "variants/stage0.yaml", "slurm/fit.sbatch"} <= {*list_configs()}
+        True
+    """
+    folder = configs_folder()
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix in {_SUFFIX, ".sbatch"})
+    return [path.as_posix() for path in sorted(paths, key=lambda path: (path.parent.as_posix(), path.name))]
+
+
+def find_shipped(name: str) -> Path | None:
+    """Return the shipped configuration of a name, whose suffix ``.yaml`` may be missing, or ``None``.
+
+    Example:
+        >>> find_shipped("demo") == find_shipped("demo.yaml") == configs_folder() / "demo.yaml"
+        True
+    """
+    shipped = {*list_configs()}
+    return next((configs_folder() / one for one in (name, name + _SUFFIX) if one in shipped), None)
+
+
+def describe_config(path: Path) -> str:
+    """Return the first comment line of a configuration or script, with dots if its sentence goes on; empty without one.
+
+    Example:
+        >>> describe_config(configs_folder() / "loggers" / "csv.yaml")
+        'Logs to a CSV table, with images as files beside it.'
+    """
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#!")]
+    if not lines or not lines[0].startswith("#"):
+        return ""
+    first = lines[0].lstrip("#").strip()
+    goes_on = len(lines) > 1 and lines[1].startswith("#") and not first.endswith((".", ":", ";"))
+    return f"{first} ..." if goes_on else first.rstrip(":;")
+
+
 def find_config(name: str) -> str:
     """Return the path of a local file, or else of the shipped configuration of that name.
 
-    A name that is neither is returned unchanged, so that the parser reports it.
+    The suffix ``.yaml`` may be missing. Options in place of a name, such as ``{iterations: 10}``, are returned as they
+    are.
+
+    Raises:
+        UsageError: If there is no such file and no such shipped configuration.
 
     Example:
         >>> Path(find_config("demo.yaml")).is_file()
         True
     """
-    shipped = configs_folder() / name
-    return str(shipped) if not Path(name).is_file() and shipped.is_file() else name
+    if not name or ":" in name:
+        return name
+    local = next((one for one in (name, name + _SUFFIX) if Path(one).is_file()), None)
+    found = local or find_shipped(name)
+    if found is None:
+        raise unknown_config(name, f"no such file, and none of the configurations in {configs_folder()}")
+    return str(found)
+
+
+def unknown_config(name: str, fact: str) -> UsageError:
+    """Return the error about a name that is no configuration; it suggests the nearest shipped one.
+
+    Args:
+        name: What was asked for.
+        fact: What is wrong with it.
+    """
+    shipped = list_configs()
+    # Folders are easily forgotten or mistaken; of files of one name, the one of the fewest folders is meant.
+    by_file = {Path(one).stem: one for one in reversed(shipped)}
+    by_path = {one.removesuffix(_SUFFIX): one for one in shipped}
+    alike = Path(name).stem if Path(name).stem in by_file else nearest(name.removesuffix(_SUFFIX), by_file | by_path)
+    meant = f", did you mean '{(by_file | by_path)[alike]}'" if alike is not None else ""
+    return UsageError(f"{name}: {fact}{meant}", hint="'aher configs' lists the shipped ones")
 
 
 def check_config(path: str) -> str:

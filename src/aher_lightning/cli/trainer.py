@@ -1,4 +1,4 @@
-"""The verbs that train and evaluate: LightningCLI, with what data and module share linked."""
+"""The commands that train and evaluate: LightningCLI, with what data and module share linked."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from aher_lightning.checkpoints.content import read_checkpoint
 from aher_lightning.checkpoints.last import FoundCheckpoint, find_last_checkpoint
 from aher_lightning.cli import components  # noqa: F401 - makes their short names known
 from aher_lightning.cli.argument_spelling import choices, spell_flags
+from aher_lightning.cli.command_table import DEBUG_HELP, TRAINER_COMMANDS
 from aher_lightning.cli.commands.dry_run import dry_run
 from aher_lightning.cli.usage_errors import OneLineErrors
-from aher_lightning.cli.verbs import DEBUG_HELP, TRAINER_VERBS
 from aher_lightning.console import error_console
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.modules.base import BaseModule
@@ -65,7 +65,7 @@ whole_numbers_first(Trainer.__init__)
 
 
 class TrainerParser(OneLineErrors, LightningArgumentParser):
-    """The parser of Lightning's verbs."""
+    """The parser of Lightning's commands."""
 
 
 class AherCLI(LightningCLI):
@@ -110,12 +110,12 @@ class AherCLI(LightningCLI):
 
     @property
     def options(self) -> Namespace:
-        """The configuration of the verb."""
+        """The configuration of the command."""
         options: Namespace = self.config[self.config.subcommand]
         return options
 
     def before_instantiate_classes(self) -> None:
-        """Refuse zero iterations, dry runs of other verbs, sharding strategies and pure half precision."""
+        """Refuse zero iterations, dry runs of other commands, sharding strategies and pure half precision."""
         self.options.ckpt_path = self._checkpoint
         if self.options.trainer.limit_val_batches == 0:
             self.options.trainer.val_check_interval = None  # Lightning 2.5 checks it even without validation
@@ -177,13 +177,13 @@ class AherCLI(LightningCLI):
 
 
 def run_trainer(arguments: Sequence[str]) -> None:
-    """Run one of Lightning's verbs.
+    """Run one of Lightning's commands.
 
     Args:
-        arguments: Arguments of the command line, the verb first.
+        arguments: Arguments of the command line, the command first.
     """
-    verb, *words = arguments
-    if verb in {"validate", "test"}:
+    command, *words = arguments
+    if command in {"validate", "test"}:
         words = ["--verbose=false", *words]  # our callback shows the scores, in percent
     # The arguments are those of the command line, which Lightning cannot know.
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
@@ -211,9 +211,10 @@ def run_trainer(arguments: Sequence[str]) -> None:
         },
         parser_class=TrainerParser,
         parser_kwargs={
-            verb: {"usage": f"aher {verb} --config FILE [options]", "epilog": DEBUG_HELP} for verb in TRAINER_VERBS
+            command: {"usage": f"aher {command} --config FILE [options]", "epilog": DEBUG_HELP}
+            for command in TRAINER_COMMANDS
         },
-        args=[verb, *spell_flags(words, {"dry_run"})],
+        args=[command, *spell_flags(words, {"dry_run"})],
     )
 
 

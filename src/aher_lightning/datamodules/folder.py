@@ -17,7 +17,7 @@ from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.background_videos import find_background, mix_background
 from aher_lightning.datasets.moment_layouts import CategoryFolders, CutMoments, MomentLayout, NamedFiles, NamePattern
 from aher_lightning.datasets.video_folder import find_videos
-from aher_lightning.errors import AnnotationError, ConfigError, DataError
+from aher_lightning.errors import AnnotationError, ConfigError, DataError, name_some
 from aher_lightning.files.video_files import list_videos
 
 
@@ -132,8 +132,9 @@ class FolderDataModule(MixedDataModule):
         names = [name for name in self.moment_layout.categories if name not in untrimmed]
         if not names:
             raise ConfigError(
-                f"all categories of moments are among the untrimmed ones of {self.annotations}; list in "
-                "'untrimmed_categories' those to learn from annotations"
+                f"all categories of moments are among the untrimmed ones of {self.annotations} "
+                f"({name_some(self.moment_layout.categories)}); list in 'untrimmed_categories' those to learn from "
+                "annotations"
             )
         return names
 
@@ -178,8 +179,24 @@ class FolderDataModule(MixedDataModule):
             DataError: If a folder does not exist, or files of two folders have the same name.
         """
         paths = _merge(find_videos(self.folder, self.videos), self._background_paths())
-        has_moments = self.moments is not None or self.moment_annotations is not None
-        return _merge(paths, self.moment_layout.paths(self.moment_categories)) if has_moments else paths
+        return _merge(paths, self.moment_layout.paths(self.moment_categories)) if self._has_place else paths
+
+    @property
+    def has_moments(self) -> bool:
+        """Whether training reads moments, and an option gives their place."""
+        return super().has_moments and self._has_place
+
+    def found_categories(self) -> list[str]:
+        """Return all categories that have moments, also those that are not learnt."""
+        return self.moment_layout.categories
+
+    def unmatched_files(self) -> dict[str, list[Path]]:
+        """Return the video files of moments without a category, and those that do not match ``background_names``."""
+        unmatched = dict(self.moment_layout.unmatched) if self._has_place else {}
+        if self.background is not None:
+            others = [path for path in list_videos(self.background) if not self._is_background(path)]
+            unmatched[f"background, no name like '{self.background_names}'"] = others
+        return {reason: files for reason, files in unmatched.items() if files}
 
     def file_folders(self) -> list[Path]:
         """Return the folders of videos and moments."""
@@ -201,13 +218,22 @@ class FolderDataModule(MixedDataModule):
         """File of each background video by id, made like those of moments."""
         if self.background is None:
             return {}
-        found = [path for path in list_videos(self.background) if fnmatchcase(path.stem, self.background_names)]
+        found = [path for path in list_videos(self.background) if self._is_background(path)]
         if not found:
             raise DataError(
                 f"{self.background}: has no video file '{self.background_names}'; add background videos, correct "
                 "'background_names', or remove both options"
             )
         return name_moments(("background", path) for path in found)
+
+    def _is_background(self, path: Path) -> bool:
+        """Whether the name of a file is one of background."""
+        return fnmatchcase(path.stem, self.background_names)
+
+    @property
+    def _has_place(self) -> bool:
+        """Whether an option gives the place of the moments."""
+        return self.moments is not None or self.moment_annotations is not None
 
     def _check_moment_options(self) -> None:
         """Refuse incompatible options of moments."""

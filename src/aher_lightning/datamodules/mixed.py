@@ -15,7 +15,7 @@ from pytorch_lightning.utilities import CombinedLoader
 from torch.utils.data import DataLoader
 
 from aher_lightning.annotations.records import AnnotatedVideo
-from aher_lightning.annotations.trimmed_clips import TrimmedClip
+from aher_lightning.annotations.trimmed_clips import TrimmedClip, require_clips_of, warn_of_single_clips
 from aher_lightning.annotations.video_selection import restrict, take_fraction
 from aher_lightning.datamodules.loaders import EvaluationLoader, IterationLoader
 from aher_lightning.datasets.collate import collate_moments, collate_readable, collate_untrimmed
@@ -176,6 +176,19 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         """Return the annotated videos that moments are cut from."""
         return self.videos.values()
 
+    @property
+    def has_moments(self) -> bool:
+        """Whether training reads moments."""
+        return "moments" in self.parts
+
+    def found_categories(self) -> list[str]:
+        """Return all categories that have moments, also those that are not learnt."""
+        return list(dict.fromkeys(clip.label for clip in self.moment_clips()))
+
+    def unmatched_files(self) -> dict[str, list[Path]]:
+        """Return the files that are left out because of their names, by the reason."""
+        return {}
+
     # Derived from it
 
     @property
@@ -327,7 +340,11 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         return self._clip_dataset(clips, self.categories.untrimmed)
 
     def _moment_dataset(self) -> MomentDataset:
-        usable = self.availability.usable(self.moment_clips(), "moments")
+        found = self.moment_clips()
+        if {*self.categories.moment} - {clip.label for clip in found}:
+            require_clips_of(self.categories.moment, found, self.found_categories())
+        usable = self.availability.usable(found, "moments")
+        warn_of_single_clips(usable)
         clips = self.rules.widen_moments(usable, self.moment_sources(), self.contract)
         return self._clip_dataset(clips, self.categories.moment)
 

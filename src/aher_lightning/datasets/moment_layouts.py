@@ -43,6 +43,11 @@ class MomentLayout(Protocol):
         """
         ...
 
+    @property
+    def unmatched(self) -> dict[str, list[Path]]:
+        """Video files that are the moment of no category, by the reason."""
+        ...
+
     def clips(self, categories: Sequence[str]) -> list[TrimmedClip]:
         """Return the moments of some categories."""
         ...
@@ -69,6 +74,11 @@ class CategoryFolders:
                 "'moment_names' if file names tell the category"
             )
         return names
+
+    @property
+    def unmatched(self) -> dict[str, list[Path]]:
+        """Videos beside the folders; see :attr:`MomentLayout.unmatched`."""
+        return {"moments, in no folder of a category": list_videos(self.root)}
 
     def clips(self, categories: Sequence[str]) -> list[TrimmedClip]:
         """Return the moments of some categories; see :meth:`MomentLayout.clips`."""
@@ -157,6 +167,12 @@ class NamedFiles:
         """Categories of the file names, sorted; see :attr:`MomentLayout.categories`."""
         return sorted({category for category, _ in self._files})
 
+    @property
+    def unmatched(self) -> dict[str, list[Path]]:
+        """Files of other names; see :attr:`MomentLayout.unmatched`."""
+        others = [path for path in list_videos(self.root) if self.pattern.category(path.stem) is None]
+        return {f"moments, no name like '{self.pattern.pattern}'": others}
+
     def clips(self, categories: Sequence[str]) -> list[TrimmedClip]:
         """Return the moments of some categories; see :meth:`MomentLayout.clips`."""
         chosen = frozenset(categories)
@@ -184,6 +200,11 @@ class CutMoments:
     def categories(self) -> list[str]:
         """Annotated categories, in the order of their first instance; see :attr:`MomentLayout.categories`."""
         return list_categories(self.videos)
+
+    @property
+    def unmatched(self) -> dict[str, list[Path]]:
+        """None, as annotations name the videos; see :attr:`MomentLayout.unmatched`."""
+        return {}
 
     def clips(self, categories: Sequence[str]) -> list[TrimmedClip]:
         """Return the moments of some categories; see :meth:`MomentLayout.clips`."""

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch.utils.data import Dataset
 
-from aher_lightning.annotations.trimmed_clips import MOST_NAMED, TrimmedClip
+from aher_lightning.annotations.trimmed_clips import TrimmedClip, require_clips_of
 from aher_lightning.datasets.sampling import SampleKey
 from aher_lightning.datasets.snippet_source import SnippetSource
 from aher_lightning.datasets.video_folder import VideoFolder
-from aher_lightning.errors import ConfigError, DataError
+from aher_lightning.errors import ConfigError
 from aher_lightning.ops.randomness import random_generator
 from aher_lightning.structures import MomentSample, SnippetSequence
 
@@ -43,11 +43,7 @@ class MomentDataset(Dataset[tuple[int, MomentSample]]):
     ) -> None:
         if any_start and not isinstance(source, VideoFolder):
             raise ConfigError("'any_start' needs the frames of videos; remove it, or 'features'")
-        without = sorted(set(categories) - {clip.label for clip in clips})
-        if without or not clips:
-            named = ", ".join(without[:MOST_NAMED]) or "any category"
-            more = f" and {len(without) - MOST_NAMED} more" if len(without) > MOST_NAMED else ""
-            raise DataError(f"no trimmed clip for {named}{more}; add clips or remove the category")
+        require_clips_of(categories, clips)
         self.clips = list(clips)
         self.source = source
         self.category_index = {category: index for index, category in enumerate(categories)}

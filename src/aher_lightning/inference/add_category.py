@@ -9,11 +9,10 @@ from typing import NamedTuple
 import torch
 
 from aher_lightning import __version__
-from aher_lightning.annotations.trimmed_clips import MOST_NAMED
 from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY, append_added, replace_network
 from aher_lightning.checkpoints.content import STATE_KEY, check_output, write_checkpoint
 from aher_lightning.checkpoints.pretrained_folder import read_trained
-from aher_lightning.errors import CheckpointError, ConfigError
+from aher_lightning.errors import CheckpointError, ConfigError, name_some
 from aher_lightning.inference.category_clips import (
     FEWEST_CLIPS,
     ClipFeatures,
@@ -209,9 +208,8 @@ def _read_negatives(module: PhasedModule, root: Path, reader: VideoReader | None
     existing = module.categories.moment
     unknown = [name for name in names if name not in existing]
     if unknown or not names:
-        known = ", ".join(existing[:MOST_NAMED])
         what = f"'{unknown[0]}' is no moment category of the checkpoint" if unknown else "has no sub-folder of clips"
-        raise ConfigError(f"{root}: {what}; give sub-folders of its categories alone ({known} ...)")
+        raise ConfigError(f"{root}: {what}; give sub-folders of its categories alone ({name_some(existing)})")
     snippets, labels = _read(module, root, names, reader, show, "Reading negatives").moments
     require_clips(root, dict(zip(names, torch.bincount(labels, minlength=len(names)).tolist(), strict=True)), 1)
     return StoredMoments(snippets, torch.tensor([existing.index(name) for name in names])[labels])

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from aher_lightning.annotations.trimmed_clips import MOST_NAMED
 from aher_lightning.checkpoints.added_categories import added_categories, drop_added
 from aher_lightning.checkpoints.content import STATE_KEY, check_output, write_checkpoint
 from aher_lightning.checkpoints.pretrained_folder import read_trained
-from aher_lightning.errors import ConfigError
+from aher_lightning.errors import ConfigError, name_some
 from aher_lightning.structures import AddedCategory
 
 Provenance = Literal["untrimmed", "moment", "added"]
@@ -79,8 +78,7 @@ def remove_categories(
     for name in categories:
         if name not in listed:
             added = [one for one, provenance in listed.items() if provenance == "added"]
-            known = ", ".join(added[:MOST_NAMED]) or "none"
-            raise ConfigError(f"{checkpoint}: has no category '{name}'; added ones that it has: {known}")
+            raise ConfigError(f"{checkpoint}: has no category '{name}'; added ones that it has: {name_some(added)}")
         if listed[name] != "added":
             raise ConfigError(
                 f"{checkpoint}: '{name}' was learnt in training, and only added categories can be removed; leave its "

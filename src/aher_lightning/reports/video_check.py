@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from rich.table import Column, Table
@@ -16,6 +17,9 @@ from aher_lightning.reports.terminal_tables import first_names, number_column, o
 
 _VERSION = 1
 """Version of the JSON layout."""
+
+_MOST_CATEGORIES = 20
+"""Categories that the table on the terminal lists; the file has all."""
 
 
 class DurationDifference(NamedTuple):
@@ -32,6 +36,20 @@ class DurationDifference(NamedTuple):
     file_sec: float
 
 
+class CategoryClips(NamedTuple):
+    """The trimmed clips of a category.
+
+    Attributes:
+        category: Its name.
+        clips: Number of clips.
+        usable: Number of those whose file can be read.
+    """
+
+    category: str
+    clips: int
+    usable: int
+
+
 class VideoCheck(NamedTuple):
     """State of each video.
 
@@ -40,12 +58,16 @@ class VideoCheck(NamedTuple):
         missing: Annotated videos without a file.
         unusable: Videos with an unusable file.
         duration_differs: Usable videos whose duration differs from their annotation.
+        unmatched: Video files that are left out because of their names, by the reason.
+        clips: Trimmed clips of each moment category, if there are any.
     """
 
     usable: int
     missing: Sequence[str]
     unusable: Sequence[UnusableVideo]
     duration_differs: Sequence[DurationDifference]
+    unmatched: Mapping[str, Sequence[Path]] = MappingProxyType({})
+    clips: Sequence[CategoryClips] = ()
 
     @property
     def files(self) -> int:
@@ -68,6 +90,8 @@ class VideoCheck(NamedTuple):
             "missing": list(self.missing),
             "unusable": [video._asdict() for video in self.unusable],
             "duration_differs": [video._asdict() for video in self.duration_differs],
+            "unmatched": {reason: [str(path) for path in paths] for reason, paths in self.unmatched.items()},
+            "clips": [one._asdict() for one in self.clips],
         }
         write_json(path, content, DataError, indent=1)
 
@@ -85,6 +109,21 @@ class VideoCheck(NamedTuple):
             _add_row(table, "annotated, but no file", self.missing)
         for kind, names in self._by_kind().items():
             _add_row(table, f"unusable: {kind}", names)
+        for reason, paths in self.unmatched.items():
+            _add_row(table, f"left out: {reason}", [path.name for path in paths])
+        return table
+
+    def clip_table(self) -> Table:
+        """Return a table of the categories and their clips, the fewest first, as far as they fit on a screen."""
+        columns = [Column(Text("category")), number_column("clips"), number_column("usable")]
+        table = open_table("moments per category", columns)
+        fewest = sorted(self.clips, key=lambda one: (one.usable, one.clips))
+        for one in fewest[:_MOST_CATEGORIES]:
+            table.add_row(Text(printable(one.category)), str(one.clips), str(one.usable))
+        if rest := fewest[_MOST_CATEGORIES:]:
+            table.add_row(
+                f"{len(rest)} more", str(sum(one.clips for one in rest)), str(sum(one.usable for one in rest))
+            )
         return table
 
     def _worst(self) -> list[DurationDifference]:

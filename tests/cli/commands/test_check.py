@@ -65,10 +65,13 @@ def test_sound_data_is_reported_as_usable(
         "missing": [],
         "unusable": [],
         "duration_differs": [],
+        "unmatched": {},
+        "clips": [{"category": name, "clips": 2, "usable": 2} for name in data.moment_categories],
     }
     printed = capsys.readouterr().out
     assert f"Checking: {total}/{total} videos" in printed
     assert f"{total} videos\n" in printed
+    assert "moments per category\n" in printed
 
 
 def test_broken_videos_are_told_with_the_reason(root: Path, tmp_path: Path) -> None:
@@ -102,6 +105,39 @@ def test_a_video_on_which_decord_crashes_is_usable_by_pyav(root: Path, tmp_path:
     report = json.loads(check(data, tmp_path / "check.json", num_workers=2, decode=True).read_text())
     assert report["unusable"] == []
     assert report["usable"] == len(data.video_paths())
+
+
+def test_clips_are_counted_by_category_and_others_told(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = data_module(root).moment_categories
+    for clip in (root / "moments" / second).iterdir():
+        clip.unlink()
+    shutil.copy(min((root / "moments" / first).iterdir()), root / "moments" / "loose.mp4")
+    write_truncated(min((root / "moments" / first).iterdir()))
+    with pytest.raises(DataError, match=r"^1 of "):
+        check(data_module(root), tmp_path / "check.json")
+    report = read(tmp_path / "check.json")
+    assert report["clips"] == [
+        {"category": first, "clips": 2, "usable": 1},
+        {"category": second, "clips": 0, "usable": 0},
+    ]
+    assert report["unmatched"] == {"moments, in no folder of a category": [str(root / "moments" / "loose.mp4")]}
+    printed = capsys.readouterr().out
+    assert "left out: moments, in no" in printed
+    assert [line.split() for line in printed.splitlines()[-2:]] == [[second, "0", "0"], [first, "2", "1"]]
+
+
+def test_videos_are_checked_where_clips_cannot_be_counted(
+    root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise DataError("no list of clips")
+
+    data = data_module(root)
+    monkeypatch.setattr(RenderedDataModule, "moment_clips", fail)
+    assert read(check(data, tmp_path / "check.json"))["clips"] == []
+    assert "clips per category are not counted: no list of clips" in caplog.messages
 
 
 def test_a_hang_ends_with_the_limit(root: Path, tmp_path: Path) -> None:
@@ -181,7 +217,7 @@ def test_the_command_fails_with_one_line(root: Path, tmp_path: Path, capfd: pyte
     assert capfd.readouterr().err == f"aher check: 1 of {total} videos are unusable, see {output}\n"
 
 
-def test_configurations_of_other_verbs_do(tiny_benchmark: Path, tmp_path: Path) -> None:
+def test_configurations_of_other_commands_do(tiny_benchmark: Path, tmp_path: Path) -> None:
     config = tmp_path / "extract.yaml"
     config.write_text((CONFIGS / "tiny_extract.yaml").read_text() + "checkpoint: some.ckpt\ntrainer: {devices: 2}\n")
     output = tmp_path / "check.json"

@@ -109,12 +109,12 @@ def test_several_processes_share_the_data(
     assert "gradients to be sent" in said
 
 
-@pytest.mark.parametrize("verb", ["validate", "test", "predict"])
+@pytest.mark.parametrize("command", ["validate", "test", "predict"])
 def test_only_training_has_a_dry_run(
-    verb: str, miniature: Miniature, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: str, miniature: Miniature, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([verb, *words(miniature, tmp_path)[1:]]) == 1
-    assert f"'--dry-run' belongs to 'aher fit'; leave it out of 'aher {verb}'" in capsys.readouterr().err
+    assert main([command, *words(miniature, tmp_path)[1:]]) == 1
+    assert f"'--dry-run' belongs to 'aher fit'; leave it out of 'aher {command}'" in capsys.readouterr().err
 
 
 def test_what_is_not_of_this_package_is_refused() -> None:

@@ -1,1 +1,1 @@
-"""The verbs of the command line as plain functions."""
+"""The commands, one file each, as plain functions."""

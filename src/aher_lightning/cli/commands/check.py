@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from pathlib import Path
@@ -15,13 +17,15 @@ from aher_lightning.console import ProgressReporter, output_console
 from aher_lightning.datamodules.mixed import MixedDataModule
 from aher_lightning.datasets.unusable_videos import UnusableVideo
 from aher_lightning.datasets.video_folder import find_same_stems
-from aher_lightning.errors import ConfigError, DataError, DecoderLostError
+from aher_lightning.errors import AherError, ConfigError, DataError, DecoderLostError
 from aher_lightning.files.json_files import check_writable
-from aher_lightning.reports.video_check import DurationDifference, VideoCheck
+from aher_lightning.reports.video_check import CategoryClips, DurationDifference, VideoCheck
 from aher_lightning.video.auto_reader import AutoReader
 from aher_lightning.video.examination import examine_video
 from aher_lightning.video.isolated_pool import IsolatedPool
 from aher_lightning.video.reader import VideoInfo, VideoReader
+
+_LOG = logging.getLogger(__name__)
 
 _TOLERANCE_SEC = 0.5
 """Tolerated difference of durations: annotations are often rounded."""
@@ -87,9 +91,15 @@ def check(
         missing=sorted(annotated.keys() - paths.keys()),
         unusable=sorted(unusable),
         duration_differs=list(_compare_durations(durations_sec, annotated)),
+        unmatched=data.unmatched_files(),
+        clips=_count_clips(data, durations_sec),
     )
     result.write(output)
-    output_console().print(result.table())
+    console = output_console()
+    console.print(result.table())
+    if result.clips:
+        console.print()
+        console.print(result.clip_table())
     if unusable:
         raise DataError(f"{len(unusable)} of {result.files} videos are unusable, see {output}")
     return output
@@ -124,6 +134,20 @@ def _ambiguous(name: str, path: Path, others: Sequence[Path]) -> UnusableVideo:
     """A video whose name several files share."""
     named = ", ".join(other.name for other in others)
     return UnusableVideo(name, str(path), f"same name as another file, {named}; rename or remove one of them")
+
+
+def _count_clips(data: MixedDataModule, usable: Collection[str]) -> list[CategoryClips]:
+    """Clips of each moment category, and those whose video is usable; none if they cannot be found."""
+    if not data.has_moments:
+        return []
+    try:
+        categories, clips = data.categories.moment, data.moment_clips()
+    except AherError as problem:
+        _LOG.warning("clips per category are not counted: %s", problem)
+        return []
+    found = Counter(clip.label for clip in clips)
+    readable = Counter(clip.label for clip in clips if clip.video_id in usable)
+    return [CategoryClips(name, found[name], readable[name]) for name in categories]
 
 
 def _compare_durations(

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from aher_lightning.annotations.layouts import read_annotations
 from aher_lightning.annotations.records import AnnotatedVideo
-from aher_lightning.cli.verbs import DEBUG
+from aher_lightning.cli.command_table import DEBUG
 from aher_lightning.console import ProgressReporter, counted, error_console, output_console
 from aher_lightning.datasets.unusable_videos import UnusableVideo
 from aher_lightning.errors import AherError, ConfigError, VideoError
