@@ -137,6 +137,16 @@ class SnippetSequences(NamedTuple):
         values = torch.cat([self.values[:0], *(parts[row] for row in chosen)])
         return SnippetSequences(values, self.lengths[chosen], self.first_centres[chosen], self.steps[chosen])
 
+    @classmethod
+    def pack(cls, sequences: Sequence[SnippetSequence]) -> SnippetSequences:
+        """Return sequences with values ``(N_i, ...)`` of equal trailing shape as one batch ``(sum N_i, ...)``."""
+        return cls(
+            values=torch.cat([sequence.values for sequence in sequences]),
+            lengths=torch.tensor([len(sequence.values) for sequence in sequences]),
+            first_centres=torch.tensor([sequence.first_centre for sequence in sequences]),
+            steps=torch.tensor([sequence.step for sequence in sequences]),
+        )
+
     def split(self) -> list[SnippetSequence]:
         """Return the sequences one by one."""
         values = torch.split(self.values, self.lengths.tolist())

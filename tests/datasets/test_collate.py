@@ -3,8 +3,7 @@ from __future__ import annotations
 import torch
 
 from aher_lightning.datasets.collate import collate_moments, collate_readable, collate_untrimmed
-from aher_lightning.ops.packing import pack_snippets
-from aher_lightning.structures import MomentSample, SnippetSequence, UntrimmedSample
+from aher_lightning.structures import MomentSample, SnippetSequence, SnippetSequences, UntrimmedSample
 
 
 def snippets(count: int) -> SnippetSequence:
@@ -18,7 +17,7 @@ def video(index: int, instances: int) -> UntrimmedSample:
 
 
 def test_snippets_are_packed_in_order() -> None:
-    packed = pack_snippets([snippets(2), snippets(3)])
+    packed = SnippetSequences.pack([snippets(2), snippets(3)])
     assert packed.values.shape == (5, 3)
     assert packed.lengths.tolist() == [2, 3]
     assert [part[0, 0].item() for part in packed.values.split_with_sizes([2, 3])] == [2.0, 3.0]

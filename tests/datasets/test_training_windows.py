@@ -3,7 +3,12 @@ from __future__ import annotations
 import pytest
 
 from aher_lightning.annotations.records import AnnotatedVideo, Instance
-from aher_lightning.datasets.training_windows import choose_window_sec, draw_window, instances_in
+from aher_lightning.datasets.training_windows import (
+    choose_window_sec,
+    draw_window,
+    instances_in,
+    usual_duration_sec,
+)
 from aher_lightning.ops.windows import Window
 
 NOD = Instance("nod", 100.0, 104.0)
@@ -18,6 +23,14 @@ def test_the_length_goes_by_the_median_action_or_by_the_long_ones() -> None:
     assert choose_window_sec([video(1.0, 1.0, 1.0, 30.0)]) == 2 * 30.0
     assert choose_window_sec([video()]) is None
     assert choose_window_sec([]) is None
+
+
+def test_nine_of_ten_videos_are_no_longer_than_usual() -> None:
+    durations = (30.0, 10.0, 20.0, 500.0, 12.0, 11.0, 13.0, 14.0, 15.0, 16.0)
+    videos = [AnnotatedVideo("a", "training", one, ()) for one in durations]
+    assert usual_duration_sec(videos) == 30.0
+    assert usual_duration_sec(videos[3:5]) == 500.0
+    assert usual_duration_sec([]) is None
 
 
 def test_windows_lie_within_the_video_and_show_actions_whole() -> None:

@@ -18,7 +18,7 @@ from aher_lightning.inference.category_clips import (
 )
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.modules.phased import PhasedModule
-from aher_lightning.ops.packing import pack_snippets
+from aher_lightning.structures import SnippetSequences
 from tests.helpers.added import random_moments
 from tests.helpers.trained import checkpointed_localizer
 from tests.helpers.videos import VideoSpec, write_video
@@ -85,7 +85,8 @@ def test_clips_are_read_as_moments_and_broken_ones_left_out(tmp_path: Path) -> N
     assert clips.moments.labels.tolist() == [0, 0, 1]
     assert len(clips.unusable) == 1
     assert "bad.mp4" in clips.unusable[0]
-    snippets = pack_snippets([VideoFolder({"a": root / "yawn" / "good.mp4"}, module.require_contract()).read("a")])
+    folder = VideoFolder({"a": root / "yawn" / "good.mp4"}, module.require_contract())
+    snippets = SnippetSequences.pack([folder.read("a")])
     with torch.no_grad():
         levels = module.network.levels(module.encode(snippets, module.network.moment_length))
         expected = module.snippet_features(snippets.values)

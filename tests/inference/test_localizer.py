@@ -10,9 +10,8 @@ from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, VideoError
 from aher_lightning.inference.localizer import Localizer
-from aher_lightning.ops.merge import merge_windows
-from aher_lightning.ops.packing import pack_snippets
-from aher_lightning.ops.windows import split_windows
+from aher_lightning.ops.windows import merge_windows, split_windows
+from aher_lightning.structures import SnippetSequences
 from aher_lightning.video.clips import count_clips
 from tests.helpers.broken_readers import BrokenReader
 from tests.helpers.detectors import DETECTORS
@@ -43,7 +42,7 @@ def test_actions_lie_within_the_video(localizer: Localizer, tmp_path: Path) -> N
 
 def test_equals_what_the_module_detects(localizer: Localizer, tmp_path: Path) -> None:
     video = write_video(tmp_path / "a.mp4", VideoSpec(num_frames=60))
-    snippets = pack_snippets([VideoFolder({"a": video}, localizer.contract).read("a")])
+    snippets = SnippetSequences.pack([VideoFolder({"a": video}, localizer.contract).read("a")])
     with torch.no_grad():
         (expected,) = localizer.module.detect(snippets, torch.tensor([6.0], dtype=torch.float64))
     for ours, theirs in zip(localizer.localize(video).detections, expected, strict=True):
@@ -83,7 +82,7 @@ def test_a_long_video_is_localized_in_windows(tmp_path: Path) -> None:
     windows = split_windows(found.duration_sec, 8.0)
     candidates = []
     for window in windows:
-        snippets = pack_snippets([folder.read("v", (window.start_sec, window.end_sec))])
+        snippets = SnippetSequences.pack([folder.read("v", (window.start_sec, window.end_sec))])
         with torch.no_grad():
             candidates.append(localizer.module.candidates(snippets))
     merged = merge_windows(windows, candidates, found.duration_sec)

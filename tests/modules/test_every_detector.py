@@ -8,12 +8,10 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from aher_lightning.ops.merge import merge_windows
-from aher_lightning.ops.packing import pack_snippets
 from aher_lightning.ops.randomness import random_generator
 from aher_lightning.ops.spans import place_snippets
-from aher_lightning.ops.windows import split_windows
-from aher_lightning.structures import Candidates, Detections, SnippetSequence
+from aher_lightning.ops.windows import merge_windows, split_windows
+from aher_lightning.structures import Candidates, Detections, SnippetSequence, SnippetSequences
 from aher_lightning.video.clips import count_clips
 from aher_lightning.video.contract import TemporalContract
 from tests.helpers.detectors import DETECTORS
@@ -68,7 +66,7 @@ def test_segments_have_a_length_and_lie_within_the_video(name: str) -> None:
     module, count = DETECTORS[name]().eval(), 0
     for video in VIDEOS:
         durations_sec = torch.tensor([video.duration_sec], dtype=torch.float64)
-        (found,) = module.detect(pack_snippets([video.snippets(None)]), durations_sec)
+        (found,) = module.detect(SnippetSequences.pack([video.snippets(None)]), durations_sec)
         check(found, video.duration_sec)
         count += len(found.segments)
     assert count > len(VIDEOS)
@@ -81,7 +79,7 @@ def test_so_they_do_in_windows(name: str) -> None:
     for video in VIDEOS:
         windows = split_windows(video.duration_sec, video.duration_sec / math.e)
         spans = [(window.start_sec, window.end_sec) for window in windows]
-        found = module.shortlist(module.candidates(pack_snippets([video.snippets(span) for span in spans])))
+        found = module.shortlist(module.candidates(SnippetSequences.pack([video.snippets(span) for span in spans])))
         apart = [Candidates(*(field[row : row + 1] for field in found)) for row in range(len(windows))]
         merged = merge_windows(windows, apart, video.duration_sec)
         (detections,) = module.select(merged, torch.tensor([video.duration_sec], dtype=torch.float64), len(windows))
@@ -93,6 +91,7 @@ def test_the_only_snippet_stands_for_the_whole_video() -> None:
     video = Video(3, 10.0, CONTRACTS[0])
     snippets = video.snippets(None)
     assert snippets.first_centre > 1
-    (found,) = toy_classifier().eval().detect(pack_snippets([snippets]), torch.tensor([0.3], dtype=torch.float64))
+    packed = SnippetSequences.pack([snippets])
+    (found,) = toy_classifier().eval().detect(packed, torch.tensor([0.3], dtype=torch.float64))
     assert found.segments.tolist() == [[0.0, 0.3]] * len(found.scores)
     assert len(found.scores) > 0

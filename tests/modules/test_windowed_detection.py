@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from aher_lightning.modules.windowed_detection import cut_windows
-from aher_lightning.ops.packing import pack_snippets
 from aher_lightning.ops.windows import Window
 from aher_lightning.structures import SnippetSequence, SnippetSequences
 from tests.helpers.detectors import DETECTORS
@@ -36,9 +35,9 @@ def test_a_batch_may_hold_long_and_short_videos(name: str) -> None:
     channels = module.backbone.out_channels
     short, long = whole(10.0, channels), whole(100.0, channels)
     durations_sec = torch.tensor([10.0, 100.0], dtype=torch.float64)
-    packed = pack_snippets([short, long])
+    packed = SnippetSequences.pack([short, long])
     both = module.detect(packed, durations_sec, window_sec=20.0)
-    (alone,) = module.detect(pack_snippets([short]), durations_sec[:1])
+    (alone,) = module.detect(SnippetSequences.pack([short]), durations_sec[:1])
     for ours, theirs in zip(both[0], alone, strict=True):
         torch.testing.assert_close(ours, theirs)
     starts, ends = both[1].segments.unbind(dim=1)
@@ -53,7 +52,7 @@ def test_a_batch_may_hold_long_and_short_videos(name: str) -> None:
 
 def test_sequences_can_be_split_again() -> None:
     sequences = [whole(3.0, CHANNELS), whole(5.0, CHANNELS)]
-    packed: SnippetSequences = pack_snippets(sequences)
+    packed: SnippetSequences = SnippetSequences.pack(sequences)
     for ours, theirs in zip(packed.split(), sequences, strict=True):
         assert torch.equal(ours.values, theirs.values)
         assert ours.step == pytest.approx(theirs.step)

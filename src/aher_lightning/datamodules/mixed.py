@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
@@ -18,6 +17,7 @@ from aher_lightning.annotations.records import AnnotatedVideo
 from aher_lightning.annotations.trimmed_clips import TrimmedClip, require_clips_of, warn_of_single_clips
 from aher_lightning.annotations.video_selection import restrict, take_fraction
 from aher_lightning.datamodules.loaders import EvaluationLoader, IterationLoader
+from aher_lightning.datamodules.parts import Part, choose_parts
 from aher_lightning.datasets.collate import collate_moments, collate_readable, collate_untrimmed
 from aher_lightning.datasets.moments import MomentDataset
 from aher_lightning.datasets.quarantine import QUARANTINE_FILE, Quarantine, read_quarantine
@@ -25,7 +25,7 @@ from aher_lightning.datasets.readable import OmittingDataset, SubstitutingDatase
 from aher_lightning.datasets.sample_rules import SampleRules
 from aher_lightning.datasets.sampling import EvaluationSampler, IterationSampler
 from aher_lightning.datasets.snippet_source import VideoSource
-from aher_lightning.datasets.training_windows import choose_window_sec
+from aher_lightning.datasets.training_windows import choose_window_sec, usual_duration_sec
 from aher_lightning.datasets.untrimmed import UntrimmedDataset
 from aher_lightning.datasets.video_availability import OnMissing, VideoAvailability
 from aher_lightning.datasets.video_folder import VideoFolder
@@ -35,14 +35,6 @@ from aher_lightning.ops.windows import split_windows
 from aher_lightning.structures import Categories, EvaluatedSet, MomentBatch, UntrimmedBatch
 from aher_lightning.video.contract import PROVENANCE, TemporalContract
 from aher_lightning.video.reader import VideoReader
-
-Part = Literal["untrimmed", "foreground", "moments"]
-"""A part of a training batch."""
-
-PARTS: tuple[Part, ...] = ("untrimmed", "foreground", "moments")
-
-_WINDOW_QUANTILE = 0.9
-"""Quantile of the durations of training videos that a window covers; a few long videos would make it too long."""
 
 
 class MixedDataModule(pl.LightningDataModule, ABC):
@@ -129,7 +121,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         self.cache_frames = cache_frames
         self.label_fraction = label_fraction
         self.evaluated: EvaluatedSet = evaluated if label_fraction is None else _supervised_set(evaluated)
-        self.parts = _choose_parts(parts, has_moments=label_fraction is None)
+        self.parts = choose_parts(parts, has_moments=label_fraction is None)
         self.rules = rules or SampleRules()
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
@@ -234,8 +226,7 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         """
         if self._window is not None:
             return self.training_window_sec
-        durations = sorted(video.duration_sec for video in self.untrimmed_videos()) if "untrimmed" in self.parts else []
-        return durations[math.ceil(_WINDOW_QUANTILE * len(durations)) - 1] if durations else None
+        return usual_duration_sec(self.untrimmed_videos()) if "untrimmed" in self.parts else None
 
     @property
     def contract(self) -> TemporalContract:
@@ -395,17 +386,6 @@ class MixedDataModule(pl.LightningDataModule, ABC):
         if not isinstance(iteration, int):
             raise ConfigError("the module counts no iterations; train a module of this package")
         return iteration
-
-
-def _choose_parts(parts: Sequence[Part] | None, *, has_moments: bool) -> tuple[Part, ...]:
-    """The parts of a batch, by default all of the setting."""
-    if parts is None:
-        return PARTS if has_moments else tuple(part for part in PARTS if part != "moments")
-    if not parts:
-        raise ConfigError("'parts' is empty; list one part, or remove the option for all of them")
-    if "moments" in parts and not has_moments:
-        raise ConfigError("with 'label_fraction' there are no moments; remove \"moments\" from 'parts'")
-    return tuple(parts)
 
 
 def _supervised_set(evaluated: EvaluatedSet) -> EvaluatedSet:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from aher_lightning.ops.packing import pack_snippets
-from aher_lightning.structures import MomentBatch, MomentSample, UntrimmedBatch, UntrimmedSample
+from aher_lightning.structures import MomentBatch, MomentSample, SnippetSequences, UntrimmedBatch, UntrimmedSample
 
 
 def collate_untrimmed(samples: Sequence[tuple[int, UntrimmedSample]]) -> UntrimmedBatch:
@@ -30,7 +29,7 @@ def collate_untrimmed(samples: Sequence[tuple[int, UntrimmedSample]]) -> Untrimm
         iteration=samples[0][0],
         video_ids=[video.video_id for video in videos],
         positions=torch.tensor([video.position for video in videos]),
-        snippets=pack_snippets([video.snippets for video in videos]),
+        snippets=SnippetSequences.pack([video.snippets for video in videos]),
         durations_sec=torch.tensor([video.duration_sec for video in videos], dtype=torch.float64),
         segments_sec=segments_sec,
         labels=labels,
@@ -49,6 +48,6 @@ def collate_moments(samples: Sequence[tuple[int, MomentSample]]) -> MomentBatch:
     return MomentBatch(
         iteration=samples[0][0],
         video_ids=[moment.video_id for moment in moments],
-        snippets=pack_snippets([moment.snippets for moment in moments]),
+        snippets=SnippetSequences.pack([moment.snippets for moment in moments]),
         labels=torch.tensor([moment.label for moment in moments]),
     )

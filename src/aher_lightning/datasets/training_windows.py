@@ -18,7 +18,8 @@ _MEDIAN_ACTIONS = 16
 _LONG_ACTIONS = 2
 """Actions longer than nine of ten others that it has room for."""
 
-_LONG_QUANTILE = 0.9
+_QUANTILE = 0.9
+"""What is longer than so many others is long: a few videos or actions of extreme length do not count."""
 
 _AROUND_ACTION = 0.75
 """Part of the windows of an annotated video that are drawn around an action; the others lie anywhere."""
@@ -44,8 +45,19 @@ def choose_window_sec(videos: Iterable[AnnotatedVideo]) -> float | None:
     lengths = sorted(one.end_sec - one.start_sec for video in videos for one in video.instances)
     if not lengths:
         return None
-    long_sec = lengths[math.ceil(_LONG_QUANTILE * len(lengths)) - 1]
+    long_sec = _quantile(lengths)
     return max(_MEDIAN_ACTIONS * statistics.median(lengths), _LONG_ACTIONS * long_sec)
+
+
+def usual_duration_sec(videos: Iterable[AnnotatedVideo]) -> float | None:
+    """Return the seconds that nine of ten videos do not exceed; ``None`` without videos."""
+    durations = sorted(video.duration_sec for video in videos)
+    return _quantile(durations) if durations else None
+
+
+def _quantile(ascending: Sequence[float]) -> float:
+    """The value that nine of ten do not exceed."""
+    return ascending[math.ceil(_QUANTILE * len(ascending)) - 1]
 
 
 def draw_window(

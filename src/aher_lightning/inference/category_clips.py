@@ -19,7 +19,7 @@ from aher_lightning.models.bank_content import StoredMoments
 from aher_lightning.models.feature_bank import FeatureBank
 from aher_lightning.models.segment_classifier import pool_levels
 from aher_lightning.modules.phased import PhasedModule
-from aher_lightning.ops.packing import pack_snippets
+from aher_lightning.structures import SnippetSequences
 from aher_lightning.video.reader import VideoReader
 
 FEWEST_CLIPS = 2
@@ -130,7 +130,7 @@ def read_clips(
     unusable = []
     for clip in scan_moment_folder(root, categories):
         try:
-            snippets = pack_snippets([folder.read(clip.video_id)])
+            snippets = SnippetSequences.pack([folder.read(clip.video_id)])
             features = module.snippet_features(snippets.values.to(module.device)).cpu()
         except ConfigError:
             raise

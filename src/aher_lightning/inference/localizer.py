@@ -15,8 +15,7 @@ from aher_lightning.inference.feature_stream import stream_features, window_snip
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.windowed_detection import candidates_in_windows
-from aher_lightning.ops.merge import merge_windows
-from aher_lightning.ops.windows import length_in_windows, split_windows
+from aher_lightning.ops.windows import length_in_windows, merge_windows, split_windows
 from aher_lightning.structures import Detections
 from aher_lightning.video.frame_source import FrameSource
 from aher_lightning.video.reader import VideoInfo, VideoReader

@@ -22,18 +22,15 @@ from aher_lightning.errors import CheckpointError, ConfigError, ContractError, D
 from aher_lightning.models.base import Backbone, ReadsPublicWeights
 from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.modules.detection_metrics import DetectionMetrics
-from aher_lightning.modules.windowed_detection import candidates_in_windows, cut_windows
-from aher_lightning.ops.merge import merge_windows
+from aher_lightning.modules.windowed_detection import any_longer, detect_in_windows
 from aher_lightning.ops.precision import to_float32
 from aher_lightning.ops.randomness import key_seed
 from aher_lightning.ops.resample import Resampling, resample_sequences
-from aher_lightning.ops.windows import Window, length_in_windows, split_windows
 from aher_lightning.structures import (
     AddedCategory,
     Candidates,
     Categories,
     Detections,
-    SnippetSequence,
     SnippetSequences,
     UntrimmedBatch,
 )
@@ -52,17 +49,14 @@ class _HasContract(Protocol):
     @property
     def contract(self) -> TemporalContract:
         """How frames become snippets."""
-        ...
 
     @property
     def window_sec(self) -> float | None:
         """Length of training videos in seconds, for the windows of longer ones; ``None`` without videos."""
-        ...
 
     @property
     def training_window_sec(self) -> float | None:
-        """Length in seconds of the windows that long videos are cut into; ``None`` takes them as a whole."""
-        ...
+        """Length in seconds of the windows that long videos are cut into; ``None`` for none."""
 
 
 class EvaluationOutput(NamedTuple):
@@ -89,8 +83,7 @@ class BaseModule(pl.LightningModule, ABC):
         contract: How frames become snippets; set by the data or a checkpoint.
         window_sec: The 90 % quantile of the length of training videos in seconds; localization cuts longer videos into
             windows of this length. Set by training on videos.
-        evaluation_window_sec: Length of the windows that longer videos are evaluated in, set by the data; ``None``
-            evaluates them as a whole.
+        evaluation_window_sec: Length of the windows that longer videos are evaluated in, or ``None``; set by the data.
         iteration: Finished training iterations.
         configuration: Class path and arguments of this module, so that a checkpoint can rebuild it.
         added: The moment categories added after training, the last ones of ``categories.moment``.
@@ -154,28 +147,15 @@ class BaseModule(pl.LightningModule, ABC):
         Args:
             snippets: Their snippets.
             durations_sec: Their durations in seconds ``(B,)``.
-            window_sec: Length in seconds of the windows of longer videos, as in
-                :class:`~aher_lightning.inference.localizer.Localizer`; ``None`` localizes them as a whole.
+            window_sec: Length in seconds of the windows of longer videos; ``None`` localizes them as a whole.
 
         Returns:
             One entry per video, in seconds, labels indexing ``categories.names``.
         """
-        windows = [split_windows(duration_sec, window_sec) for duration_sec in durations_sec.tolist()]
-        if all(len(one) == 1 for one in windows):
+        if not any_longer(durations_sec, window_sec):
             return self.select(self.candidates(snippets), durations_sec)
-        encoded = snippets._replace(values=self.snippet_features(snippets.values)).split()  # overlaps encoded once
-        return [self._detect_in_windows(*one, window_sec) for one in zip(encoded, windows, durations_sec, strict=True)]
-
-    def _detect_in_windows(
-        self, video: SnippetSequence, windows: Sequence[Window], duration_sec: Tensor, window_sec: float | None
-    ) -> Detections:
-        """Localize actions in one video, window by window."""
-        whole_sec = float(duration_sec)
-        parts = iter([video]) if len(windows) == 1 else cut_windows(video, windows, whole_sec)
-        found = list(candidates_in_windows(self, parts, len(windows)))
-        merged = merge_windows(windows, found, whole_sec)
-        (detections,) = self.select(merged, duration_sec.view(1).cpu(), length_in_windows(whole_sec, window_sec))
-        return Detections(*(field.to(self.device) for field in detections))
+        encoded = snippets._replace(values=self.snippet_features(snippets.values))  # overlaps are encoded once
+        return [detect_in_windows(self, *one, window_sec) for one in zip(encoded.split(), durations_sec, strict=True)]
 
     def detect_in_batch(self, batch: UntrimmedBatch) -> list[Detections]:
         """Localize actions in a batch; subclasses whose detections depend on the video's name override this."""

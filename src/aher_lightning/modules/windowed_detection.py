@@ -7,18 +7,18 @@ from itertools import islice
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
-from aher_lightning.ops.packing import pack_snippets
 from aher_lightning.ops.spans import place_snippets
-from aher_lightning.ops.windows import Window
-from aher_lightning.structures import Candidates, SnippetSequence, SnippetSequences
+from aher_lightning.ops.windows import Window, length_in_windows, merge_windows, split_windows
+from aher_lightning.structures import Candidates, Detections, SnippetSequence, SnippetSequences
 
 _WINDOWS_AT_ONCE = 8
 """Windows that run through the network at once."""
 
 
-class FindsCandidates(Protocol):
-    """What finds candidates in windows, a module."""
+class Detector(Protocol):
+    """What finds actions, a module."""
 
     @property
     def device(self) -> torch.device:
@@ -33,9 +33,41 @@ class FindsCandidates(Protocol):
         """Return those that may be among the detections of a video."""
         ...
 
+    def select(self, candidates: Candidates, durations_sec: Tensor, num_windows: int = 1) -> list[Detections]:
+        """Return the detections of videos."""
+        ...
+
+
+def any_longer(durations_sec: Tensor, window_sec: float | None) -> bool:
+    """Return whether any video is much longer than a window, given durations in seconds ``(B,)``."""
+    return any(len(split_windows(duration_sec, window_sec)) > 1 for duration_sec in durations_sec.tolist())
+
+
+def detect_in_windows(
+    module: Detector, video: SnippetSequence, duration_sec: Tensor, window_sec: float | None
+) -> Detections:
+    """Localize actions in one video, window by window.
+
+    Args:
+        module: Finds them.
+        video: Features of the whole video.
+        duration_sec: Its duration in seconds, a scalar.
+        window_sec: Length of a window in seconds; ``None`` for the whole video.
+
+    Returns:
+        Detections in seconds, best first, on the device of the module.
+    """
+    whole_sec = float(duration_sec)
+    windows = split_windows(whole_sec, window_sec)
+    parts = iter([video]) if len(windows) == 1 else cut_windows(video, windows, whole_sec)
+    found = list(candidates_in_windows(module, parts, len(windows)))
+    merged = merge_windows(windows, found, whole_sec)
+    (detections,) = module.select(merged, duration_sec.view(1).cpu(), length_in_windows(whole_sec, window_sec))
+    return Detections(*(field.to(module.device) for field in detections))
+
 
 def candidates_in_windows(
-    module: FindsCandidates, snippets: Iterator[SnippetSequence], num_windows: int
+    module: Detector, snippets: Iterator[SnippetSequence], num_windows: int
 ) -> Iterator[Candidates]:
     """Yield the candidates of each window, on the CPU, a few windows at a time.
 
@@ -48,7 +80,7 @@ def candidates_in_windows(
         Candidates normalized to the window, segments ``(1, A, 2)``.
     """
     for first in range(0, num_windows, _WINDOWS_AT_ONCE):
-        packed = pack_snippets(list(islice(snippets, min(_WINDOWS_AT_ONCE, num_windows - first))))
+        packed = SnippetSequences.pack(list(islice(snippets, min(_WINDOWS_AT_ONCE, num_windows - first))))
         found = module.candidates(packed.on(module.device))
         if num_windows > 1:
             found = module.shortlist(found)

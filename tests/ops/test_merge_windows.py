@@ -5,8 +5,7 @@ import torch
 
 from aher_lightning.models.postprocess import DetectionDecoder
 from aher_lightning.models.suppression import HardNMS, SoftNMS
-from aher_lightning.ops.merge import merge_windows
-from aher_lightning.ops.windows import Window, split_windows
+from aher_lightning.ops.windows import Window, merge_windows, split_windows
 from aher_lightning.structures import Candidates, Detections
 
 WINDOWS = split_windows(80.0, 40.0)  # 0 to 40, 20 to 60, 40 to 80
