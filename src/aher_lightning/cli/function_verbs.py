@@ -30,7 +30,12 @@ def run_function(name: str, verb: Verb, arguments: Sequence[str]) -> object:
     for option in verb.ignored:
         parser.add_argument(f"--{option}", type=_ignore, help=SUPPRESS)
     parser.add_function_arguments(function, as_group=False, as_positional=False, skip=skip)
-    options = parser.instantiate_classes(parser.parse_args(_spell(function, verb, arguments))).as_dict()
+    parsed = parser.parse_args(_spell(function, verb, arguments))
+    if verb.names_classes:
+        from aher_lightning.cli.wanted_input import fill_contract  # here, as other commands need no torch for it
+
+        fill_contract(parsed.get("data"), parsed.get("backbone"))
+    options = parser.instantiate_classes(parsed).as_dict()
     for option in ("config", *verb.ignored):
         options.pop(option, None)
     return function(**options)

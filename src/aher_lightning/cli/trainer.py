@@ -34,6 +34,7 @@ from aher_lightning.cli.argument_spelling import choices, spell_flags
 from aher_lightning.cli.commands.dry_run import dry_run
 from aher_lightning.cli.usage_errors import OneLineErrors
 from aher_lightning.cli.verbs import DEBUG_HELP, TRAINER_VERBS
+from aher_lightning.cli.wanted_input import fill_contract
 from aher_lightning.console import error_console
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.modules.base import BaseModule
@@ -96,11 +97,12 @@ class AherCLI(LightningCLI):
         parser.link_arguments("seed_everything", "model.init_args.seed")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Resolve and check the checkpoint, and hide it from Lightning until everything is built.
+        """Ask the backbone for its clips; resolve and check the checkpoint, and hide it from Lightning for now.
 
         Lightning would take the ``hyper_parameters`` of a checkpoint over the configuration, which stays in force here.
         """
         super().parse_arguments(parser, args)
+        fill_contract(self.options.get("data"), self.options.get("model.init_args.backbone"))
         path = self.options.ckpt_path
         if path == "last":
             path = self._find_last()

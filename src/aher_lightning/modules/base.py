@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, cast
 
@@ -20,8 +19,8 @@ from aher_lightning.checkpoints.content import STATE_KEY, check_architecture, lo
 from aher_lightning.checkpoints.pretrained_folder import is_own, read_trained
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError
 from aher_lightning.models.base import Backbone, ReadsPublicWeights
-from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.modules.detection_metrics import DetectionMetrics
+from aher_lightning.modules.provenance import check_backbone, check_options, made_by
 from aher_lightning.ops.precision import to_float32
 from aher_lightning.ops.randomness import key_seed
 from aher_lightning.ops.resample import Resampling, resample_sequences
@@ -250,13 +249,9 @@ class BaseModule(pl.LightningModule, ABC):
                 self.window_sec = data.window_sec
 
     def on_fit_start(self) -> None:
-        """Refuse features extracted by another backbone, and to evaluate a network on other snippets than it knows."""
-        expected = self.contract.weights_sha256 if self.contract is not None else None
-        if expected and expected != fingerprint(self.backbone):
-            raise ContractError(
-                "weights_sha256: the features were extracted by other backbone weights than this module carries; "
-                "extract them again, or put the checkpoint they came from into 'initial_weights'"
-            )
+        """Refuse features or clips that the backbone does not make or take, and other snippets than a network knows."""
+        if self.contract is not None:
+            check_backbone(self.contract, self.backbone)
         self._check_initial_network()
 
     on_validation_start = on_test_start = on_predict_start = on_fit_start
@@ -289,8 +284,7 @@ class BaseModule(pl.LightningModule, ABC):
         """Add the state needed to rebuild the module and to resume exactly."""
         contract = self.contract
         if contract is not None:
-            name = type(self.backbone).__name__
-            contract = replace(contract, backbone=name, weights_sha256=fingerprint(self.backbone))
+            contract = made_by(contract, self.backbone)
         checkpoint[STATE_KEY] = {
             "configuration": self.configuration,
             "categories": vars(self.categories),
@@ -325,6 +319,7 @@ class BaseModule(pl.LightningModule, ABC):
                 where=("in the data", "in the checkpoint"),
                 remedy="use data or features with the settings of the checkpoint, or train on these",
             )
+            check_options(stored, self.backbone, ("in the checkpoint", "in the configuration"))
         self._initial_network = None
 
     def _check_initial_network(self) -> None:

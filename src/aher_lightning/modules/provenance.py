@@ -1,0 +1,62 @@
+"""What a backbone adds to a temporal contract, and whether a contract is of a backbone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aher_lightning.errors import ContractError
+from aher_lightning.models.base import Backbone
+from aher_lightning.models.fingerprint import fingerprint
+from aher_lightning.video.contract import TemporalContract
+from aher_lightning.video.wanted_clips import check_clips
+
+
+def made_by(contract: TemporalContract, backbone: Backbone) -> TemporalContract:
+    """Return the contract of features that a backbone computes: with its name, options and weights."""
+    return replace(
+        contract,
+        backbone=type(backbone).__name__,
+        backbone_options=backbone.feature_options,
+        weights_sha256=fingerprint(backbone),
+    )
+
+
+def check_backbone(contract: TemporalContract, backbone: Backbone) -> None:
+    """Refuse features of other weights or options than a backbone has, and clips that it does not take.
+
+    Features whose contract does not say what made them are trusted.
+
+    Args:
+        contract: Of the data.
+        backbone: Of the module.
+
+    Raises:
+        ContractError: Names the difference.
+    """
+    if contract.weights_sha256 and contract.weights_sha256 != fingerprint(backbone):
+        raise ContractError(
+            "weights_sha256: the features were extracted by other backbone weights than this module carries; "
+            "extract them again, or put the checkpoint they came from into 'initial_weights'"
+        )
+    check_options(contract, backbone, ("in the features", "in the module"))
+    if backbone.input_spec is not None:
+        check_clips(contract.to_dict(), backbone.input_spec, type(backbone).__name__)
+
+
+def check_options(contract: TemporalContract, backbone: Backbone, where: tuple[str, str]) -> None:
+    """Refuse a backbone with other options than those of a contract, unless the contract does not know them.
+
+    Args:
+        contract: Of features or of a checkpoint.
+        backbone: Of the module.
+        where: What the contract is of, and where the backbone is.
+
+    Raises:
+        ContractError: Names both options.
+    """
+    known, own = contract.backbone_options, backbone.feature_options
+    if known and known != own:
+        raise ContractError(
+            f"backbone_options: {contract.backbone or 'the backbone'} has {known} {where[0]} and {own} {where[1]}; "
+            "use the options of the features, or extract again"
+        )
