@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from aher_lightning.errors import ContractError
+from aher_lightning.models.backbones.precomputed import PrecomputedFeatures
 from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.modules.localizer import LocalizerModule
-from aher_lightning.modules.provenance import check_backbone, check_options, made_by
+from aher_lightning.modules.provenance import check_backbone, check_maker, check_options, made_by
 from aher_lightning.structures import InputSpec
 from aher_lightning.video.contract import TemporalContract
 from tests.helpers.toy import CATEGORIES, EveryNth, ToyDataModule, toy_network
@@ -66,3 +67,16 @@ def test_a_checkpoint_of_other_options_is_refused() -> None:
     module_of(4).on_load_checkpoint(checkpoint)
     with pytest.raises(ContractError, match=r"\{\"every\": 4\} in the checkpoint and \{\"every\": 2\} in the conf"):
         module_of(2).on_load_checkpoint(checkpoint)
+
+
+def test_precomputed_features_keep_their_contract_and_are_compared_with_it() -> None:
+    backbone = PrecomputedFeatures(3)
+    made = made_by(CONTRACT, EveryNth(2))
+    assert made_by(made, backbone) == made
+    check_backbone(made, backbone)
+    check_maker(CONTRACT, made, backbone)
+    check_maker(made, made, backbone)
+    with pytest.raises(
+        ContractError, match=r"weights_sha256 is .* in the checkpoint and 'ab' in the data; use the feat"
+    ):
+        check_maker(made, replace(made, weights_sha256="ab"), backbone)

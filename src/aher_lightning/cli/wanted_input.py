@@ -8,10 +8,10 @@ from importlib import import_module
 import torch
 from jsonargparse import ArgumentParser, Namespace
 
+from aher_lightning.models.backbones.wanted_clips import check_clips, wanted_fields
 from aher_lightning.models.base import Backbone
 from aher_lightning.structures import InputSpec
 from aher_lightning.video.contract import STANDARD
-from aher_lightning.video.wanted_clips import check_clips, wanted_fields
 
 
 def fill_contract(data: object, backbone: object) -> None:

@@ -4,6 +4,7 @@ from aher_lightning.models.aher_net import AherNet
 from aher_lightning.models.anchor_head import AnchorHead
 from aher_lightning.models.backbones.p3d import P3D
 from aher_lightning.models.backbones.p3d_small import P3DSmall
+from aher_lightning.models.backbones.precomputed import PrecomputedFeatures
 from aher_lightning.models.discriminator import ConvDiscriminator
 from aher_lightning.models.generated_contexts import ConvContextGenerator, GeneratedContexts
 from aher_lightning.models.mixed_contexts import MixedContexts
@@ -27,6 +28,7 @@ __all__ = [
     "MixedContexts",
     "P3DSmall",
     "PastedContexts",
+    "PrecomputedFeatures",
     "ProductFusion",
     "QualityFusion",
     "SegmentVoting",

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from aher_lightning.models.recorded_options import RecordsOptions
+from aher_lightning.models.backbones.recorded_options import RecordsOptions
 from aher_lightning.structures import (
     HeadOutputs,
     InputSpec,

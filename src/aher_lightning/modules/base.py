@@ -20,7 +20,7 @@ from aher_lightning.checkpoints.pretrained_folder import is_own, read_trained
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError
 from aher_lightning.models.base import Backbone, ReadsPublicWeights
 from aher_lightning.modules.detection_metrics import DetectionMetrics
-from aher_lightning.modules.provenance import check_backbone, check_options, made_by
+from aher_lightning.modules.provenance import check_backbone, check_maker, made_by
 from aher_lightning.ops.precision import to_float32
 from aher_lightning.ops.randomness import key_seed
 from aher_lightning.ops.resample import Resampling, resample_sequences
@@ -319,7 +319,7 @@ class BaseModule(pl.LightningModule, ABC):
                 where=("in the data", "in the checkpoint"),
                 remedy="use data or features with the settings of the checkpoint, or train on these",
             )
-            check_options(stored, self.backbone, ("in the checkpoint", "in the configuration"))
+            check_maker(stored, self.contract, self.backbone)
         self._initial_network = None
 
     def _check_initial_network(self) -> None:

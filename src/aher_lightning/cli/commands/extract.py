@@ -16,11 +16,11 @@ from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.inference.device import choose_device
 from aher_lightning.inference.extraction import ClipEncoder, ExtractionResult, FeatureExtraction, load_public_weights
 from aher_lightning.inference.rebuild import load_module
+from aher_lightning.models.backbones.wanted_clips import check_clips
 from aher_lightning.models.base import Backbone
 from aher_lightning.modules.base import BaseModule
 from aher_lightning.modules.provenance import made_by
 from aher_lightning.video.contract import GRID, PROVENANCE, TemporalContract
-from aher_lightning.video.wanted_clips import check_clips
 
 SHOWN_FAILURES = 5
 """How many videos that failed are named at the end; ``failures.json`` has all."""

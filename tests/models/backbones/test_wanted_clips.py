@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from aher_lightning.errors import ContractError
+from aher_lightning.models.backbones.wanted_clips import DICTATED, check_clips, wanted_fields
 from aher_lightning.structures import InputSpec
 from aher_lightning.video.contract import TemporalContract
-from aher_lightning.video.wanted_clips import DICTATED, check_clips, wanted_fields
 
 SPEC = InputSpec(frames=8, size=112, mean=(0.4, 0.5, 0.6), std=(0.2, 0.2, 0.2), fps=15.0, resize=128)
 
