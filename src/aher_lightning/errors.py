@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
+from types import ModuleType
 
 
 class AherError(Exception):
@@ -70,4 +72,32 @@ def require_extra(extra: str, purpose: str) -> None:
     from lightning_utilities.core.imports import RequirementCache  # here, as errors are imported at every start
 
     if not RequirementCache(f"aher-lightning[{extra}]"):
-        raise ConfigError(f'{purpose} needs packages that are missing or old: pip install "aher-lightning[{extra}]"')
+        raise ConfigError(_missing_extra(extra, purpose))
+
+
+def import_extra(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import a module of an extra's package.
+
+    Args:
+        module: Its name.
+        extra: Name of the extra in ``pyproject.toml``.
+        purpose: What needs it, the subject of the message.
+
+    Raises:
+        ConfigError: If it cannot be imported: it is missing, old, or built for another version of torch.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as missing:
+        raise ConfigError(_missing_extra(extra, purpose)) from missing
+    except (ImportError, RuntimeError, OSError) as failure:
+        reason = " ".join(str(failure).split())
+        raise ConfigError(
+            f"{purpose} needs '{module}', which cannot be imported ({reason:.200}); install versions that fit "
+            f'together: pip install "aher-lightning[{extra}]"'
+        ) from failure
+
+
+def _missing_extra(extra: str, purpose: str) -> str:
+    """The line about packages that are not there."""
+    return f'{purpose} needs packages that are missing or old: pip install "aher-lightning[{extra}]"'

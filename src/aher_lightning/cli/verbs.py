@@ -60,6 +60,7 @@ VERBS: dict[str, Verb | VerbGroup] = {
     "render": Verb(".commands.render:render", "write the rendered benchmark: videos and annotations"),
     "check": Verb(".commands.check:check", "read every video of a data set", names_classes=True, ignored=_BESIDE_DATA),
     "extract": Verb(".commands.extract:extract", "clip features of every video of a data set", names_classes=True),
+    "backbones": Verb(".commands.backbones:backbones", "pretrained networks that features can come from"),
     "evaluate": Verb(".commands.evaluate:evaluate", "score, diagnose or compare prediction files"),
     "localize": Verb(".commands.localize:localize", "find the actions in your own videos", "videos"),
     "import-annotations": Verb(

@@ -53,6 +53,19 @@ class Backbone(RecordsOptions, nn.Module, ABC):
         """Whether :meth:`load_own_weights` loads trained weights; not unless overridden."""
         return False
 
+    @property
+    def fetchable_sha256(self) -> str:
+        """Fingerprint of frozen weights that :meth:`load_own_weights` finds by name on any machine; empty if not so.
+
+        Checkpoints may leave such weights out.
+        """
+        return ""
+
+    @property
+    def weights_name(self) -> str:
+        """Name of the weights that it brings, for messages."""
+        return ""
+
     def load_own_weights(self) -> None:
         """Load the trained weights that the options name, from a package, a file or a hub; none unless overridden.
 

@@ -17,7 +17,9 @@ from aher_lightning import __version__
 from aher_lightning.checkpoints.added_categories import added_categories, drop_added
 from aher_lightning.checkpoints.content import STATE_KEY, check_architecture, load_submodule
 from aher_lightning.checkpoints.pretrained_folder import is_own, read_trained
+from aher_lightning.checkpoints.stored_backbone import omit_backbone, restore_backbone, store_options
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError
+from aher_lightning.models.backbones.own_weights import loads_weights
 from aher_lightning.models.base import Backbone, ReadsPublicWeights
 from aher_lightning.modules.detection_metrics import DetectionMetrics
 from aher_lightning.modules.provenance import check_backbone, check_maker, made_by
@@ -81,6 +83,7 @@ class BaseModule(pl.LightningModule, ABC):
             windows of this length. Set by training on videos.
         iteration: Finished training iterations.
         configuration: Class path and arguments of this module, so that a checkpoint can rebuild it.
+        omits_backbone: Whether checkpoints leave out backbone weights that can be fetched by name.
         added: The moment categories added after training, the last ones of ``categories.moment``.
         depends_on_grid: Whether what it has learned belongs to the snippet grid of its training; False for a class
             whose weights see one snippet at a time.
@@ -108,6 +111,7 @@ class BaseModule(pl.LightningModule, ABC):
         self.iteration = 0
         self.configuration: dict[str, Any] = {}
         self.added: list[AddedCategory] = []
+        self.omits_backbone = False
         self._initial_network: tuple[Path, TemporalContract] | None = None
         self.validation_metrics = DetectionMetrics("val", categories)
         self.test_metrics = DetectionMetrics("test", categories)
@@ -189,7 +193,7 @@ class BaseModule(pl.LightningModule, ABC):
     def load_initial_weights(
         self, submodules: Sequence[str] = ("backbone",), replaceable: Collection[str] = ()
     ) -> None:
-        """Initialize sub-modules from the checkpoints in ``initial_weights``, later ones over earlier ones.
+        """Initialize the backbone from the weights that it brings, and sub-modules from ``initial_weights`` in order.
 
         A file not written by this package is read as public weights of the backbone, if the backbone reads any.
 
@@ -201,6 +205,8 @@ class BaseModule(pl.LightningModule, ABC):
         Raises:
             CheckpointError: If a checkpoint has none of the sub-modules, or another architecture.
         """
+        if loads_weights():
+            self.backbone.load_own_weights()
         for path in self.initial_weights:
             if isinstance(self.backbone, ReadsPublicWeights) and not is_own(path):
                 self.backbone.load_public_weights(path)
@@ -286,7 +292,7 @@ class BaseModule(pl.LightningModule, ABC):
         if contract is not None:
             contract = made_by(contract, self.backbone)
         checkpoint[STATE_KEY] = {
-            "configuration": self.configuration,
+            "configuration": store_options(self.configuration, self.backbone),
             "categories": vars(self.categories),
             "contract": contract.to_dict() if contract is not None else None,
             "window_sec": self.window_sec,
@@ -294,6 +300,8 @@ class BaseModule(pl.LightningModule, ABC):
             "version": __version__,
             "added": [one._asdict() for one in self.added],
         }
+        if self.omits_backbone:
+            omit_backbone(checkpoint, self.backbone)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the iteration; refuse a checkpoint of other categories or another contract."""
@@ -304,6 +312,7 @@ class BaseModule(pl.LightningModule, ABC):
             if state["categories"][name] != getattr(self.categories, name):
                 raise CheckpointError(f"the checkpoint was trained for other {name} categories than the data has")
         if "state_dict" in checkpoint:
+            restore_backbone(checkpoint, self.backbone, "the checkpoint")
             check_architecture(self, checkpoint["state_dict"], "the checkpoint")
         self.iteration = state["iteration"]
         self.window_sec = self.window_sec or state["window_sec"]

@@ -76,6 +76,8 @@ def check_maker(stored: TemporalContract, data: TemporalContract, backbone: Back
 def check_options(contract: TemporalContract, backbone: Backbone, where: tuple[str, str]) -> None:
     """Refuse a backbone with other options than those of a contract, unless the contract does not know them.
 
+    Options of another class have another meaning, and its weights differ.
+
     Args:
         contract: Of features or of a checkpoint.
         backbone: Of the module.
@@ -84,9 +86,9 @@ def check_options(contract: TemporalContract, backbone: Backbone, where: tuple[s
     Raises:
         ContractError: Names both options.
     """
-    known, own = contract.backbone_options, backbone.feature_options
-    if known and known != own:
+    known, own, name = contract.backbone_options, backbone.feature_options, type(backbone).__name__
+    if known and known != own and contract.backbone == name:
         raise ContractError(
-            f"backbone_options: {contract.backbone or 'the backbone'} has {known} {where[0]} and {own} {where[1]}; "
+            f"backbone_options: {name} has {known} {where[0]} and {own} {where[1]}; "
             "use the options of the features, or extract again"
         )
