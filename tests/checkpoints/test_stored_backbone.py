@@ -130,7 +130,7 @@ def test_a_backbone_that_changes_is_kept(tmp_path: Path) -> None:
     module.backbone.load_own_weights()
     module.omits_backbone = True
     with torch.no_grad():
-        module.backbone.network.weight += 1
+        next(module.backbone.parameters()).add_(1)
     trainer = quiet_trainer(tmp_path)
     trainer.strategy.connect(module)
     trainer.save_checkpoint(tmp_path / "changed.ckpt")

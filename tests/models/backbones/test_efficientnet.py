@@ -54,7 +54,8 @@ def test_its_blocks_are_inverted_residuals_as_published(backbone: EfficientNetBa
         mean, variance = state[f"{name}.running_mean"], state[f"{name}.running_var"]
         scale, shift = state[f"{name}.weight"], state[f"{name}.bias"]
         unit = (values - mean[:, None, None]) / (variance + 1e-3).sqrt()[:, None, None]
-        return unit * scale[:, None, None] + shift[:, None, None]
+        result: Tensor = unit * scale[:, None, None] + shift[:, None, None]
+        return result
 
     expanded = torch.einsum("oi,nihw->nohw", state["_expand_conv.weight"][:, :, 0, 0], inputs)
     expanded = normalized(expanded, "_bn0").clamp(0, 6)

@@ -25,7 +25,7 @@ def test_pools_stand_next_to_each_other_in_order() -> None:
 
 def test_reversal_flips_the_trend_alone() -> None:
     frames = torch.randn(2, 9, 4, dtype=torch.float64)
-    mean, change, trend = pool_frames(frames).split(4, dim=1)
+    mean, change, trend = torch.split(pool_frames(frames), 4, dim=1)
     torch.testing.assert_close(pool_frames(frames.flip(1)), torch.cat((mean, change, -trend), dim=1))
 
 

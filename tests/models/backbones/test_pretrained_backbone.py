@@ -60,15 +60,15 @@ def test_weights_by_name_from_a_file_or_none(tmp_path: Path) -> None:
     named = Scaled()
     assert named.brings_weights
     named.load_own_weights()
-    assert named.network.weight.tolist() == [2.0, 2.0, 2.0]
+    assert named.network.state_dict()["weight"].tolist() == [2.0, 2.0, 2.0]
     torch.save({**named.network.state_dict(), "weight": torch.full((3,), 3.0)}, tmp_path / "w.pth")
     local = Scaled(weights=str(tmp_path / "w.pth"))
     local.load_own_weights()
-    assert local.network.weight.tolist() == [3.0, 3.0, 3.0]
+    assert local.network.state_dict()["weight"].tolist() == [3.0, 3.0, 3.0]
     random = Scaled(weights=None)
     assert not random.brings_weights
     random.load_own_weights()
-    assert random.network.weight.tolist() == [1.0, 1.0, 1.0]
+    assert random.network.state_dict()["weight"].tolist() == [1.0, 1.0, 1.0]
 
 
 def test_a_wrong_hash_is_refused(tmp_path: Path) -> None:
