@@ -4,10 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help install demo figures test test-lowest test-newest check format clean
+.PHONY: help install demo figures test test-lowest test-newest test-backbones check format clean
 
 help:
-	@echo "make demo | figures | test | test-lowest | test-newest | check | format | install | clean"
+	@echo "make demo | figures | test | test-lowest | test-newest | test-backbones | check | format | install | clean"
 
 install: $(VENV)/.installed
 
@@ -40,7 +40,7 @@ test: check
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report term:skip-covered
 
 # PYTHON on the command line of make reaches them.
-test-lowest test-newest:
+test-lowest test-newest test-backbones:
 	.ci/$@
 
 format: $(VENV)/.installed-dev
@@ -48,4 +48,4 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest build dist .mypy_cache .ruff_cache .pytest_cache .coverage*
+	rm -rf $(VENV) .venv-lowest .venv-newest .venv-backbones build dist .mypy_cache .ruff_cache .pytest_cache .coverage*

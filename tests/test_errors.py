@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 from email.message import Message
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from aher_lightning.errors import (
     UsageError,
     did_you_mean,
     first_cause,
+    import_extra,
     name_some,
     nearest,
     require_extra,
@@ -75,6 +77,18 @@ def test_an_extra_is_asked_for_by_its_name_and_with_its_versions(monkeypatch: py
     monkeypatch.setattr("lightning_utilities.core.imports.distribution", lambda _: OldPackage())
     with pytest.raises(ConfigError, match=r"\[hdf5\]"):
         require_extra("hdf5", "a store")
+
+
+def test_a_module_of_an_extra_is_imported_or_its_extra_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert import_extra("json", "sails", "a ship").dumps([1]) == "[1]"
+    with pytest.raises(ConfigError, match=r"^a ship needs packages .* pip install \"aher-lightning\[sails\]\"$"):
+        import_extra("no_such_module", "sails", "a ship")
+    (tmp_path / "of_another_torch.py").write_text("raise RuntimeError('operator\\ndoes not exist')", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        ConfigError, match=r"a ship needs 'of_another_torch', .* \(operator does not exist\); install vers"
+    ):
+        import_extra("of_another_torch", "sails", "a ship")
 
 
 class OldPackage:

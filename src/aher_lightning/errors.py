@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 MOST_NAMED = 5
 """How many names an error message lists; a setting may have hundreds of categories."""
@@ -118,4 +123,32 @@ def require_extra(extra: str, purpose: str) -> None:
     from lightning_utilities.core.imports import RequirementCache  # here, as errors are imported at every start
 
     if not RequirementCache(f"aher-lightning[{extra}]"):
-        raise ConfigError(f'{purpose} needs packages that are missing or old: pip install "aher-lightning[{extra}]"')
+        raise ConfigError(_missing_extra(extra, purpose))
+
+
+def import_extra(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import a module of an extra's package.
+
+    Args:
+        module: Its name.
+        extra: Name of the extra in ``pyproject.toml``.
+        purpose: What needs it, the subject of the message.
+
+    Raises:
+        ConfigError: If it cannot be imported: it is missing, old, or built for another version of torch.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as missing:
+        raise ConfigError(_missing_extra(extra, purpose)) from missing
+    except (ImportError, RuntimeError, OSError) as failure:
+        reason = " ".join(str(failure).split())
+        raise ConfigError(
+            f"{purpose} needs '{module}', which cannot be imported ({reason:.200}); install versions that fit "
+            f'together: pip install "aher-lightning[{extra}]"'
+        ) from failure
+
+
+def _missing_extra(extra: str, purpose: str) -> str:
+    """The line about packages that are not there."""
+    return f'{purpose} needs packages that are missing or old: pip install "aher-lightning[{extra}]"'

@@ -311,6 +311,33 @@ class Proposals(NamedTuple):
         return self.segments[..., 1] > self.segments[..., 0]
 
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Statistics of RGB values in ``[0, 1]``, with which most networks of torchvision and timm were trained."""
+
+
+class InputSpec(NamedTuple):
+    """The clips that a backbone wants; fields that are ``None`` are the user's choice.
+
+    Pixels are RGB. Those of a clip that reaches the backbone are ``(value - mean) / std`` of values in ``[0, 1]``.
+
+    Attributes:
+        frames: Frames of a clip.
+        size: Side of the square picture in pixels.
+        mean: Subtracted from RGB values in ``[0, 1]``, one number per channel.
+        std: Divides the result.
+        fps: Frames per second of the videos that it was trained on; a suggestion, as others work too.
+        resize: Shorter side in pixels before cropping to ``size``; a suggestion too.
+    """
+
+    frames: int | None = None
+    size: int | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    fps: float | None = None
+    resize: int | None = None
+
+
 class Candidates(NamedTuple):
     """Segments of all predictions before suppression, each with its best categories.
 

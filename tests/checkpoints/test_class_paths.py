@@ -11,6 +11,7 @@ from aher_lightning.checkpoints.class_paths import check_class_paths
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.errors import CheckpointError
 from aher_lightning.inference.rebuild import load_module
+from tests.helpers.pretrained import hide
 from tests.helpers.trained import checkpointed_localizer, configuration
 
 FILE = Path("some.ckpt")
@@ -123,3 +124,61 @@ def test_a_long_name_does_not_flood_the_terminal() -> None:
     with pytest.raises(CheckpointError) as caught:
         check_class_paths({"class_path": "x" * 10_000}, FILE)
     assert len(str(caught.value)) < 400
+
+
+HUB = "aher_lightning.models.HuggingFaceBackbone"
+
+
+@pytest.mark.parametrize("name", ["MCG-NJU/videomae-base", "facebook/vjepa2-vitl-fpc64-256", "net", "org/net.v1_2"])
+def test_names_on_a_hub_are_text_in_their_fields(name: str) -> None:
+    known = {"class_path": HUB, "init_args": {"name": name, "revision": "v1.0"}}
+    assert check_class_paths({"init_args": {"backbone": known}}, FILE) is None  # type: ignore[func-returns-value]
+    timm = {"class_path": "aher_lightning.models.TimmBackbone", "init_args": {"name": "resnet50.a1_in1k"}}
+    assert check_class_paths(timm, FILE) is None  # type: ignore[func-returns-value]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../net", "org/../net", "/etc/passwd", "a/b/c", "./net", "~/net", "org/.hidden", "a\\b", "https://x/y", "a//b"],
+)
+def test_paths_are_no_names_on_a_hub(name: str) -> None:
+    with pytest.raises(CheckpointError, match=r"some\.ckpt: names '"):
+        check_class_paths({"class_path": HUB, "init_args": {"name": name}}, FILE)
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {"class_path": HUB, "init_args": {"weights": "org/net"}},  # another field
+        {"class_path": HUB, "name": "org/net"},  # no argument
+        {"class_path": HUB, "init_args": {"config": {"attn_implementation": "org/kernel"}}},  # code of a hub
+        {"class_path": HUB, "init_args": {"name": {"class_path": "os.system"}}},
+        {"class_path": "aher_lightning.models.P3DSmall", "init_args": {"name": "org/net"}},  # another class
+        {"class_path": "evil.HuggingFaceBackbone", "init_args": {"name": "org/net"}},  # another package
+    ],
+)
+def test_names_on_a_hub_are_refused_anywhere_else(configuration: dict[str, Any]) -> None:
+    with pytest.raises(CheckpointError, match="which is not part of this package"):
+        check_class_paths({"init_args": {"backbone": configuration}}, FILE)
+
+
+def test_a_name_on_a_hub_is_neither_imported_nor_called(payload: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of a module that is there, in the field of a hub's name: it stays text, and no hub is asked for it."""
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    name = f"{MODULE_NAME}.run"
+    path = crafted(payload, "backbone", {"class_path": HUB, "init_args": {"name": name}})
+    with pytest.raises(CheckpointError, match=rf"configuration of '{MODULE_NAME}\.run' is not in the checkpoint"):
+        load_module(path)
+    assert traces(payload) == []
+    assert MODULE_NAME not in sys.modules
+
+
+def test_without_transformers_a_name_on_a_hub_is_neither_imported_nor_called(
+    payload: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hide(monkeypatch, "transformers")
+    path = crafted(payload, "backbone", {"class_path": HUB, "init_args": {"name": f"{MODULE_NAME}.run"}})
+    with pytest.raises(CheckpointError, match=r"HuggingFaceBackbone needs packages that are missing or old"):
+        load_module(path)
+    assert traces(payload) == []

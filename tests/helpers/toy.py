@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,19 @@ class MeanBackbone(Backbone):
     def forward(self, clips: torch.Tensor) -> torch.Tensor:
         features: torch.Tensor = self.linear(clips.mean(dim=(2, 3, 4)))
         return features
+
+
+class EveryNth(Backbone):
+    """A backbone of somebody else, who has never heard of recorded options."""
+
+    def __init__(self, every: int = 1, *, sizes: Sequence[int] = (1, 2), place: Path | None = None) -> None:
+        super().__init__()
+        self.every, self.sizes, self.place = every, sizes, place
+        self.out_channels = 3
+        self.scale = torch.nn.Parameter(torch.ones(3))
+
+    def forward(self, clips: torch.Tensor) -> torch.Tensor:
+        return clips[:, :, :: self.every].mean((2, 3, 4)) * self.scale
 
 
 class ToySource:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aher_lightning.models.backbones.p3d_small import P3DSmall
+from aher_lightning.models.backbones.precomputed import PrecomputedFeatures
 from aher_lightning.modules.localizer import LocalizerModule
 from aher_lightning.structures import Categories
 from tests.helpers.toy import CATEGORIES, CHANNELS
@@ -47,8 +48,22 @@ def checkpointed_localizer(
     module = small_localizer(categories)
     module.contract = small_contract(**contract)
     module.configuration = configuration()
+    return module, write_module(folder, module)
+
+
+def precomputed_localizer(folder: Path) -> Path:
+    """Write the checkpoint of an untrained localizer of features that others made."""
+    module = toy_localizer(CATEGORIES, backbone=PrecomputedFeatures(CHANNELS))
+    module.contract = small_contract()
+    name = "aher_lightning.models.backbones.precomputed.PrecomputedFeatures"
+    module.configuration = configuration(backbone={"class_path": name, "init_args": {"channels": CHANNELS}})
+    return write_module(folder, module)
+
+
+def write_module(folder: Path, module: LocalizerModule) -> Path:
+    """Write the checkpoint of a module, as after three iterations."""
     module.iteration = 3
     trainer = quiet_trainer(folder)
     trainer.strategy.connect(module)
     trainer.save_checkpoint(folder / "last.ckpt")
-    return module, folder / "last.ckpt"
+    return folder / "last.ckpt"

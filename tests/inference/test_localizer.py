@@ -1,22 +1,26 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.datasets.video_folder import VideoFolder
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, VideoError
+from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.inference.localizer import Localizer
+from aher_lightning.modules.provenance import made_by
 from aher_lightning.ops.windows import merge_windows, split_windows
 from aher_lightning.structures import SnippetSequences
 from aher_lightning.video.clips import count_clips
 from tests.helpers.broken_readers import BrokenReader
 from tests.helpers.detectors import DETECTORS
-from tests.helpers.toy import MOMENT
-from tests.helpers.trained import checkpointed_localizer
+from tests.helpers.toy import CHANNELS, MOMENT
+from tests.helpers.trained import checkpointed_localizer, precomputed_localizer
 from tests.helpers.training import small_contract, toy_localizer
 from tests.helpers.videos import VideoSpec, write_sound, write_truncated, write_video
 
@@ -177,3 +181,43 @@ def test_a_child_process_finds_the_same_and_survives_crashes(localizer: Localize
     for ours, theirs in zip(apart.localize(video).detections, localizer.localize(video).detections, strict=True):
         assert torch.equal(ours, theirs)
     apart.frames.close()
+
+
+def test_features_of_a_video_are_localized_like_the_video(tmp_path: Path) -> None:
+    module, checkpoint = checkpointed_localizer(tmp_path)
+    video = write_video(tmp_path / "long.mp4", VideoSpec(num_frames=200))
+    localizer = Localizer.from_checkpoint(checkpoint, window_sec=8.0)
+    store = NpyFeatureStore.create(tmp_path / "store", made_by(localizer.contract, module.backbone))
+    with torch.no_grad():
+        values = localizer.module.snippet_features(VideoFolder({"a": video}, localizer.contract).read("a").values)
+    store.write("long", values, 20.0)
+    found, expected = localizer.localize(tmp_path / "store" / "long.npy"), localizer.localize(video)
+    assert (found.duration_sec, found.num_windows) == (20.0, expected.num_windows)
+    for ours, theirs in zip(found.detections, expected.detections, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_precomputed_features_need_no_network_of_pixels(tmp_path: Path) -> None:
+    localizer = Localizer.from_checkpoint(precomputed_localizer(tmp_path))
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).standard_normal((12, CHANNELS)).astype(np.float32))
+    found = localizer.localize(tmp_path / "a.npy", top_k=3)
+    assert found.duration_sec == pytest.approx((2 + 11 * 4 + 2) / 10)
+    assert len(found.detections.scores) == 3
+    with pytest.raises(ConfigError, match=r"PrecomputedFeatures has no network for pixels: give features"):
+        localizer.localize(write_video(tmp_path / "a.mp4", VideoSpec(num_frames=20)))
+
+
+def test_features_of_another_kind_are_refused(tmp_path: Path) -> None:
+    localizer = Localizer.from_checkpoint(checkpointed_localizer(tmp_path)[1])
+    features = torch.zeros(4, CHANNELS)
+    other = replace(localizer.contract, snippet_stride=2, backbone="")
+    NpyFeatureStore.create(tmp_path / "grid", other).write("a", features, 2.0)
+    with pytest.raises(ContractError, match=r"snippet_stride is 4 in the checkpoint and 2 in .*grid; extract again"):
+        localizer.localize(tmp_path / "grid" / "a.npy")
+    others = replace(localizer.contract, weights_sha256="0" * 64)
+    NpyFeatureStore.create(tmp_path / "weights", others).write("a", features, 2.0)
+    with pytest.raises(ContractError, match="extracted by other backbone weights"):
+        localizer.localize(tmp_path / "weights" / "a.npy")
+    np.save(tmp_path / "wide.npy", np.zeros((4, CHANNELS + 1), dtype=np.float32))
+    with pytest.raises(ContractError, match=f"features have {CHANNELS + 1} channels and the backbone {CHANNELS}"):
+        localizer.localize(tmp_path / "wide.npy")

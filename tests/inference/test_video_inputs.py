@@ -90,3 +90,10 @@ def test_words_that_stand_for_nothing_are_refused(root: Path) -> None:
         find_inputs([root / "empty"])
     with pytest.raises(DataError, match=r"\*\.mov: matches no video"):
         find_inputs([root / "*.mov"])
+
+
+def test_a_pattern_of_features_finds_files_of_features(tmp_path: Path) -> None:
+    for name in ("a.npy", "b.npy", "c.mp4"):
+        (tmp_path / name).touch()
+    assert [one.path.name for one in find_inputs([tmp_path / "*.npy"])] == ["a.npy", "b.npy"]
+    assert [one.path.name for one in find_inputs([tmp_path / "*"])] == ["c.mp4"]

@@ -5,9 +5,16 @@ from typing import Any
 import pytest
 
 from aher_lightning.errors import ContractError
-from aher_lightning.video.contract import GRID, PROVENANCE, TemporalContract
+from aher_lightning.video.contract import GRID, PROVENANCE, STANDARD, TemporalContract
 
-CONTRACT = TemporalContract(fps=12.5, mean=(0.1, 0.2, 0.3), std=(1.0, 2.0, 3.0), backbone="P3D", reader="AutoReader")
+CONTRACT = TemporalContract(
+    fps=12.5,
+    mean=(0.1, 0.2, 0.3),
+    std=(1.0, 2.0, 3.0),
+    backbone="P3D",
+    backbone_options='{"every": 2}',
+    reader="AutoReader",
+)
 
 
 def test_survives_json() -> None:
@@ -40,6 +47,7 @@ def test_places_of_snippets_in_seconds() -> None:
         ("mean", (0.0, 0.0, 0.0)),
         ("std", (9.0, 9.0, 9.0)),
         ("backbone", "SmallP3D"),
+        ("backbone_options", '{"every": 4}'),
         ("weights_sha256", "abc"),
         ("reader", "PyAVReader"),
         ("reader_version", "18"),
@@ -77,6 +85,7 @@ def test_a_difference_says_where_it_is_and_what_to_do() -> None:
         ({"fps": 0.0}, "fps must be positive"),
         ({"fps": float("nan")}, "fps must be a finite number"),
         ({"fps": "25"}, "fps must be a finite number"),
+        ({"fps": None}, r"the temporal contract has no fps; give it, such as contract: \{fps: 10\}"),
         ({"clip_length": 0}, "clip_length must be a positive integer"),
         ({"snippet_stride": 2.5}, "snippet_stride must be a positive integer"),
         ({"crop": 200}, "crop 200 is larger than resize 182"),
@@ -97,3 +106,19 @@ def test_incomplete_or_foreign_dictionaries_are_refused() -> None:
         TemporalContract.from_dict({**values, "shutter": 1})
     with pytest.raises(ContractError, match="backbone of the temporal contract must be text"):
         TemporalContract.from_dict({**values, "backbone": None})
+    with pytest.raises(ContractError, match="lacks crop"):
+        TemporalContract.from_dict({**values, "crop": None})
+
+
+def test_contracts_of_earlier_versions_fit_any_options_of_the_backbone() -> None:
+    values = {name: value for name, value in CONTRACT.to_dict().items() if name != "backbone_options"}
+    earlier = TemporalContract.from_dict(values)
+    assert earlier.backbone_options == ""
+    assert earlier.differences(CONTRACT) == CONTRACT.differences(earlier) == []
+    CONTRACT.check_compatible(earlier)
+
+
+def test_what_nobody_chooses_has_standard_values() -> None:
+    contract = TemporalContract(fps=10.0, crop=None)  # type: ignore[arg-type]
+    assert {name: getattr(contract, name) for name in STANDARD} == dict(STANDARD)
+    assert contract == TemporalContract(fps=10.0)

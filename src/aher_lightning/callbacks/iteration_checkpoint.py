@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 from lightning_fabric.plugins.io import TorchCheckpointIO
@@ -13,7 +13,9 @@ from pytorch_lightning.trainer.states import TrainerFn
 from aher_lightning.callbacks.atomic_checkpoint_io import AtomicCheckpointIO
 from aher_lightning.callbacks.iterations import finished_iterations
 from aher_lightning.checkpoints.last import LAST, PREVIOUS
+from aher_lightning.errors import ConfigError
 from aher_lightning.files.atomic import remove_partial_files
+from aher_lightning.modules.base import BaseModule
 
 
 class IterationCheckpoint(Checkpoint):
@@ -27,9 +29,19 @@ class IterationCheckpoint(Checkpoint):
         folder: Where to save; relative to the trainer's ``default_root_dir``.
         every_n_iterations: Interval; 0 saves at the end only.
         keep_all: Whether to save ``iteration_000600.ckpt`` beside ``last.ckpt`` each time.
+        frozen_backbone: Whether to keep the weights of a frozen backbone in the file, or to omit them where they can be
+            fetched by name; whoever uses the checkpoint needs them then.
     """
 
-    def __init__(self, folder: Path = Path(), *, every_n_iterations: int = 0, keep_all: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path = Path(),
+        *,
+        every_n_iterations: int = 0,
+        keep_all: bool = False,
+        frozen_backbone: Literal["keep", "omit"] = "keep",
+    ) -> None:
+        self.frozen_backbone = frozen_backbone
         self.folder = folder
         self.every_n_iterations = every_n_iterations
         self.keep_all = keep_all
@@ -40,7 +52,9 @@ class IterationCheckpoint(Checkpoint):
             trainer.strategy.checkpoint_io = AtomicCheckpointIO()
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Remove partial files of killed writers."""
+        """Remove partial files of killed writers, and refuse to omit a backbone that nobody could fetch."""
+        if self.frozen_backbone == "omit":
+            _omit(pl_module)
         if trainer.is_global_zero:
             remove_partial_files(self.path(trainer).parent)
 
@@ -92,6 +106,16 @@ class IterationCheckpoint(Checkpoint):
             Path of the file.
         """
         return Path(trainer.default_root_dir) / self.folder / name
+
+
+def _omit(module: pl.LightningModule) -> None:
+    """Have a module leave its backbone out of checkpoints; ConfigError if its weights cannot be fetched by name."""
+    if not isinstance(module, BaseModule) or not module.backbone.fetchable_sha256:
+        raise ConfigError(
+            "'checkpoint.frozen_backbone' is omit, but the backbone is not frozen, or its weights cannot be fetched by "
+            "name; choose keep, or a frozen backbone with the weights of its package or hub"
+        )
+    module.omits_backbone = True
 
 
 def _reopen(loop: dict[str, Any]) -> None:

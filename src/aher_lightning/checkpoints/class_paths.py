@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -11,6 +12,12 @@ from aher_lightning.errors import CheckpointError
 TRUSTED_PACKAGES = ("aher_lightning", "torch.optim")
 """Packages whose classes need no further trust: this one, and the optimizers of torch."""
 
+HUB_FIELDS: Mapping[str, tuple[str, ...]] = {"HuggingFaceBackbone": ("name", "revision"), "TimmBackbone": ("name",)}
+"""Arguments of bundled backbones that name something on a hub. They are text that nothing imports, calls or opens."""
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*(/[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*)?")
+"""A name on a hub, such as ``MCG-NJU/videomae-base``: no path that leads anywhere."""
+
 
 def check_class_paths(configuration: object, path: Path) -> None:
     """Refuse a stored configuration that names anything outside the trusted packages.
@@ -18,7 +25,8 @@ def check_class_paths(configuration: object, path: Path) -> None:
     Whoever writes a checkpoint chooses these names. The parser imports what they name, which runs code, and calls
     functions where a class is expected. It also reads other files where a value looks like one. So two things are
     refused before the parser sees them: class paths that do not lead to a class defined in a trusted package, and
-    any other text that could name a module or a file. No other module is imported for the check.
+    any other text that could name a module or a file, except in the fields of :data:`HUB_FIELDS`. No other module is
+    imported for the check.
 
     Args:
         configuration: Class path and arguments of a module, as its checkpoint holds them.
@@ -38,9 +46,14 @@ def check_class_paths(configuration: object, path: Path) -> None:
 def _find_names(value: object) -> Iterator[str]:
     """All class paths, and all other texts with a character that only paths have."""
     if isinstance(value, Mapping):
+        hub_fields = HUB_FIELDS.get(str(value.get("class_path")).rpartition(".")[2], ())
         for key, part in value.items():
             if key == "class_path" and isinstance(part, str):
                 yield part
+            elif key == "init_args" and isinstance(part, Mapping):
+                yield from _find_names(
+                    {name: one for name, one in part.items() if not _is_hub_name(name, one, hub_fields)}
+                )
             else:
                 yield from _find_names(part)
     elif isinstance(value, str):
@@ -49,6 +62,11 @@ def _find_names(value: object) -> Iterator[str]:
     elif isinstance(value, list | tuple | set | frozenset):
         for part in value:
             yield from _find_names(part)
+
+
+def _is_hub_name(field: str, value: object, hub_fields: Collection[str]) -> bool:
+    """Whether an argument is one of those that name something on a hub, and does."""
+    return field in hub_fields and isinstance(value, str) and _HUB_NAME.fullmatch(value) is not None
 
 
 def _is_trusted_class(name: str) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from aher_lightning.checkpoints.added_categories import ADDED_ROWS, FEATURE_BANK_KEY
 from aher_lightning.checkpoints.content import STATE_KEY
+from aher_lightning.checkpoints.stored_backbone import OMITTED_KEY, is_omission
 from aher_lightning.errors import CheckpointError, ContractError
 from aher_lightning.models.bank_content import read_bank
 from aher_lightning.structures import AddedCategory, EvaluatedSet
@@ -45,6 +46,8 @@ def validate_trained(checkpoint: Mapping[str, Any], path: Path) -> None:
         raise _damaged(path, "added")
     if not _are_rows(weights, len(state["added"])):
         raise _damaged(path, ADDED_ROWS)
+    if OMITTED_KEY in state and not is_omission(state[OMITTED_KEY]):
+        raise _damaged(path, OMITTED_KEY)
     if FEATURE_BANK_KEY in state and not _is_feature_bank(state[FEATURE_BANK_KEY], state["categories"]):
         raise _damaged(path, FEATURE_BANK_KEY)
 

@@ -65,6 +65,7 @@ COMMANDS: dict[str, Command | CommandGroup] = {
         ".commands.check:check", "read every video of a data set", names_classes=True, ignored=_BESIDE_DATA
     ),
     "extract": Command(".commands.extract:extract", "clip features of every video of a data set", names_classes=True),
+    "backbones": Command(".commands.backbones:backbones", "pretrained networks that features can come from"),
     "evaluate": Command(".commands.evaluate:evaluate", "score, diagnose or compare prediction files"),
     "localize": Command(".commands.localize:localize", "find the actions in your own videos", "videos"),
     "import-annotations": Command(

@@ -34,7 +34,12 @@ def run_function(name: str, command: Command, arguments: Sequence[str]) -> objec
     for option in command.ignored:
         parser.add_argument(f"--{option}", type=_ignore, help=SUPPRESS)
     parser.add_function_arguments(function, as_group=False, as_positional=False, skip=skip)
-    options = parser.instantiate_classes(parser.parse_args(_spell(function, command, arguments))).as_dict()
+    parsed = parser.parse_args(_spell(function, command, arguments))
+    if command.names_classes:
+        from aher_lightning.cli.wanted_input import fill_contract  # here, as other commands need no torch for it
+
+        fill_contract(parsed.get("data"), parsed.get("backbone"))
+    options = parser.instantiate_classes(parsed).as_dict()
     for option in ("config", *command.ignored):
         options.pop(option, None)
     return function(**options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -34,8 +35,10 @@ from aher_lightning.cli.argument_spelling import choices, spell_flags
 from aher_lightning.cli.command_table import DEBUG_HELP, TRAINER_COMMANDS
 from aher_lightning.cli.commands.dry_run import dry_run
 from aher_lightning.cli.usage_errors import OneLineErrors
+from aher_lightning.cli.wanted_input import fill_contract
 from aher_lightning.console import error_console
 from aher_lightning.errors import CheckpointError, ConfigError
+from aher_lightning.models.backbones.own_weights import weights_come_later
 from aher_lightning.modules.base import BaseModule
 
 SHARDING = ("fsdp", "deepspeed", "modelparallel")
@@ -96,11 +99,12 @@ class AherCLI(LightningCLI):
         parser.link_arguments("seed_everything", "model.init_args.seed")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Resolve and check the checkpoint, and hide it from Lightning until everything is built.
+        """Ask the backbone for its clips; resolve and check the checkpoint, and hide it from Lightning for now.
 
         Lightning would take the ``hyper_parameters`` of a checkpoint over the configuration, which stays in force here.
         """
         super().parse_arguments(parser, args)
+        fill_contract(self.options.get("data"), self.options.get("model.init_args.backbone"))
         path = self.options.ckpt_path
         if path == "last":
             path = self._find_last()
@@ -140,7 +144,10 @@ class AherCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Build data, module and trainer; the module keeps its configuration for its checkpoints."""
-        super().instantiate_classes()
+        # A checkpoint brings the weights of the backbone; resumed training compares it with those that it started from.
+        is_given = self._checkpoint is not None and self.subcommand != "fit"
+        with weights_come_later() if is_given else nullcontext():
+            super().instantiate_classes()
         if isinstance(self.model, BaseModule):
             # Reuses Lightning's dump: dumping takes a good part of the start-up.
             self.model.configuration = self.config_dump["model"]
@@ -188,6 +195,7 @@ def run_trainer(arguments: Sequence[str]) -> None:
     # The arguments are those of the command line, which Lightning cannot know.
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")  # frozen backbones
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning 2.6 uses a name that torch renamed
     warnings.filterwarnings("ignore", message="The `srun` command is available")  # running outside a job is fine
     warnings.filterwarnings("ignore", message="The number of training batches .* is smaller than the logging")

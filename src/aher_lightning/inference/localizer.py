@@ -2,45 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from aher_lightning.errors import CheckpointError, ConfigError
+from aher_lightning.features.loose_file import FEATURE_SUFFIX, open_feature_file
 from aher_lightning.inference.detection_selection import category_labels, select_detections
 from aher_lightning.inference.device import choose_device
 from aher_lightning.inference.feature_stream import stream_features, window_snippets
 from aher_lightning.inference.rebuild import load_module
 from aher_lightning.modules.base import BaseModule
+from aher_lightning.modules.provenance import check_backbone, check_maker
 from aher_lightning.modules.windowed_detection import candidates_in_windows
-from aher_lightning.ops.windows import length_in_windows, merge_windows, split_windows
-from aher_lightning.structures import Detections
+from aher_lightning.ops.windows import Window, length_in_windows, merge_windows, split_windows
+from aher_lightning.structures import Detections, SnippetSequence
+from aher_lightning.video.contract import PROVENANCE
 from aher_lightning.video.frame_source import FrameSource
-from aher_lightning.video.reader import VideoInfo, VideoReader
+from aher_lightning.video.reader import VideoReader
 
 
 class LocalizedVideo(NamedTuple):
     """The actions found in one video.
 
     Attributes:
-        path: The video file.
-        info: Facts about it.
+        path: The video, or its features.
+        duration_sec: Duration of the video in seconds.
         detections: What was found, in seconds, best first, on the CPU.
         num_windows: Length of the video in windows, at least 1; see
             :func:`~aher_lightning.ops.windows.length_in_windows`.
     """
 
     path: Path
-    info: VideoInfo
+    duration_sec: float
     detections: Detections
     num_windows: int
-
-    @property
-    def duration_sec(self) -> float:
-        """Duration of the video in seconds."""
-        return self.info.duration_sec
 
 
 class Localizer:
@@ -153,7 +151,8 @@ class Localizer:
         """Find the actions in a video.
 
         Args:
-            video: Video file.
+            video: Video file; or an ``.npy`` file of its features, see
+                :func:`~aher_lightning.features.loose_file.open_feature_file`.
             top_k: Most detections to keep; all that the decoder selects if not given, by default 100 segments per
                 window length of video, each in up to three categories.
             min_score: Smallest score to keep.
@@ -163,24 +162,42 @@ class Localizer:
 
         Raises:
             ConfigError: If ``top_k`` is below 1, or a category is unknown.
+            ContractError: If the features are of another kind than those of training.
+            DataError: If a file of features cannot be read.
             VideoError: If the file cannot be decoded, or not within the time limit.
         """
         if top_k is not None and top_k < 1:
             raise ConfigError(f"'top_k' is {top_k}, but at least 1 detection must be kept; correct it")
         labels = category_labels(categories, self.categories)
         path = Path(video)
-        info = self.frames.probe(path)
-        windows = split_windows(info.duration_sec, self.window_sec)
-        features = stream_features(self.module, self.frames, path, report)
-        snippets = window_snippets(features, windows, self.module)
+        if path.suffix == FEATURE_SUFFIX:
+            duration_sec, windows, snippets = self._read_features(path)
+        else:
+            duration_sec = self.frames.probe(path).duration_sec
+            windows = split_windows(duration_sec, self.window_sec)
+            features = stream_features(self.module, self.frames, path, report)
+            snippets = window_snippets(features, windows, self.module)
         found = list(candidates_in_windows(self.module, snippets, len(windows)))
-        num_windows = length_in_windows(info.duration_sec, self.window_sec)
-        merged = merge_windows(windows, found, info.duration_sec)
-        (detections,) = self.module.select(merged, torch.tensor([info.duration_sec], dtype=torch.float64), num_windows)
+        num_windows = length_in_windows(duration_sec, self.window_sec)
+        merged = merge_windows(windows, found, duration_sec)
+        (detections,) = self.module.select(merged, torch.tensor([duration_sec], dtype=torch.float64), num_windows)
         kept = select_detections(
             detections,
             top_k=top_k,
             min_score=min_score,
             labels=labels,
         )
-        return LocalizedVideo(path, info, kept, num_windows)
+        return LocalizedVideo(path, duration_sec, kept, num_windows)
+
+    def _read_features(self, path: Path) -> tuple[float, list[Window], Iterator[SnippetSequence]]:
+        """Duration, windows and their snippets of a file of features, if they are of the kind of training."""
+        store, name = open_feature_file(path, self.contract)
+        self.contract.check_compatible(
+            store.contract, ignore=PROVENANCE, where=("in the checkpoint", f"in {path.parent}"), remedy="extract again"
+        )
+        check_backbone(store.contract, self.module.backbone)
+        check_maker(self.contract, store.contract, self.module.backbone)
+        duration_sec = store.duration_sec(name)
+        windows = split_windows(duration_sec, self.window_sec)
+        spans = [None] if len(windows) == 1 else [(one.start_sec, one.end_sec) for one in windows]
+        return duration_sec, windows, (store.read(name, span) for span in spans)

@@ -12,7 +12,9 @@ from jsonargparse import ArgumentError, ArgumentParser
 from aher_lightning.checkpoints.class_paths import check_class_paths
 from aher_lightning.checkpoints.content import STATE_KEY
 from aher_lightning.checkpoints.pretrained_folder import read_trained
-from aher_lightning.errors import CheckpointError, first_cause
+from aher_lightning.checkpoints.stored_backbone import restore_backbone
+from aher_lightning.errors import AherError, CheckpointError, first_cause
+from aher_lightning.models.backbones.own_weights import weights_come_later
 from aher_lightning.modules.base import BaseModule
 
 
@@ -35,8 +37,10 @@ def load_module(path: Path, *, trust_plugins: bool = False) -> BaseModule:
         configuration = _configuration(state)
     if not trust_plugins:
         check_class_paths(configuration, path)
-    with _explain(path):
+    with _explain(path), weights_come_later(offline=True):
         module = _instantiate(configuration, state["categories"])
+    restore_backbone(checkpoint, module.backbone, path)
+    with _explain(path):
         # First, as it resizes the module for categories that were added after training.
         module.on_load_checkpoint(checkpoint)
         module.load_state_dict(checkpoint["state_dict"])
@@ -48,14 +52,21 @@ def _explain(path: Path) -> Iterator[None]:
     """Report in one line why the module of a checkpoint cannot be rebuilt."""
     try:
         yield
-    except (ArgumentError, AttributeError, CheckpointError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        cause = first_cause(error) if isinstance(error, ArgumentError) else error
-        text = " ".join(str(cause).split())
+    except (ArgumentError, AttributeError, AherError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        text = " ".join(str(_reason(error)).split())
         reason = f"it lacks {text}" if isinstance(error, KeyError) else text
         raise CheckpointError(
-            f"{path}: cannot rebuild its module ({reason:.200}); give a file of 'aher fit', and install what it "
+            f"{path}: cannot rebuild its module ({reason:.300}); give a file of 'aher fit', and install what it "
             "was trained with"
         ) from error
+
+
+def _reason(error: BaseException) -> BaseException:
+    """The error that says most: one of ours that a constructor raised, or the first of those that the parser chains."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, AherError):
+        cause = cause.__cause__
+    return cause or (first_cause(error) if isinstance(error, ArgumentError) else error)
 
 
 def _configuration(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from aher_lightning.annotations.records import validate_video_id
 from aher_lightning.errors import DataError
+from aher_lightning.features.loose_file import FEATURE_SUFFIX
 from aher_lightning.files.video_files import VIDEO_SUFFIXES, choose_videos, list_videos
 
 
@@ -30,8 +31,8 @@ def find_inputs(words: Sequence[Path]) -> list[VideoInput]:
     """Return the videos that the arguments of a command name, each once, in order.
 
     A folder stands for all video files below it, in alphabetical order; a word with ``*``, ``?`` or ``[]`` that is no
-    file for all files and folders that it matches. Any other word is taken as a file, and reported when it is read if
-    it is missing.
+    file for all files and folders that it matches, or for files of features if it ends in ``.npy``. Any other word is
+    taken as a file, and reported when it is read if it is missing.
 
     Args:
         words: Files, folders and patterns.
@@ -63,7 +64,9 @@ def _expand(word: Path) -> list[VideoInput]:
         found, reason = _look_into(word), "holds no video"
     elif has_magic(str(word)) and not word.exists():
         matches = _matches(word)
-        files = choose_videos(word, [path for path in matches if not path.is_dir()])
+        files = [path for path in matches if not path.is_dir()]
+        if word.suffix != FEATURE_SUFFIX:
+            files = choose_videos(word, files)
         inside = [video for path in matches if path.is_dir() for video in _look_into(path)]
         found, reason = [*map(_as_input, files), *inside], "matches no video"
     else:

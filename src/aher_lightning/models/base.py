@@ -10,7 +10,16 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from aher_lightning.structures import HeadOutputs, LabelledClips, LabelledVideos, Proposals, Survivors, Targets
+from aher_lightning.models.backbones.recorded_options import RecordsOptions
+from aher_lightning.structures import (
+    HeadOutputs,
+    InputSpec,
+    LabelledClips,
+    LabelledVideos,
+    Proposals,
+    Survivors,
+    Targets,
+)
 
 ClipPreparation = Callable[[Tensor], Tensor]
 """Turns pixels of clips, uint8 ``(N, 3, F, H, W)``, into the normalized clips that a backbone takes."""
@@ -19,14 +28,56 @@ CLIPS_AT_ONCE = 32
 """Clips per batch where the result does not depend on it."""
 
 
-class Backbone(nn.Module, ABC):
+class Backbone(RecordsOptions, nn.Module, ABC):
     """Turns the pixels of snippets into feature vectors.
+
+    A constructor builds the network with random weights, without any network request; what it wants of its clips and
+    its own weights, if it has any, are asked for by the members below.
 
     Attributes:
         out_channels: Size C of a feature vector.
     """
 
     out_channels: int
+
+    @property
+    def input_spec(self) -> InputSpec | None:
+        """The clips that the network wants; ``None``, unless overridden, for any.
+
+        The command line builds a backbone that overrides this on torch's "meta" device, without weights, to ask for it.
+        """
+        return None
+
+    @property
+    def brings_weights(self) -> bool:
+        """Whether :meth:`load_own_weights` loads trained weights; not unless overridden."""
+        return False
+
+    @property
+    def fetchable_sha256(self) -> str:
+        """Fingerprint of frozen weights that :meth:`load_own_weights` finds by name on any machine; empty if not so.
+
+        Checkpoints may leave such weights out.
+        """
+        return ""
+
+    @property
+    def weights_name(self) -> str:
+        """Name of the weights that it brings, for messages."""
+        return ""
+
+    def load_own_weights(self) -> None:
+        """Load the trained weights that the options name, from a package, a file or a hub; none unless overridden.
+
+        Called before training and extraction, never where a checkpoint brings the weights.
+
+        Raises:
+            CheckpointError: If they cannot be loaded; says which file would do.
+        """
+
+    def stored_options(self) -> dict[str, object]:
+        """Return options that a checkpoint holds in place of those given, so that it can be rebuilt anywhere."""
+        return {}
 
     @abstractmethod
     def forward(self, clips: Tensor) -> Tensor:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import pytorch_lightning as pl
 import torch
@@ -18,10 +17,13 @@ from aher_lightning import __version__
 from aher_lightning.checkpoints.added_categories import added_categories, drop_added
 from aher_lightning.checkpoints.content import STATE_KEY, check_architecture, load_submodule
 from aher_lightning.checkpoints.pretrained_folder import is_own, read_trained
+from aher_lightning.checkpoints.stored_backbone import omit_backbone, restore_backbone, store_options
 from aher_lightning.errors import CheckpointError, ConfigError, ContractError, DataError
+from aher_lightning.models.backbones.own_weights import loads_weights
 from aher_lightning.models.base import Backbone, ReadsPublicWeights
-from aher_lightning.models.fingerprint import fingerprint
+from aher_lightning.modules.attached_data import AttachedData
 from aher_lightning.modules.detection_metrics import DetectionMetrics
+from aher_lightning.modules.provenance import check_backbone, check_maker, made_by
 from aher_lightning.modules.windowed_detection import any_longer, detect_in_windows
 from aher_lightning.ops.precision import to_float32
 from aher_lightning.ops.randomness import key_seed
@@ -41,22 +43,6 @@ _LOG = logging.getLogger(__name__)
 
 _OF_SEQUENCES = "network"
 """Name of the sub-module that sees snippets in a row; all others see one at a time, whatever grid it is on."""
-
-
-class _HasContract(Protocol):
-    """The part of a data module that a module reads."""
-
-    @property
-    def contract(self) -> TemporalContract:
-        """How frames become snippets."""
-
-    @property
-    def window_sec(self) -> float | None:
-        """Length of training videos in seconds, for the windows of longer ones; ``None`` without videos."""
-
-    @property
-    def training_window_sec(self) -> float | None:
-        """Length in seconds of the windows that long videos are cut into; ``None`` for none."""
 
 
 class EvaluationOutput(NamedTuple):
@@ -86,6 +72,7 @@ class BaseModule(pl.LightningModule, ABC):
         evaluation_window_sec: Length of the windows that longer videos are evaluated in, or ``None``; set by the data.
         iteration: Finished training iterations.
         configuration: Class path and arguments of this module, so that a checkpoint can rebuild it.
+        omits_backbone: Whether checkpoints leave out backbone weights that can be fetched by name.
         added: The moment categories added after training, the last ones of ``categories.moment``.
         depends_on_grid: Whether what it has learned belongs to the snippet grid of its training; False for a class
             whose weights see one snippet at a time.
@@ -114,6 +101,7 @@ class BaseModule(pl.LightningModule, ABC):
         self.iteration = 0
         self.configuration: dict[str, Any] = {}
         self.added: list[AddedCategory] = []
+        self.omits_backbone = False
         self._initial_network: tuple[Path, TemporalContract] | None = None
         self.validation_metrics = DetectionMetrics("val", categories)
         self.test_metrics = DetectionMetrics("test", categories)
@@ -205,7 +193,7 @@ class BaseModule(pl.LightningModule, ABC):
     def load_initial_weights(
         self, submodules: Sequence[str] = ("backbone",), replaceable: Collection[str] = ()
     ) -> None:
-        """Initialize sub-modules from the checkpoints in ``initial_weights``, later ones over earlier ones.
+        """Initialize the backbone from the weights that it brings, and sub-modules from ``initial_weights`` in order.
 
         A file not written by this package is read as public weights of the backbone, if the backbone reads any.
 
@@ -217,6 +205,8 @@ class BaseModule(pl.LightningModule, ABC):
         Raises:
             CheckpointError: If a checkpoint has none of the sub-modules, or another architecture.
         """
+        if loads_weights():
+            self.backbone.load_own_weights()
         for path in self.initial_weights:
             if isinstance(self.backbone, ReadsPublicWeights) and not is_own(path):
                 self.backbone.load_public_weights(path)
@@ -258,7 +248,7 @@ class BaseModule(pl.LightningModule, ABC):
 
     def setup(self, stage: str) -> None:
         """Adopt the contract of the data, and in training the length of its videos."""
-        data = cast("_HasContract | None", getattr(self.trainer, "datamodule", None))
+        data = cast("AttachedData | None", getattr(self.trainer, "datamodule", None))
         if data is not None:
             self.contract = data.contract
             self.evaluation_window_sec = data.training_window_sec
@@ -266,13 +256,9 @@ class BaseModule(pl.LightningModule, ABC):
                 self.window_sec = data.window_sec
 
     def on_fit_start(self) -> None:
-        """Refuse features extracted by another backbone, and to evaluate a network on other snippets than it knows."""
-        expected = self.contract.weights_sha256 if self.contract is not None else None
-        if expected and expected != fingerprint(self.backbone):
-            raise ContractError(
-                "weights_sha256: the features were extracted by other backbone weights than this module carries; "
-                "extract them again, or put the checkpoint they came from into 'initial_weights'"
-            )
+        """Refuse features or clips that the backbone does not make or take, and other snippets than a network knows."""
+        if self.contract is not None:
+            check_backbone(self.contract, self.backbone)
         self._check_initial_network()
 
     on_validation_start = on_test_start = on_predict_start = on_fit_start
@@ -305,10 +291,9 @@ class BaseModule(pl.LightningModule, ABC):
         """Add the state needed to rebuild the module and to resume exactly."""
         contract = self.contract
         if contract is not None:
-            name = type(self.backbone).__name__
-            contract = replace(contract, backbone=name, weights_sha256=fingerprint(self.backbone))
+            contract = made_by(contract, self.backbone)
         checkpoint[STATE_KEY] = {
-            "configuration": self.configuration,
+            "configuration": store_options(self.configuration, self.backbone),
             "categories": vars(self.categories),
             "contract": contract.to_dict() if contract is not None else None,
             "window_sec": self.window_sec,
@@ -316,6 +301,8 @@ class BaseModule(pl.LightningModule, ABC):
             "version": __version__,
             "added": [one._asdict() for one in self.added],
         }
+        if self.omits_backbone:
+            omit_backbone(checkpoint, self.backbone)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the iteration; refuse a checkpoint of other categories or another contract."""
@@ -326,6 +313,7 @@ class BaseModule(pl.LightningModule, ABC):
             if state["categories"][name] != getattr(self.categories, name):
                 raise CheckpointError(f"the checkpoint was trained for other {name} categories than the data has")
         if "state_dict" in checkpoint:
+            restore_backbone(checkpoint, self.backbone, "the checkpoint")
             check_architecture(self, checkpoint["state_dict"], "the checkpoint")
         self.iteration = state["iteration"]
         self.window_sec = self.window_sec or state["window_sec"]
@@ -341,6 +329,7 @@ class BaseModule(pl.LightningModule, ABC):
                 where=("in the data", "in the checkpoint"),
                 remedy="use data or features with the settings of the checkpoint, or train on these",
             )
+            check_maker(stored, self.contract, self.backbone)
         self._initial_network = None
 
     def _check_initial_network(self) -> None:

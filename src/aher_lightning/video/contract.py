@@ -5,16 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from aher_lightning.errors import ContractError
+from aher_lightning.structures import IMAGENET_MEAN, IMAGENET_STD
 
 ChannelTriple = tuple[float, float, float]
 """One number per colour channel: red, green, blue."""
 
-_IMAGENET_MEAN: ChannelTriple = (0.485, 0.456, 0.406)
-_IMAGENET_STD: ChannelTriple = (0.229, 0.224, 0.225)
+STANDARD: Mapping[str, object] = {
+    "clip_length": 16,
+    "snippet_stride": 8,
+    "first_centre_frames": 8.0,
+    "resize": 182,
+    "crop": 160,
+    "mean": IMAGENET_MEAN,
+    "std": IMAGENET_STD,
+}
+"""Values of the fields that neither the user nor the backbone chooses."""
 
-PROVENANCE = ("backbone", "weights_sha256", "reader", "reader_version")
+_UNSAID: Any = None
+"""What a field is until somebody chooses it; so the command line knows what the user has left to the backbone."""
+
+PROVENANCE = ("backbone", "backbone_options", "weights_sha256", "reader", "reader_version")
 """Fields that say what computed the features; the others say from which pixels, and when."""
 
 GRID = ("snippet_stride", "first_centre_frames")
@@ -24,6 +37,8 @@ GRID = ("snippet_stride", "first_centre_frames")
 @dataclass(frozen=True)
 class TemporalContract:
     """How a video becomes snippets, and what computed their features.
+
+    Fields that are not given get the values of :data:`STANDARD`; the command line fills them from the backbone first.
 
     Frames are taken at ``(i + 0.5) / fps`` seconds after the first frame. Snippet ``k`` consists of ``clip_length``
     such frames around the centre ``(k * snippet_stride + first_centre_frames) / fps`` seconds. Every feature store and
@@ -40,6 +55,9 @@ class TemporalContract:
         mean: Subtracted from RGB values in ``[0, 1]``.
         std: Divides the result.
         backbone: Name of the network that computed the features; empty before extraction.
+        backbone_options: Its options that are not at their defaults, see
+            :attr:`~aher_lightning.models.base.Backbone.feature_options`; empty if unknown, as in contracts of earlier
+            versions, which fit any options.
         weights_sha256: Fingerprint of its weights; empty before extraction.
         reader: Name of the video reader that decoded the frames; empty if any will do.
         reader_version: Version of that reader.
@@ -53,20 +71,24 @@ class TemporalContract:
         (0.8, 0.8)
     """
 
-    fps: float
-    clip_length: int = 16
-    snippet_stride: int = 8
-    first_centre_frames: float = 8.0
-    resize: int = 182
-    crop: int = 160
-    mean: ChannelTriple = _IMAGENET_MEAN
-    std: ChannelTriple = _IMAGENET_STD
+    fps: float = _UNSAID
+    clip_length: int = _UNSAID
+    snippet_stride: int = _UNSAID
+    first_centre_frames: float = _UNSAID
+    resize: int = _UNSAID
+    crop: int = _UNSAID
+    mean: ChannelTriple = _UNSAID
+    std: ChannelTriple = _UNSAID
     backbone: str = ""
+    backbone_options: str = ""
     weights_sha256: str = ""
     reader: str = ""
     reader_version: str = ""
 
     def __post_init__(self) -> None:
+        for name, value in STANDARD.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
         # A contract read from JSON or YAML must equal the original: no lists, no int for float.
         for name in ("mean", "std"):
             object.__setattr__(self, name, _triple(getattr(self, name), name))
@@ -99,9 +121,14 @@ class TemporalContract:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> TemporalContract:
-        """Rebuild a contract from :meth:`to_dict`; ContractError if a field is missing, unknown or mistyped."""
+        """Rebuild a contract from :meth:`to_dict`; ContractError if a field is missing, unknown or mistyped.
+
+        ``backbone_options`` may be missing, as earlier versions had no such field.
+        """
         kinds = {field.name: str(field.type) for field in fields(cls)}
-        missing, unknown = sorted(kinds.keys() - values.keys()), sorted(values.keys() - kinds.keys())
+        values = {"backbone_options": "", **values}
+        given = {name for name, value in values.items() if value is not None or name not in {"fps", *STANDARD}}
+        missing, unknown = sorted(kinds.keys() - given), sorted(values.keys() - kinds.keys())
         if missing or unknown:
             wrong = f"lacks {', '.join(missing)}" if missing else f"has unknown {', '.join(unknown)}"
             raise ContractError(f"the temporal contract {wrong}; write it with this version of the package")
@@ -115,6 +142,8 @@ class TemporalContract:
     def differences(self, other: TemporalContract, ignore: Collection[str] = ()) -> list[str]:
         """Return the names of the fields that differ in another contract, without those to ignore.
 
+        Options of a backbone do not differ from unknown ones.
+
         Raises:
             ValueError: If ``ignore`` names a field that does not exist.
 
@@ -125,7 +154,10 @@ class TemporalContract:
         names = [field.name for field in fields(self)]
         if not set(ignore) <= set(names):
             raise ValueError(f"no such fields of a temporal contract: {sorted(set(ignore) - set(names))}")
-        return [name for name in names if name not in ignore and getattr(self, name) != getattr(other, name)]
+        unknown = () if self.backbone_options and other.backbone_options else ("backbone_options",)
+        return [
+            name for name in names if name not in (*ignore, *unknown) and getattr(self, name) != getattr(other, name)
+        ]
 
     def check_compatible(
         self,
@@ -163,6 +195,8 @@ class TemporalContract:
 
 def _number(value: object, name: str) -> float:
     """Return a finite number as float."""
+    if value is None:
+        raise ContractError(f"the temporal contract has no {name}; give it, such as contract: {{{name}: 10}}")
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ContractError(f"{name} must be a finite number, but is {value!r}; correct it")
     return float(value)

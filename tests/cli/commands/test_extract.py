@@ -20,9 +20,10 @@ from aher_lightning.errors import CheckpointError, ConfigError, ContractError, V
 from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.models.backbones.p3d import P3D
 from aher_lightning.models.fingerprint import fingerprint
+from aher_lightning.structures import InputSpec
 from tests.helpers.broken_readers import BrokenReader
 from tests.helpers.command_line import CONFIGS, extract_words
-from tests.helpers.toy import MeanBackbone
+from tests.helpers.toy import EveryNth, MeanBackbone
 from tests.helpers.trained import checkpointed_localizer
 from tests.helpers.training import small_contract
 
@@ -229,15 +230,15 @@ def test_public_weights_in_place_of_a_checkpoint(tiny_benchmark: Path, tmp_path:
 
 def test_options_that_do_not_fit_together(tiny_benchmark: Path, tmp_path: Path) -> None:
     data, output, file = data_module(tiny_benchmark), tmp_path / "features", tmp_path / "file"
-    either = "give either --checkpoint FILE, or --backbone CLASS and --weights FILE"
-    with pytest.raises(ConfigError, match=either):
+    with pytest.raises(ConfigError, match="give either --checkpoint FILE, or --backbone CLASS"):
         extract(data, output)
-    with pytest.raises(ConfigError, match=either):
-        extract(data, output, checkpoint=file, weights=file)
-    with pytest.raises(ConfigError, match="not with --checkpoint; name the class, such as --backbone P3D"):
+    with pytest.raises(ConfigError, match="--weights FILE needs --backbone CLASS, such as P3D"):
         extract(data, output, weights=file)
-    with pytest.raises(ConfigError, match="not with --checkpoint; leave it out"):
-        extract(data, output, checkpoint=file, backbone=MeanBackbone())
+    for options in ({"weights": file}, {"backbone": MeanBackbone()}):
+        with pytest.raises(ConfigError, match="--checkpoint brings its backbone; leave --backbone and --weights out"):
+            extract(data, output, checkpoint=file, **options)
+    with pytest.raises(ConfigError, match="MeanBackbone brings no weights; add --weights FILE"):
+        extract(data, output, backbone=MeanBackbone())
     with pytest.raises(ConfigError, match="'num_workers' must be at least 1 and 'time_limit_sec' above 0"):
         extract(data, output, checkpoint=file, num_workers=0)
     with pytest.raises(CheckpointError, match="MeanBackbone cannot read public weights; use P3D, add a method"):
@@ -245,6 +246,76 @@ def test_options_that_do_not_fit_together(tiny_benchmark: Path, tmp_path: Path) 
     with pytest.raises(CheckpointError, match="no such checkpoint; download the public weights"):
         extract(data, output, backbone=tiny_p3d(), weights=file)
     assert not output.exists()
+
+
+class OwnWeights(EveryNth):
+    """Wants clips of one size and normalization, and brings its weights."""
+
+    @property
+    def input_spec(self) -> InputSpec:
+        return InputSpec(frames=8, size=24, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), resize=24)
+
+    @property
+    def brings_weights(self) -> bool:
+        return True
+
+    def load_own_weights(self) -> None:
+        torch.nn.init.constant_(self.scale, 2.0)
+
+
+def own_words(root: Path, output: Path, *options: str) -> list[str]:
+    """Extract with the contract left to the backbone, but for what must be given."""
+    data = [f"--data.root={root}", "--data.contract.fps=10", "--data.reader=PyAVReader"]
+    return [
+        *("extract", "--data=RenderedDataModule", *data, f"--backbone={__name__}.OwnWeights"),
+        *(f"--output={output}", *options),
+    ]
+
+
+def test_a_backbone_brings_its_weights_and_fills_the_contract(tiny_benchmark: Path, tmp_path: Path) -> None:
+    assert main(own_words(tiny_benchmark, tmp_path / "features", "--backbone.every=2")) == 0
+    contract = NpyFeatureStore(tmp_path / "features").contract
+    assert (contract.clip_length, contract.snippet_stride, contract.first_centre_frames) == (8, 4, 4.0)
+    assert (contract.resize, contract.crop, contract.mean) == (24, 24, (0.0, 0.0, 0.0))
+    assert (contract.backbone, contract.backbone_options) == ("OwnWeights", '{"every": 2}')
+    loaded = OwnWeights(every=2)
+    loaded.load_own_weights()
+    assert contract.weights_sha256 == fingerprint(loaded)
+
+
+def test_one_store_holds_features_of_one_set_of_options(
+    tiny_benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "features"
+    assert main(own_words(tiny_benchmark, output, "--backbone.every=2")) == 0
+    capsys.readouterr()
+    assert main(own_words(tiny_benchmark, output, "--backbone.every=4")) == 1
+    shown = capsys.readouterr().err
+    assert """backbone_options is '{"every": 4}' now and '{"every": 2}' in""" in " ".join(shown.split())
+    # A store of an earlier version does not say which options it was made with.
+    manifest = json.loads((output / "manifest.json").read_text(encoding="utf-8"))
+    del manifest["contract"]["backbone_options"]
+    (output / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert main(own_words(tiny_benchmark, output, "--backbone.every=4")) == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "wanted"),
+    [
+        ("crop=20", "crop 24 and data.contract says 20"),
+        ("mean=[0.5,0.5,0.5]", "mean [0.0, 0.0, 0.0] and data.contract says [0.5, 0.5, 0.5]"),
+        ("clip_length=16", "clip_length 8 and data.contract says 16"),
+    ],
+)
+def test_clips_unlike_those_that_a_backbone_wants_are_refused_before_any_work(
+    option: str, wanted: str, tiny_benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(own_words(tiny_benchmark, tmp_path / "out", f"--data.contract.{option}")) == 1
+    assert f"aher extract: OwnWeights wants {wanted}; leave" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+    module = OwnWeights()
+    with pytest.raises(ContractError, match="OwnWeights wants clip_length 8 and data"):
+        extract(data_module(tiny_benchmark, clip_length=16), tmp_path / "out", backbone=module)
 
 
 def test_failures_end_the_command_with_one_line(

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from aher_lightning.annotations.category_lists import read_categories
@@ -17,8 +18,8 @@ from aher_lightning.reports.predictions.reader import read_predictions
 from aher_lightning.reports.videos.outputs import FORMATS
 from aher_lightning.video.auto_reader import AutoReader
 from tests.helpers.command_line import TrainedRun
-from tests.helpers.toy import MOMENT
-from tests.helpers.trained import checkpointed_localizer
+from tests.helpers.toy import CHANNELS, MOMENT
+from tests.helpers.trained import checkpointed_localizer, precomputed_localizer
 from tests.helpers.videos import REAL_VIDEOS, VideoSpec, needs_real_videos, write_turning, write_video
 
 
@@ -228,3 +229,24 @@ def test_real_footage_is_localized(trained_run: TrainedRun, tmp_path: Path) -> N
     assert found.segments.min() >= 0
     assert found.segments.max() <= duration_sec
     assert set(predictions.categories) <= set(read_categories(trained_run.data / "split.json", "moment"))
+
+
+def test_files_of_features_in_place_of_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint = precomputed_localizer(tmp_path)
+    for name in "ab":
+        np.save(tmp_path / f"{name}.npy", np.random.default_rng(0).standard_normal((12, CHANNELS)).astype(np.float32))
+    words = ["localize", str(tmp_path / "*.npy"), f"--checkpoint={checkpoint}", f"--output={tmp_path / 'out'}"]
+    assert main([*words, "--formats=csv,html,svg"]) == 0
+    assert {path.name for path in (tmp_path / "out").glob("[ab].*")} == {
+        f"{name}.{ending}" for name in "ab" for ending in ("json", "csv", "html", "svg")
+    }
+    assert "a.npy  (4.8 s)" in capsys.readouterr().out
+    assert main([*words, f"--clips={tmp_path / 'clips'}"]) == 1
+    assert "features have no pictures; leave --clips and --fiftyone out" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_video_where_features_are_needed_ends_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    video = write_video(tmp_path / "a.mp4", VideoSpec(num_frames=20))
+    with pytest.raises(ConfigError, match="PrecomputedFeatures has no network for pixels"):
+        localize([video], precomputed_localizer(tmp_path), tmp_path / "out")
+    assert capsys.readouterr().out == ""

@@ -16,9 +16,10 @@ from aher_lightning.features.store import NpyFeatureStore
 from aher_lightning.inference.device import choose_device
 from aher_lightning.inference.extraction import ClipEncoder, ExtractionResult, FeatureExtraction, load_public_weights
 from aher_lightning.inference.rebuild import load_module
+from aher_lightning.models.backbones.wanted_clips import check_clips
 from aher_lightning.models.base import Backbone
-from aher_lightning.models.fingerprint import fingerprint
 from aher_lightning.modules.base import BaseModule
+from aher_lightning.modules.provenance import made_by
 from aher_lightning.video.contract import GRID, PROVENANCE, TemporalContract
 
 SHOWN_FAILURES = 5
@@ -48,8 +49,9 @@ def extract(
         data: Which videos there are, and how frames become snippets.
         output: Folder of the feature store; an unfinished one is completed.
         checkpoint: File written by ``aher fit`` whose backbone computes the features.
-        backbone: In place of a checkpoint: the network that ``weights`` belong to, such as P3D.
-        weights: Public weights of the backbone.
+        backbone: In place of a checkpoint: a network that brings its weights, or the one that ``weights`` belong to,
+            such as P3D.
+        weights: Public weights of a backbone that brings none.
         snippet_stride: Grid frames from one snippet to the next, in place of ``data.contract.snippet_stride``. It may
             differ from that of the checkpoint, whose backbone sees one clip at a time. The first clip keeps its place,
             ``data.contract.first_centre_frames``.
@@ -103,20 +105,31 @@ def _choose_encoder(
     trust_plugins: bool,
 ) -> ClipEncoder:
     """The backbone that computes the features, with the contract of its clips; ``any_grid`` lets the grid differ."""
-    if (checkpoint is None) == (weights is None):
-        raise ConfigError("give either --checkpoint FILE, or --backbone CLASS and --weights FILE")
-    if (backbone is None) != (weights is None):
-        remedy = "name the class, such as --backbone P3D" if backbone is None else "leave it out"
-        raise ConfigError(f"--backbone goes with --weights and not with --checkpoint; {remedy}")
     if checkpoint is not None:
+        if backbone is not None or weights is not None:
+            raise ConfigError("--checkpoint brings its backbone; leave --backbone and --weights out, or the checkpoint")
         module = load_module(checkpoint, trust_plugins=trust_plugins)
         network = module.backbone
         _check_clips(module, contract, checkpoint, any_grid=any_grid)
-    elif backbone is not None and weights is not None:
-        network = load_public_weights(backbone, weights)
+    else:
+        network = _load_backbone(backbone, weights)
     device = choose_device("auto")
-    made_by = replace(contract, backbone=type(network).__name__, weights_sha256=fingerprint(network))
-    return ClipEncoder(network.to(device), made_by, device)
+    if network.input_spec is not None:
+        check_clips(contract.to_dict(), network.input_spec, type(network).__name__)
+    return ClipEncoder(network.to(device), made_by(contract, network), device)
+
+
+def _load_backbone(backbone: Backbone | None, weights: Path | None) -> Backbone:
+    """A backbone with public weights, or with those that it brings."""
+    if backbone is None:
+        remedy = "give either --checkpoint FILE, or --backbone CLASS"
+        raise ConfigError(remedy if weights is None else "--weights FILE needs --backbone CLASS, such as P3D")
+    if weights is not None:
+        return load_public_weights(backbone, weights)
+    if not backbone.brings_weights:
+        raise ConfigError(f"{type(backbone).__name__} brings no weights; add --weights FILE, or give its options")
+    backbone.load_own_weights()
+    return backbone.eval()
 
 
 def _check_clips(module: BaseModule, contract: TemporalContract, checkpoint: Path, *, any_grid: bool) -> None:

@@ -16,6 +16,7 @@ from aher_lightning.cli.command_table import DEBUG
 from aher_lightning.console import ProgressReporter, counted, error_console, output_console
 from aher_lightning.datasets.unusable_videos import UnusableVideo
 from aher_lightning.errors import AherError, ConfigError, VideoError
+from aher_lightning.features.loose_file import FEATURE_SUFFIX
 from aher_lightning.inference.detection_selection import category_labels
 from aher_lightning.inference.finished_videos import FinishedVideos
 from aher_lightning.inference.localizer import LocalizedVideo, Localizer
@@ -59,7 +60,8 @@ def localize(  # noqa: PLR0913 - one option each, all by name
     After an interruption, run the same command again: finished videos are skipped.
 
     Args:
-        videos: Video files, folders of them, and patterns such as ``'cam*/*.mp4'``.
+        videos: Video files, folders of them, and patterns such as ``'cam*/*.mp4'``; or their
+            features, ``.npy`` files.
         checkpoint: File written by ``aher fit``.
         output: Folder for the results; made if needed.
         formats: Formats to write, separated by commas: json (always written), csv, srt, vtt, html, pdf, png, svg.
@@ -89,6 +91,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
         raise ConfigError("'show' must be at least 0 and 'top_k' at least 1; correct them")
     kinds, inputs = parse_formats(formats), find_inputs(videos)
     _refuse_namesakes(inputs if fiftyone is not None else ())
+    _refuse_features(inputs if clips is not None or fiftyone is not None else ())
     truth = None if ground_truth is None else _read_truth(ground_truth)
     localizer = Localizer.from_checkpoint(
         checkpoint,
@@ -103,7 +106,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
     finished = FinishedVideos(output, settings, clips=clips, overwrite=overwrite)
     files = {video: output_files(output, video.name, kinds) for video in inputs}
     waiting = _leave_out_finished(files, finished)
-    if waiting:
+    if any(not _has_features(video) for video in waiting):
         localizer.frames.start()
 
     def localize_one(video: VideoInput, own: dict[str, Path]) -> None:
@@ -147,6 +150,17 @@ def _refuse_namesakes(inputs: Sequence[VideoInput]) -> None:
         raise ConfigError("FiftyOne identifies videos by name, and two have the same; export them separately")
 
 
+def _refuse_features(inputs: Sequence[VideoInput]) -> None:
+    """Refuse to show pictures of files of features."""
+    for video in filter(_has_features, inputs):
+        raise ConfigError(f"{video.path}: features have no pictures; leave --clips and --fiftyone out")
+
+
+def _has_features(video: VideoInput) -> bool:
+    """Whether the file holds features instead of pictures."""
+    return video.path.suffix == FEATURE_SUFFIX
+
+
 def _raise_failures(failures: Sequence[str]) -> None:
     """Print all failures but the last, which ends the command; nothing happens without any."""
     for failure in failures[:-1]:
@@ -166,6 +180,8 @@ def _leave_out_finished(files: _Files, finished: FinishedVideos) -> _Files:
 
 def _localize(localizer: Localizer, path: Path, choice: Mapping[str, Any]) -> LocalizedVideo:
     """Localize a video, with a progress display if it is long."""
+    if path.suffix == FEATURE_SUFFIX:
+        return localizer.localize(path, **choice)
     total = count_clips(localizer.frames.probe(path).duration_sec, localizer.contract)
     if total <= _LONG_CLIPS:
         return localizer.localize(path, **choice)

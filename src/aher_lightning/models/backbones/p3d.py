@@ -62,6 +62,8 @@ class P3D(StagedBackbone):
         torch.Size([2, 256])
     """
 
+    neutral_options = StagedBackbone.neutral_options | {"num_categories"}
+
     def __init__(
         self,
         depth: int = 199,

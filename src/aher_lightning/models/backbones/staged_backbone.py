@@ -39,6 +39,13 @@ class StagedBackbone(Backbone):
         ValueError: If a number is out of range.
     """
 
+    neutral_options = frozenset(
+        {
+            *("frozen_stages", "channels_last", "clips_per_chunk", "checkpoint_chunks"),
+            *("gradient_fraction", "freeze_batch_norm"),
+        }
+    )
+
     def __init__(
         self,
         *,

@@ -40,7 +40,8 @@ def load_trained(path: Path, data: MixedDataModule, kind: type[Module], *, trust
             raise CheckpointError(f"{path}: was trained on other {name} categories than the data has; change either")
     contract = data.contract
     is_cached = data.features is not None and bool(contract.weights_sha256)
-    ignored = {*PROVENANCE, *(() if module.depends_on_grid else GRID)} - ({"weights_sha256"} if is_cached else set())
+    compared = {"weights_sha256", "backbone_options"} if is_cached else set()
+    ignored = {*PROVENANCE, *(() if module.depends_on_grid else GRID)} - compared
     module.require_contract().check_compatible(contract, ignore=ignored, where=("in the checkpoint", "in the data"))
     module.categories = data.categories
     return module.to(choose_device("auto"))
