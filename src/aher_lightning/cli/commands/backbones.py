@@ -28,11 +28,11 @@ def backbones(*, measure: bool = False, json: bool = False) -> list[dict[str, ob
     if json:
         output_console().print(json_text.dumps(rows), markup=False)
         return rows
-    table = Table(title="Pretrained backbones", title_justify="left")
-    for column in ("backbone", "millions", "clip", "mean / std", "licence of weights", "top-1"):
-        table.add_column(column, justify="right" if column == "millions" else "left")
+    table = Table(title="Pretrained backbones (top-1: Kinetics-400)", title_justify="left", show_lines=True)
+    for column in ("backbone\nname", "weights\nlicence", "clip", "mean\nstd", "top-1 %"):
+        table.add_column(column, no_wrap=True)
     if measure:
-        table.add_column("CPU s / clip", justify="right")
+        table.add_column("CPU\ns / clip", justify="right")
     for known, row in zip(KNOWN_NETWORKS, rows, strict=True):
         table.add_row(*_cells(known), *_measured(row["cpu_seconds_per_clip"], is_asked=measure))
     output_console().print(table)
@@ -43,13 +43,17 @@ def _cells(known: KnownNetwork) -> list[str]:
     """The cells of a row that need no measurement."""
     frames = "any length" if known.frames is None else f"{known.frames} frames"
     return [
-        f"{known.kind} {known.name}".strip(),
-        f"{known.parameters / 1e6:.1f}",
-        f"{frames}, {known.size} x {known.size}",
-        f"{known.mean} / {known.std}",
-        known.licence,
-        known.accuracy or "-",
+        f"{known.kind}\n{known.name}".strip(),
+        f"{known.parameters / 1e6:.1f} M\n{known.licence}",
+        f"{frames}\n{known.size} x {known.size}",
+        f"{_rounded(known.mean)}\n{_rounded(known.std)}",
+        known.accuracy.partition(" ")[0] or "-",
     ]
+
+
+def _rounded(numbers: str) -> str:
+    """Numbers to two digits, which fit into a terminal; JSON has all."""
+    return " ".join(f"{float(number):.2f}" for number in numbers.split(","))
 
 
 def _measured(seconds: object, *, is_asked: bool) -> list[str]:

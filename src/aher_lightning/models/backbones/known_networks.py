@@ -44,7 +44,7 @@ class KnownNetwork(NamedTuple):
 _KINETICS = ("0.432, 0.395, 0.376", "0.228, 0.221, 0.217")
 _IMAGENET = ("0.485, 0.456, 0.406", "0.229, 0.224, 0.225")
 _HALF_QUARTER = ("0.45, 0.45, 0.45", "0.225, 0.225, 0.225")
-_BSD = "BSD-3-Clause (torchvision)"
+_BSD = "BSD-3-Clause"
 
 
 def _torchvision(
@@ -58,7 +58,7 @@ def _torchvision(
 KNOWN_NETWORKS = (
     KnownNetwork(
         *("EfficientNetBackbone", "", "imagenet", 4_652_008, None, 224, *_IMAGENET),
-        *("Apache-2.0 (its package)", ""),
+        *("Apache-2.0", ""),
     ),
     _torchvision("r3d_18", 33_371_472, 16, 112, _KINETICS, "63.2"),
     _torchvision("mc3_18", 11_695_440, 16, 112, _KINETICS, "64.0"),
