@@ -45,3 +45,21 @@ def test_names_are_no_markup() -> None:
     assert "\\[x\\](javascript:y)" in text
     assert "\\*\\*c\\*\\*" in text
     assert "# &lt;b&gt;\\|mine" in text
+
+
+def test_it_says_where_the_model_is_what_it_scored_and_what_it_cannot() -> None:
+    text = model_card(STATE, "mine", place="hf://ann/mine", scores={"test/mAP@0.50": 0.51236, "test/AUC": None})
+    assert 'from_pretrained("hf://ann/mine")' in text
+    assert "--checkpoint hf://ann/mine`" in text
+    assert "| test/mAP@0.50 | 0.5124 |" in text
+    assert "| test/AUC | undefined |" in text
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        "## Categories",
+        "## Data",
+        "## Facts",
+        "## Scores",
+        "## Limits",
+    ]
+    without = model_card(STATE, "mine")
+    assert 'from_pretrained("FOLDER")' in without
+    assert "None were given when this folder was made." in without

@@ -11,6 +11,7 @@ from torch import Tensor
 from aher_lightning.checkpoints.added_categories import FEATURE_BANK_KEY
 from aher_lightning.checkpoints.card import model_card
 from aher_lightning.checkpoints.content import STATE_KEY, is_own_checkpoint, read_checkpoint
+from aher_lightning.checkpoints.hub import download, is_on_hub, parse_name
 from aher_lightning.checkpoints.validation import validate_trained
 from aher_lightning.errors import CheckpointError
 from aher_lightning.files.atomic import atomic_folder, write_text
@@ -38,7 +39,13 @@ _REMEDY = "export it again by 'aher export --format safetensors'"
 
 
 def write_pretrained(
-    folder: Path, checkpoint: Mapping[str, Any], *, with_feature_bank: bool = True, overwrite: bool = False
+    folder: Path,
+    checkpoint: Mapping[str, Any],
+    *,
+    with_feature_bank: bool = True,
+    overwrite: bool = False,
+    scores: Mapping[str, float | None] | None = None,
+    place: str | None = None,
 ) -> None:
     """Write a trained module as a folder, atomically.
 
@@ -50,6 +57,8 @@ def write_pretrained(
         with_feature_bank: Whether to include the feature bank; without it, ``aher add-category`` needs clips of old
             categories.
         overwrite: Whether to replace an earlier export; a folder with other files is never replaced.
+        scores: For the model card, by name; ``None`` where one is undefined.
+        place: Where the card says that the model is, such as ``hf://user/model``.
 
     Raises:
         CheckpointError: If the folder exists or cannot be written.
@@ -63,7 +72,7 @@ def write_pretrained(
         bank = checkpoint[STATE_KEY].get(FEATURE_BANK_KEY)
         if with_feature_bank and bank is not None:
             _save({name: values.contiguous().clone() for name, values in bank.items()}, partial / FEATURE_BANK_FILE)
-        write_text(partial / CARD_FILE, model_card(state, folder.name), CheckpointError)
+        write_text(partial / CARD_FILE, model_card(state, folder.name, place=place, scores=scores), CheckpointError)
 
 
 def _save(tensors: dict[str, Tensor], path: Path) -> None:
@@ -75,10 +84,10 @@ def _save(tensors: dict[str, Tensor], path: Path) -> None:
 
 
 def read_trained(path: Path) -> dict[str, Any]:
-    """Read a trained module from a checkpoint or from a folder to share.
+    """Read a trained module from a checkpoint, or from a folder to share, here or on the hub.
 
     Args:
-        path: File of ``aher fit``, or folder of ``aher export --format safetensors``.
+        path: File of ``aher fit``, folder of ``aher export --format safetensors``, or ``hf://user/model``.
 
     Returns:
         A checkpoint; one read from a folder cannot resume training.
@@ -86,6 +95,7 @@ def read_trained(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: If it is missing, damaged, or holds anything but tensors and plain values of the right kinds.
     """
+    path = locate(path)
     checkpoint = _read_folder(path) if path.is_dir() else read_checkpoint(path)
     validate_trained(checkpoint, path)
     return checkpoint
@@ -95,7 +105,7 @@ def is_own(path: Path) -> bool:
     """Tell whether a checkpoint or a folder was written by this package.
 
     Args:
-        path: File or folder.
+        path: File, folder, or ``hf://user/model``.
 
     Returns:
         False for a file of weights that others published.
@@ -103,7 +113,21 @@ def is_own(path: Path) -> bool:
     Raises:
         CheckpointError: If a file is missing, damaged, or holds anything but tensors and plain values.
     """
+    path = locate(path)
     return path.is_dir() or is_own_checkpoint(path)
+
+
+def locate(path: Path) -> Path:
+    """Return where a checkpoint is on this machine; a model on the hub is downloaded first.
+
+    Args:
+        path: File, folder, or ``hf://user/model``.
+
+    Raises:
+        CheckpointError: If the hub has no such model, or cannot be reached.
+        ConfigError: If the extra for it is missing.
+    """
+    return download(parse_name(path.as_posix()), FILES) if is_on_hub(path) else path
 
 
 def _read_folder(folder: Path) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def describe_categories(checkpoint: Path) -> list[ListedCategory]:
     """Return all categories of a checkpoint in the order of their labels, whichever are evaluated.
 
     Args:
-        checkpoint: File written by ``aher fit`` or ``aher add-category``.
+        checkpoint: File written by ``aher fit`` or ``aher add-category``, an exported folder, or ``hf://user/model``.
 
     Raises:
         CheckpointError: If the file is not such a checkpoint.

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 
+from aher_lightning.checkpoints.hub import is_on_hub
 from aher_lightning.errors import CheckpointError, ConfigError
 from aher_lightning.features.loose_file import FEATURE_SUFFIX, open_feature_file
 from aher_lightning.inference.detection_selection import category_labels, select_detections
@@ -94,7 +95,7 @@ class Localizer:
         """Load a checkpoint that ``aher fit`` wrote, or an exported folder.
 
         Args:
-            path: Checkpoint file or exported folder.
+            path: Checkpoint file, exported folder, or ``hf://user/model``.
             reader: Decodes videos; ``None`` chooses one.
             device: Where the networks run; see :class:`Localizer`.
             window_sec: Length of a window in seconds; see :class:`Localizer`.
@@ -119,7 +120,9 @@ class Localizer:
         time_limit_sec: float | None = None,
         trust_plugins: bool = False,
     ) -> Localizer:
-        """Load a folder that ``aher export --format safetensors`` wrote; makes no network requests.
+        """Load a folder that ``aher export --format safetensors`` wrote, or one on the hub by ``hf://user/model``.
+
+        A folder is loaded without network requests.
 
         The arguments are those of :meth:`from_checkpoint`.
 
@@ -127,7 +130,7 @@ class Localizer:
             CheckpointError: If it is not such a folder, or names classes that are not trusted.
             ConfigError: If the device does not exist, or a number of seconds is not positive.
         """
-        if not Path(folder).is_dir():
+        if not is_on_hub(Path(folder)) and not Path(folder).is_dir():
             raise CheckpointError(f"{folder}: no such folder; export one with 'aher export --format safetensors'")
         return cls.from_checkpoint(
             folder,

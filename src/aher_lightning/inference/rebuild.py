@@ -11,7 +11,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from aher_lightning.checkpoints.class_paths import check_class_paths
 from aher_lightning.checkpoints.content import STATE_KEY
-from aher_lightning.checkpoints.pretrained_folder import read_trained
+from aher_lightning.checkpoints.pretrained_folder import locate, read_trained
 from aher_lightning.checkpoints.stored_backbone import restore_backbone
 from aher_lightning.errors import AherError, CheckpointError, first_cause
 from aher_lightning.models.backbones.own_weights import weights_come_later
@@ -25,12 +25,13 @@ def load_module(path: Path, *, trust_plugins: bool = False) -> BaseModule:
     this package is refused unless its plug-ins are trusted, see :func:`check_class_paths`.
 
     Args:
-        path: File written by ``aher fit``, or folder of ``aher export --format safetensors``.
+        path: File written by ``aher fit``, folder of ``aher export --format safetensors``, or ``hf://user/model``.
         trust_plugins: Whether classes of other installed packages may be imported and run.
 
     Raises:
         CheckpointError: If the file is not such a checkpoint, or names classes that are not installed or trusted.
     """
+    path = locate(path)  # so that messages name a place on this machine
     checkpoint = read_trained(path)
     state = checkpoint[STATE_KEY]
     with _explain(path):

@@ -31,7 +31,7 @@ def add_category(
     """Learn categories from clips and add them to those of a checkpoint.
 
     Args:
-        checkpoint: File written by ``aher fit`` or by this command.
+        checkpoint: File written by ``aher fit`` or by this command, an exported folder, or ``hf://user/model``.
         moments: Folder with a sub-folder of video files, named like the category, for each new category.
         output: File to write.
         categories: The sub-folders to take; all of them if not given.

@@ -16,7 +16,7 @@ def list_categories(checkpoint: Path, json: bool = False) -> list[ListedCategory
     """Show the categories of a checkpoint in the order of their labels.
 
     Args:
-        checkpoint: File written by ``aher fit`` or ``aher add-category``.
+        checkpoint: File written by ``aher fit`` or ``aher add-category``, an exported folder, or ``hf://user/model``.
         json: Print JSON instead of a table.
 
     Raises:

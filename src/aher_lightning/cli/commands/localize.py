@@ -62,7 +62,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
     Args:
         videos: Video files, folders of them, and patterns such as ``'cam*/*.mp4'``; or their
             features, ``.npy`` files.
-        checkpoint: File written by ``aher fit``.
+        checkpoint: File written by ``aher fit``, an exported folder, or ``hf://user/model``.
         output: Folder for the results; made if needed.
         formats: Formats to write, separated by commas: json (always written), csv, srt, vtt, html, pdf, png, svg.
             Subtitles and figures have the ten best detections per window length of video.

@@ -15,7 +15,7 @@ def remove_category(
     """Write a checkpoint without some of its added categories.
 
     Args:
-        checkpoint: File written by ``aher add-category``.
+        checkpoint: File written by ``aher add-category``, an exported folder, or ``hf://user/model``.
         categories: Names of added categories, separated by spaces or commas.
         output: File to write.
         overwrite: Whether a file at ``output`` may be replaced.
