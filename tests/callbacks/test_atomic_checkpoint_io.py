@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from aher_lightning.callbacks.atomic_checkpoint_io import AtomicCheckpointIO
+from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
+from aher_lightning.checkpoints.pretrained_folder import write_pretrained
 from aher_lightning.errors import CheckpointError
+from tests.helpers.trained import checkpointed_localizer
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -22,3 +25,12 @@ def test_what_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
         AtomicCheckpointIO().save_checkpoint({}, tmp_path / "file" / "c.ckpt")
     with pytest.raises(TypeError, match="take no storage options"):
         AtomicCheckpointIO().save_checkpoint({}, tmp_path / "c.ckpt", storage_options={})
+
+
+def test_a_folder_to_share_is_read_like_a_checkpoint(tmp_path: Path) -> None:
+    checkpoint = checkpointed_localizer(tmp_path)[1]
+    write_pretrained(tmp_path / "shared", read_checkpoint(checkpoint))
+    one, other = (AtomicCheckpointIO().load_checkpoint(path) for path in (checkpoint, tmp_path / "shared"))
+    assert all(torch.equal(value, other["state_dict"][name]) for name, value in one["state_dict"].items())
+    assert other["pytorch-lightning_version"] == one["pytorch-lightning_version"]
+    assert other[STATE_KEY]["iteration"] == one[STATE_KEY]["iteration"]

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from aher_lightning.checkpoints.content import STATE_KEY, read_checkpoint
+from aher_lightning.checkpoints.pretrained_folder import write_pretrained
 from aher_lightning.cli.main import main
 from aher_lightning.cli.trainer import whole_numbers_first
+from tests.helpers.hub import serve_hub
 from tests.helpers.miniature import Miniature, make_miniatures
 
 Train = Callable[..., int]
@@ -79,6 +81,23 @@ def test_evaluation_needs_a_checkpoint(fit: Train, tmp_path: Path, capsys: pytes
     assert f"{tmp_path}: has no checkpoint yet; train one with 'aher fit'" in capsys.readouterr().err
     assert fit("fit") == 0
     assert fit("validate", "--ckpt_path=last", "--trainer.limit_val_batches=1") == 0
+
+
+def test_a_folder_is_evaluated_like_its_checkpoint_but_not_resumed(
+    fit: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fit("fit", "--iterations=2") == 0
+    write_pretrained(tmp_path / "shared", read_checkpoint(tmp_path / "last.ckpt"))
+    scores = []
+    with serve_hub(monkeypatch, tmp_path / "cache") as hub:
+        hub.add("ann/gestures", tmp_path / "shared")
+        for path in (tmp_path / "last.ckpt", tmp_path / "shared", "hf://ann/gestures"):
+            assert fit("test", f"--ckpt_path={path}") == 0
+            scores.append((tmp_path / "metrics.json").read_text())
+    assert scores[0] == scores[1] == scores[2]
+    capsys.readouterr()
+    assert fit("fit", "--iterations=3", f"--ckpt_path={tmp_path / 'shared'}") == 1
+    assert "is a folder, not a checkpoint file; to continue training from an exported" in capsys.readouterr().err
 
 
 def test_hyperparameters_in_a_checkpoint_change_no_configuration(fit: Train, tmp_path: Path) -> None:

@@ -1,17 +1,19 @@
-"""Atomic writing of Lightning's checkpoints."""
+"""Atomic writing of Lightning's checkpoints, and reading of folders to share."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 from lightning_fabric.plugins.io import TorchCheckpointIO
 
 from aher_lightning.checkpoints.content import write_checkpoint
+from aher_lightning.checkpoints.pretrained_folder import read_trained
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Write local checkpoints atomically and flushed to disk; read them as Lightning does."""
+    """Write local checkpoints atomically and flushed to disk; read them as Lightning does, and folders to share too."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None) -> None:
         """Write a checkpoint.
@@ -28,3 +30,20 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         if storage_options is not None:
             raise TypeError("local checkpoints take no storage options")
         write_checkpoint(Path(path), checkpoint)
+
+    def load_checkpoint(self, path: str | Path, *places: object, **options: object) -> dict[str, Any]:
+        """Read a checkpoint; one of a folder evaluates, but cannot resume training.
+
+        Args:
+            path: File, or exported folder.
+            places: Where Lightning wants the tensors of a file.
+            options: Further options of Lightning for files.
+
+        Raises:
+            CheckpointError: If a folder is damaged.
+        """
+        if Path(path).is_dir():
+            return {**read_trained(Path(path)), "pytorch-lightning_version": pl.__version__}
+        # Which options there are depends on the version of Lightning.
+        checkpoint: dict[str, Any] = super().load_checkpoint(path, *places, **options)  # type: ignore[arg-type]
+        return checkpoint

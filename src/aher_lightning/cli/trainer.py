@@ -30,6 +30,7 @@ from aher_lightning.callbacks import (
 )
 from aher_lightning.checkpoints.content import read_checkpoint
 from aher_lightning.checkpoints.last import FoundCheckpoint, find_last_checkpoint
+from aher_lightning.checkpoints.pretrained_folder import locate, read_trained
 from aher_lightning.cli import components  # noqa: F401 - makes their short names known
 from aher_lightning.cli.argument_spelling import choices, spell_flags
 from aher_lightning.cli.command_table import DEBUG_HELP, TRAINER_COMMANDS
@@ -109,8 +110,17 @@ class AherCLI(LightningCLI):
         if path == "last":
             path = self._find_last()
         elif path and path not in {"hpc", "registry"}:
-            read_checkpoint(Path(path))
+            path = str(self._check_checkpoint(path))
         self._checkpoint, self.options.ckpt_path = path, None
+
+    def _check_checkpoint(self, path: str) -> Path:
+        """Refuse a checkpoint that the command cannot read, and return where it is on this machine."""
+        found = locate(Path(path))
+        if found.is_dir() and self.config.subcommand != "fit":
+            read_trained(found)
+        else:
+            read_checkpoint(found)  # resuming needs the optimizer states, which folders to share do not have
+        return found
 
     @property
     def options(self) -> Namespace:
