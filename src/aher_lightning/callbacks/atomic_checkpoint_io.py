@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 from lightning_fabric.plugins.io import TorchCheckpointIO
 
 from aher_lightning.checkpoints.content import write_checkpoint
@@ -43,7 +43,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             CheckpointError: If a folder is damaged.
         """
         if Path(path).is_dir():
-            return {**read_trained(Path(path)), "pytorch-lightning_version": pl.__version__}
+            return {**read_trained(Path(path)), "pytorch-lightning_version": version("pytorch-lightning")}
         # Which options there are depends on the version of Lightning.
         checkpoint: dict[str, Any] = super().load_checkpoint(path, *places, **options)  # type: ignore[arg-type]
         return checkpoint

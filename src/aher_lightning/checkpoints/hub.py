@@ -136,7 +136,7 @@ def upload(folder: Path, repository: str, files: Collection[str]) -> str:
     try:
         api.create_repo(repository, private=True, exist_ok=True)
         old = [name for name in api.list_repo_files(repository) if name in files and name not in here]
-        operations = [
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
             *(CommitOperationDelete(path_in_repo=name) for name in old),
             *(CommitOperationAdd(path_in_repo=name, path_or_fileobj=folder / name) for name in here),
         ]
