@@ -146,7 +146,7 @@ def test_a_schedule_replaces_that_of_the_setting(
 
 def test_every_setting_is_shipped_and_every_overlay_says_how_it_is_used() -> None:
     assert {path.name for path in configs_folder().glob("*.yaml")} >= set(SETTINGS)
-    assert len(VARIANTS) == 1 + 10 + 8
+    assert len(VARIANTS) == 1 + 11 + 8
     for name in (*RECIPES[1:], *VARIANTS[1:], *shipped("schedules")):
         comment = [line for line in (configs_folder() / name).read_text().splitlines() if line.startswith("#")]
         assert any("aher " in line for line in comment), name
