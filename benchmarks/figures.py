@@ -1,16 +1,20 @@
-"""Every picture of README and docs, made anew by the public commands.
+"""Every picture of README and docs, and what they show of printed results, made anew by the public commands.
 
     make figures        (python benchmarks/figures.py)
 
-Runs ``aher demo`` with seed 0 unless ``runs/demo`` holds a finished one, then the commands that the pages next to the
-pictures name, and writes ``docs/images``. Pages are photographed by Chromium. Takes about ten minutes on two cores.
+Runs ``aher demo`` with seed 0 unless ``runs`` holds a finished one with what it printed, then the commands that the
+pages next to the pictures name, and writes ``docs/images`` and ``docs/printed``. Pages are photographed by Chromium.
+Takes about ten minutes on two cores. The printed results are then copied to their pages by hand; a test compares them.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from jsonargparse import auto_cli
@@ -78,11 +82,30 @@ def commands(runs: Path) -> Iterator[list[str]]:
         f"--trainer.default_root_dir={both / 'aher'}",
         f"--model.initial_weights={json.dumps([str(demo / 'stage0' / 'last.ckpt')])}",
     ]
-    scored = ["evaluate", f"--ground-truth={both / 'data' / 'annotations.json'}"]
-    scored += [f"--predictions={both / 'aher' / 'predictions.json'}", f"--categories={both / 'data' / 'split.json'}"]
-    yield [*scored, "--proposals", "--diagnose", "--buckets=quantiles", f"--page={both / 'report.html'}"]
-    for oracle in ("labels", "segments"):
-        yield [*scored, f"--oracle={oracle}"]
+    yield [*scored(runs), "--proposals", "--diagnose", "--buckets=quantiles", f"--page={both / 'report.html'}"]
+
+
+def scored(runs: Path) -> list[str]:
+    """Return the command that scores both category sets."""
+    both = runs / "both"
+    return [
+        *("evaluate", f"--ground-truth={both / 'data' / 'annotations.json'}"),
+        *(f"--predictions={both / 'aher' / 'predictions.json'}", f"--categories={both / 'data' / 'split.json'}"),
+    ]
+
+
+def printing_commands(runs: Path) -> dict[str, list[str]]:
+    """Return the commands whose output is shown, by file in ``docs/printed``; that of the demo is there too."""
+    data = runs / "demo" / "data"
+    systems = (str(runs / "demo" / system / "predictions.json") for system in ("aher", "baseline"))
+    compared = [f"--ground-truth={data / 'annotations.json'}", "--compare", *systems, "--group=moment"]
+    compared += [f"--categories={data / 'split.json'}", "--tiou", "0.5", "0.75", "0.95"]
+    return {
+        "scores.txt": scored(runs),
+        "oracle_labels.txt": [*scored(runs), "--oracle=labels"],
+        "oracle_segments.txt": [*scored(runs), "--oracle=segments"],
+        "comparison.txt": ["evaluate", *compared],
+    }
 
 
 def sources(runs: Path) -> dict[str, Path]:
@@ -127,31 +150,59 @@ def photograph(page: Path, picture: Path, first: str, height: int) -> None:
         browser.close()
 
 
-def run(words: Sequence[str]) -> None:
-    """Run one command; end where it fails."""
+class _Both(io.StringIO):
+    """Keeps what is printed, and prints it."""
+
+    def write(self, text: str) -> int:
+        """Keep and print."""
+        if sys.__stdout__ is not None:
+            sys.__stdout__.write(text)
+        return super().write(text)
+
+
+def run(words: Sequence[str]) -> str:
+    """Run one command and return what it printed; end where it fails."""
     output_console().print(f"$ aher {' '.join(words)}", style="dim", markup=False)
-    if code := main(words):
+    with redirect_stdout(_Both()) as printed:
+        code = main(words)
+    if code:
         raise SystemExit(code)
+    return printed.getvalue()
 
 
-def figures(runs: Path = Path("runs"), images: Path = Path("docs/images")) -> None:
-    """Make every picture of README and docs.
+def end_of_demo(runs: Path) -> str:
+    """Return what the last step of the demo printed; run it first unless that is known."""
+    known = runs / "demo.txt"
+    if not known.is_file():
+        shutil.rmtree(runs / "demo", ignore_errors=True)
+        runs.mkdir(parents=True, exist_ok=True)
+        known.write_text(run(["demo", f"--output={runs / 'demo'}"]), encoding="utf-8")
+    text = known.read_text(encoding="utf-8")
+    return text[text.index("Localize an unseen video") :]
+
+
+def figures(runs: Path = Path("runs"), docs: Path = Path("docs")) -> None:
+    """Make every picture and printed result of README and docs.
 
     Args:
         runs: Folder of all results; a finished demo in it is used, other results are replaced.
-        images: Folder of the pictures.
+        docs: Folder of ``images`` and ``printed``.
     """
-    if not (runs / "demo" / "localized").is_dir():
-        run(["demo", f"--output={runs / 'demo'}"])
+    printed = {"demo.txt": end_of_demo(runs)}
     for folder in ("both", "star"):
         shutil.rmtree(runs / folder, ignore_errors=True)
     for words in commands(runs):
         run(words)
+    printed |= {name: run(words) for name, words in printing_commands(runs).items()}
+    (docs / "printed").mkdir(exist_ok=True)
+    for name, text in printed.items():
+        lines = [line.rstrip() for line in text.splitlines() if not line.startswith("Resampling videos")]
+        (docs / "printed" / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     for name, source in sources(runs).items():
         if name in SCREENSHOTS:
-            photograph(source, images / name, *SCREENSHOTS[name])
+            photograph(source, docs / "images" / name, *SCREENSHOTS[name])
         else:
-            shutil.copyfile(source, images / name)
+            shutil.copyfile(source, docs / "images" / name)
 
 
 if __name__ == "__main__":

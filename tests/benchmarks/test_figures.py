@@ -14,6 +14,9 @@ from tests.helpers.benchmarks import load_benchmark
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
+WHOLE = {"demo.txt", "comparison.txt", "oracle_labels.txt"}
+"""Printed results that a page shows as they are."""
+
 
 @pytest.fixture
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -37,8 +40,21 @@ def test_every_picture_is_made_and_shown(benchmark: ModuleType, runs: Path) -> N
     )
 
 
+def test_pages_show_what_was_printed(benchmark: ModuleType, runs: Path) -> None:
+    printed = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "printed").iterdir()}
+    assert printed.keys() == {"demo.txt", *benchmark.printing_commands(runs)}
+    pages = [page.read_text(encoding="utf-8") for page in PAGES]
+    for name, text in printed.items():
+        if name in WHOLE:
+            assert any(text.strip() in page for page in pages), name
+        else:  # a table of our own has its last row
+            average = next(line for line in text.splitlines() if "average mAP" in line)
+            row = " | ".join(cell.strip() for cell in average.split("│")[2:-1])
+            assert any(row in page for page in pages), name
+
+
 def test_the_commands_exist(benchmark: ModuleType, runs: Path) -> None:
-    commands = list(benchmark.commands(runs))
+    commands = [*benchmark.commands(runs), *benchmark.printing_commands(runs).values()]
     for command, *words in commands:
         group = COMMANDS.get(command)
         assert group is not None or command in TRAINER_COMMANDS
@@ -51,3 +67,11 @@ def test_the_commands_exist(benchmark: ModuleType, runs: Path) -> None:
 def test_a_command_that_fails_ends_the_script(benchmark: ModuleType) -> None:
     with pytest.raises(SystemExit, match="2"):
         benchmark.run(["nonsense"])
+
+
+def test_what_a_command_prints_is_kept(benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said = "before\nLocalize an unseen video\nall done"
+    monkeypatch.setattr(benchmark, "main", lambda _: benchmark.output_console().print(said))
+    assert benchmark.end_of_demo(tmp_path / "runs") == "Localize an unseen video\nall done\n"
+    monkeypatch.setattr(benchmark, "main", lambda _: 1)
+    assert benchmark.end_of_demo(tmp_path / "runs").endswith("all done\n")  # not run again
