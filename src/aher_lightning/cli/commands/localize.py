@@ -122,10 +122,7 @@ def localize(  # noqa: PLR0913 - one option each, all by name
 
     failures = _collect_failures(localize_one, waiting)
     if fiftyone is not None:
-        try:
-            _export(fiftyone, {video.path: own["json"] for video, own in files.items()}, localizer)
-        except AherError as failure:
-            failures.append(str(failure))
+        failures += _export(fiftyone, {video.path: own["json"] for video, own in files.items()}, localizer)
     _raise_failures(failures)
     return [own["json"] for own in waiting.values()]
 
@@ -220,8 +217,17 @@ def _print_detections(report: VideoReport, target: Path, show: int, seconds: flo
     console.print(f"{counted(len(report.detections.scores), 'detection')} written to {target} ({speed})", markup=False)
 
 
-def _export(folder: Path, files: Mapping[Path, Path], localizer: Localizer) -> None:
-    """Write the detections of all finished videos as a data set for FiftyOne."""
+def _export(folder: Path, files: Mapping[Path, Path], localizer: Localizer) -> list[str]:
+    """Write the detections of all finished videos as a data set for FiftyOne; return a line if that fails."""
+    try:
+        _export_finished(folder, files, localizer)
+    except AherError as failure:
+        return [str(failure)]
+    return []
+
+
+def _export_finished(folder: Path, files: Mapping[Path, Path], localizer: Localizer) -> None:
+    """Write the detections of the videos that have results."""
     done = {video: path for video, path in files.items() if path.is_file()}
     names = localizer.categories
     found = {video: read_predictions(path, names).detections[video.stem] for video, path in done.items()}
