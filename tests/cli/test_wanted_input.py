@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import ClassVar
 
@@ -75,8 +76,11 @@ def test_what_the_user_chose_is_not_overridden_but_compared() -> None:
 
 @pytest.mark.parametrize("data", [None, space(class_path="a.Data"), space(init_args=space(contract=None))])
 def test_other_data_is_left_alone(data: object) -> None:
+    before = deepcopy(data)
     fill_contract(data, configured()[1])
+    assert data == before
     fill_contract(data, None)
+    assert data == before
 
 
 def test_training_refuses_a_contradiction_while_it_reads_its_arguments(

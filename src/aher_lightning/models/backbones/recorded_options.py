@@ -31,7 +31,7 @@ class RecordsOptions:
     def feature_options(self) -> str:
         """Options that change the features and are not at their defaults, as JSON with sorted names.
 
-        Contracts hold it, so that features of other options are told apart although no weight differs.
+        Temporal contracts hold it, since the same weights give other features under other options.
 
         Example:
             >>> class Half(RecordsOptions):
