@@ -26,6 +26,7 @@ def test_options_that_are_not_at_their_defaults_are_told() -> None:
     assert EveryNth(2).feature_options == EveryNth(every=2).feature_options == '{"every": 2}'
     assert json.loads(EveryNth(place=Path("a") / "b").feature_options) == {"place": "a/b"}
     assert json.loads(Wrapped(0.5, every=4).feature_options) == {"every": 4, "shift": 0.5}
+    assert Wrapped(every=1).feature_options == "{}"  # a default of the base, given by a parser
 
 
 def test_they_do_not_depend_on_order_or_sequence_type() -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from aher_lightning.errors import import_extra
 from aher_lightning.models.backbones.frame_backbone import FrameBackbone
-from aher_lightning.models.backbones.frame_pooling import ALL_POOLS, FramePool
 from aher_lightning.models.backbones.own_weights import read_weights
-from aher_lightning.models.backbones.pretrained_backbone import PRETRAINED
 from aher_lightning.structures import IMAGENET_MEAN, IMAGENET_STD, InputSpec
 
 _CHANNELS = 1280
@@ -27,12 +25,7 @@ class EfficientNetBackbone(FrameBackbone):
     arXiv:1905.11946, in the variant without squeeze-and-excitation and with ReLU6, by ``efficientnet-lite-pytorch``.
 
     Args:
-        pools: See :class:`FrameBackbone`, as for the rest.
-        every: Use every n-th frame only.
-        weights: "pretrained" for those of the package, a file of others, or ``None`` for random ones.
-        weights_sha256: Fingerprint that they must have.
-        frozen: Whether the weights never change.
-        clips_per_chunk: Clips that run through the network at once.
+        **options: See :class:`FrameBackbone`; ``weights`` is "pretrained", a file, or ``None`` for random ones.
 
     Raises:
         ConfigError: If a package is missing, or an option is out of range.
@@ -40,22 +33,9 @@ class EfficientNetBackbone(FrameBackbone):
 
     def __init__(
         self,
-        *,
-        pools: Sequence[FramePool] = ALL_POOLS,
-        every: int = 1,
-        weights: str | None = PRETRAINED,
-        weights_sha256: str | None = None,
-        frozen: bool = True,
-        clips_per_chunk: int = 4,
+        **options: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(
-            pools=pools,
-            every=every,
-            weights=weights,
-            weights_sha256=weights_sha256,
-            frozen=frozen,
-            clips_per_chunk=clips_per_chunk,
-        )
+        super().__init__(**options)
         package = import_extra("efficientnet_lite_pytorch", "imagenet", type(self).__name__)
         # Its paddings are computed for one size of pictures.
         self.network = package.EfficientNet.from_name("efficientnet-lite0", image_size=_SIZE)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
 from aher_lightning.errors import ConfigError
 from aher_lightning.models.backbones.frame_pooling import ALL_POOLS, FramePool, pool_frames
-from aher_lightning.models.backbones.pretrained_backbone import PRETRAINED, PretrainedBackbone
+from aher_lightning.models.backbones.pretrained_backbone import PretrainedBackbone
 
 
 class FrameBackbone(PretrainedBackbone):
@@ -18,10 +19,7 @@ class FrameBackbone(PretrainedBackbone):
     Args:
         pools: How the features of frames become those of a clip.
         every: Use every n-th frame only, from the first on.
-        weights: See :class:`PretrainedBackbone`, as for the rest.
-        weights_sha256: Fingerprint that they must have.
-        frozen: Whether the weights never change.
-        clips_per_chunk: Clips that run through the network at once.
+        **options: See :class:`PretrainedBackbone`.
 
     Raises:
         ConfigError: If a number is not positive, or there is no pool.
@@ -32,12 +30,9 @@ class FrameBackbone(PretrainedBackbone):
         *,
         pools: Sequence[FramePool] = ALL_POOLS,
         every: int = 1,
-        weights: str | None = PRETRAINED,
-        weights_sha256: str | None = None,
-        frozen: bool = True,
-        clips_per_chunk: int = 4,
+        **options: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(weights=weights, weights_sha256=weights_sha256, frozen=frozen, clips_per_chunk=clips_per_chunk)
+        super().__init__(**options)
         if every < 1 or not pools:
             raise ConfigError("'every' must be at least 1, and 'pools' name at least one; correct them")
         self.pools = tuple(pools)

@@ -55,8 +55,15 @@ def _not_at_default(kind: type, arguments: tuple[object, ...], options: Mapping[
     given = {name: value for name, value in list(bound.items())[1:] if name not in others}
     for name in others:
         given |= cast("dict[str, object]", bound.get(name, {}))
-    defaults = {name: one.default for name, one in signature.parameters.items()}
+    defaults = _defaults(kind)
     return {name: value for name, value in given.items() if _describe(value) != _describe(defaults.get(name, ...))}
+
+
+def _defaults(kind: type) -> dict[str, object]:
+    """Defaults of the options of a class, also of those that it passes on to its bases."""
+    owners = [owner for owner in reversed(kind.__mro__) if "__init__" in vars(owner) and owner is not object]
+    parameters = [one for owner in owners for one in inspect.signature(vars(owner)["__init__"]).parameters.values()]
+    return {one.name: one.default for one in parameters}
 
 
 def _describe(value: object) -> object:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor
 
 from aher_lightning.errors import CheckpointError, ConfigError, import_extra
 from aher_lightning.models.backbones.frame_backbone import FrameBackbone
-from aher_lightning.models.backbones.frame_pooling import ALL_POOLS, FramePool
-from aher_lightning.models.backbones.pretrained_backbone import PRETRAINED
 from aher_lightning.structures import InputSpec
 
 
@@ -20,12 +18,7 @@ class TimmBackbone(FrameBackbone):
 
     Args:
         name: Its name in timm, with the tag of its weights, such as ``resnet50.a1_in1k``.
-        pools: See :class:`FrameBackbone`, as for the rest.
-        every: Use every n-th frame only.
-        weights: "pretrained" for those of the name, a file of others, or ``None`` for random ones.
-        weights_sha256: Fingerprint that they must have.
-        frozen: Whether the weights never change.
-        clips_per_chunk: Clips that run through the network at once.
+        **options: See :class:`FrameBackbone`; ``weights`` is "pretrained", a file, or ``None`` for random ones.
 
     Raises:
         ConfigError: If timm is missing, or does not have the network.
@@ -34,22 +27,9 @@ class TimmBackbone(FrameBackbone):
     def __init__(
         self,
         name: str,
-        *,
-        pools: Sequence[FramePool] = ALL_POOLS,
-        every: int = 1,
-        weights: str | None = PRETRAINED,
-        weights_sha256: str | None = None,
-        frozen: bool = True,
-        clips_per_chunk: int = 4,
+        **options: Any,  # noqa: ANN401
     ) -> None:
-        super().__init__(
-            pools=pools,
-            every=every,
-            weights=weights,
-            weights_sha256=weights_sha256,
-            frozen=frozen,
-            clips_per_chunk=clips_per_chunk,
-        )
+        super().__init__(**options)
         self.name = name
         if ":" in name or "/" in name:  # timm would ask a hub for the network itself
             raise ConfigError(f"TimmBackbone: '{name:.80}' is no name of timm's own; list them with timm.list_models()")
